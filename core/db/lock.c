@@ -1,0 +1,146 @@
+#include "core/db/lock.h"
+
+#include "core/base/mem.h"
+#include "core/db/pg.h"
+
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <uuid/uuid.h>
+
+/* One advisory lock per database and schema. */
+#define ADVISORY_KEY "hashtext('kong-upgrade'), hashtext(current_schema())"
+
+void lock_info_free(struct lock_info *info)
+{
+    free(info->owner);
+    free(info->expires);
+    *info = (struct lock_info){0};
+}
+
+static bool worker_alive(struct pg *pg, bool *alive, struct error *error)
+{
+    return pg_ask(pg, error,
+        "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 2"
+        " AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())"
+        " AND classid::bigint = hashtext('kong-upgrade')::bigint & 4294967295"
+        " AND objid::bigint = hashtext(current_schema())::bigint & 4294967295)", alive);
+}
+
+bool lock_read(struct pg *pg, struct lock_info *info, struct error *error)
+{
+    *info = (struct lock_info){0};
+    bool exists = false;
+    if (!worker_alive(pg, &info->worker_alive, error) ||
+        !pg_ask(pg, error, "SELECT to_regclass('locks') IS NOT NULL", &exists))
+        return false;
+    if (!exists)
+        return true;
+    PGresult *result = pg_query(pg, error,
+        "SELECT owner, to_char(ttl AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), ceil(extract(epoch FROM ttl - now()))::int"
+        " FROM locks WHERE key = 'migrations' AND ttl >= now()");
+    if (result == NULL)
+        return false;
+    if (PQntuples(result) > 0) {
+        info->held = true;
+        info->owner = mem_dup(PQgetvalue(result, 0, 0));
+        info->expires = mem_dup(PQgetvalue(result, 0, 1));
+        info->seconds_left = atoi(PQgetvalue(result, 0, 2));
+    }
+    PQclear(result);
+    return true;
+}
+
+/* Who holds it, for the sentence. */
+static bool held_by_other(struct pg *pg, struct error *error)
+{
+    struct lock_info info;
+    if (!lock_read(pg, &info, error))
+        return false;
+    if (info.held && strncmp(info.owner, LOCK_OWNER_PREFIX, strlen(LOCK_OWNER_PREFIX)) == 0 && !info.worker_alive)
+        error_set(error, ERROR_HELD, "%s: a worker that no longer runs (%s) left Kong's migrations lock behind; it expires in %d s: wait, or confirm that it be removed",
+                  pg_where(pg), info.owner, info.seconds_left);
+    else if (info.held)
+        error_set(error, ERROR_HELD, "%s: Kong's migrations lock is held by %s for another %d s; wait until that run has ended, then try again",
+                  pg_where(pg), info.owner, info.seconds_left);
+    else
+        error_set(error, ERROR_HELD, "%s: another process holds the migrations lock; try again", pg_where(pg));
+    lock_info_free(&info);
+    return false;
+}
+
+/* The application_name of the session that holds the advisory lock says which machine it is on. */
+static bool session_held_by_other(struct pg *pg, struct error *error)
+{
+    PGresult *result = pg_query(pg, error,
+        "SELECT a.pid, coalesce(a.client_addr::text, 'local'), to_char(a.backend_start AT TIME ZONE 'UTC', 'HH24:MI:SS')"
+        " FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a USING (pid)"
+        " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2 AND l.classid::bigint = hashtext('kong-upgrade')::bigint & 4294967295"
+        " AND l.objid::bigint = hashtext(current_schema())::bigint & 4294967295 LIMIT 1");
+    if (result == NULL)
+        return false;
+    if (PQntuples(result) > 0)
+        error_set(error, ERROR_HELD, "%s: a kong-upgrade worker runs already (backend %s from %s, since %s UTC); follow it with `kong-upgrade attach` there",
+                  pg_where(pg), PQgetvalue(result, 0, 0), PQgetvalue(result, 0, 1), PQgetvalue(result, 0, 2));
+    else
+        error_set(error, ERROR_HELD, "%s: another kong-upgrade worker was there a moment ago; try again", pg_where(pg));
+    PQclear(result);
+    return false;
+}
+
+bool lock_take_session(struct pg *pg, struct error *error)
+{
+    bool taken = false;
+    if (!pg_ask(pg, error, "SELECT pg_try_advisory_lock(" ADVISORY_KEY ")", &taken))
+        return false;
+    return taken || session_held_by_other(pg, error);
+}
+
+bool lock_acquire(struct pg *pg, const char *owner, struct error *error)
+{
+    const char *const values[] = {owner};
+    if (!pg_run(pg, error, "DELETE FROM locks WHERE ttl < now()"))
+        return false;
+    PGresult *result = pg_query_params(pg, error,
+        "INSERT INTO locks (key, owner, ttl) VALUES ('migrations', $1, now() + interval '60 seconds') ON CONFLICT DO NOTHING RETURNING 1",
+        1, values);
+    if (result == NULL)
+        return false;
+    bool acquired = PQntuples(result) == 1;
+    PQclear(result);
+    return acquired || held_by_other(pg, error);
+}
+
+bool lock_renew(struct pg *pg, const char *owner, struct error *error)
+{
+    const char *const values[] = {owner};
+    PGresult *result = pg_query_params(pg, error,
+        "UPDATE locks SET ttl = now() + interval '60 seconds' WHERE key = 'migrations' AND owner = $1 RETURNING 1", 1, values);
+    if (result == NULL)
+        return false;
+    bool renewed = PQntuples(result) == 1;
+    PQclear(result);
+    if (!renewed)
+        error_set(error, ERROR_HELD, "%s: Kong's migrations lock is no longer ours: someone removed or took it; nothing half done is left, run the same again when the other has ended",
+                  pg_where(pg));
+    return renewed;
+}
+
+bool lock_release(struct pg *pg, const char *owner, struct error *error)
+{
+    const char *const values[] = {owner};
+    return pg_run_params(pg, error, "DELETE FROM locks WHERE key = 'migrations' AND owner = $1", 1, values);
+}
+
+char *lock_new_owner(void)
+{
+    uuid_t random;
+    char uuid[UUID_STR_LEN], host[256] = "unknown";
+    uuid_generate_random(random);
+    uuid_unparse_lower(random, uuid);
+    gethostname(host, sizeof host - 1);
+    const struct passwd *user = getpwuid(getuid());
+    return mem_printf(LOCK_OWNER_PREFIX "%s@%s pid %ld %s", user != NULL ? user->pw_name : "?", host, (long)getpid(), uuid);
+}

@@ -1,0 +1,47 @@
+/*
+ * Who may change the schema. Kong's own cluster mutex is the row `migrations` of its table `locks` (kong/db/init.lua,
+ * cluster_mutex, at 1.3.0): taken for 60 s by `kong migrations` and never renewed there; ours is renewed every third of that time
+ * (correction C7). An advisory lock beside it lives exactly as long as the session that took it, by which the row of a dead worker
+ * of ours is known.
+ */
+#ifndef CORE_DB_LOCK_H
+#define CORE_DB_LOCK_H
+
+#include "core/base/error.h"
+
+#include <stdbool.h>
+
+struct pg;
+
+#define LOCK_SECONDS 60
+#define LOCK_OWNER_PREFIX "kong-upgrade "
+
+/* What the row says. Owns its strings; lock_info_free frees them. */
+struct lock_info {
+    bool held;           /* there is a row that has not expired */
+    char *owner;         /* a random UUID for `kong migrations`; for ours "kong-upgrade USER@HOST pid PID UUID" */
+    char *expires;       /* ISO time, UTC */
+    int seconds_left;
+    bool worker_alive;   /* the advisory lock is held: a worker of ours is connected somewhere */
+};
+
+void lock_info_free(struct lock_info *info);
+
+/* Reads it; a database without the table (0.14, empty) has no lock held. */
+bool lock_read(struct pg *pg, struct lock_info *info, struct error *error);
+
+/* The session's advisory lock; false with ERROR_HELD where another session has it. Released by pg_close. */
+bool lock_take_session(struct pg *pg, struct error *error);
+
+/* Kong's row. Expired rows are deleted first, as Kong does. false with ERROR_HELD where it is held. The table must exist. */
+bool lock_acquire(struct pg *pg, const char *owner, struct error *error);
+
+/* Extends it by LOCK_SECONDS. false with ERROR_HELD where the row is no longer ours: someone removed it. */
+bool lock_renew(struct pg *pg, const char *owner, struct error *error);
+
+bool lock_release(struct pg *pg, const char *owner, struct error *error);
+
+/* A new owner's name for this process. The caller frees. */
+char *lock_new_owner(void);
+
+#endif

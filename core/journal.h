@@ -1,0 +1,76 @@
+/*
+ * The worker's append-only record: one JSON object a line, in a file of mode 0600 under
+ * $XDG_STATE_HOME/kong-upgrade/HOST_PORT_DB_SCHEMA/TIME-COMMAND.jsonl. The worker holds a flock on it while it lives; whoever
+ * follows it reads it from the beginning, so that a new terminal shows the same run as the one that was lost.
+ *
+ * Events ("event" and what comes with it; each has "t", the wall time in UTC):
+ *   start      command, pid, host, user, program, database{}, from, to
+ *   plan       changes[{id, what, table, lock, rewrite, scan, rows, bytes, correction}]
+ *   lock       state: "taken" | "released"
+ *   change     id, state: "begin" | "done" | "already" | "failed", ms
+ *   wait       id, what: why the change is tried again, blockers[{pid, application, address, state, seconds, query}]
+ *   progress   id, rows, total
+ *   record     subsystem, migration, state: "executed" | "pending"
+ *   stop       asked for
+ *   note       text: something the operator should know
+ *   end        result: "done" | "nothing" | "paused" | "held" | "refused" | "failed", exit, message
+ * No secret is ever in it.
+ */
+#ifndef CORE_JOURNAL_H
+#define CORE_JOURNAL_H
+
+#include "core/base/buf.h"
+#include "core/base/error.h"
+#include "core/base/names.h"
+#include "core/conf/kong_conf.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* The folder for a datastore; made (0700) where it is not there and `create`. NULL and an error if it can't be. The caller frees. */
+char *journal_folder(const struct datastore *datastore, bool create, struct error *error);
+
+/* Writing: the worker. */
+struct journal;
+
+/* Creates `path` and takes its flock. */
+struct journal *journal_create(const char *path, struct error *error);
+const char *journal_path(const struct journal *journal);
+
+/* Appends the event, taking the reference. `durable`: fsync'd before it returns. A full disk is remembered, see journal_failed;
+ * the run goes on, since the database knows where it stands. */
+void journal_add(struct journal *journal, bool durable, json_t *event);
+bool journal_failed(const struct journal *journal);
+void journal_close(struct journal *journal);
+
+/* A new path for a run that begins now. The caller frees. */
+char *journal_new_path(const char *folder, const char *command);
+
+/* Reading: whoever follows. */
+struct journal_reader {
+    char *path;
+    int fd;
+    off_t offset;
+    struct buf partial;
+};
+
+typedef void journal_event(void *context, const json_t *event);
+
+bool journal_open(struct journal_reader *reader, const char *path, struct error *error);
+void journal_reader_close(struct journal_reader *reader);
+
+/* Gives what has come since the last call, whole lines only; a line that is not JSON (a crash in the middle of a write) is
+ * passed over. Never waits. */
+void journal_read(struct journal_reader *reader, journal_event *each, void *context);
+
+/* The worker that writes it lives: it holds the flock. */
+bool journal_alive(const char *path);
+
+/* The journals of a folder, oldest first. */
+void journal_list(const char *folder, struct names *paths);
+
+/* The journal of the worker that runs now, or NULL. The caller frees. */
+char *journal_find_running(const char *folder);
+
+#endif

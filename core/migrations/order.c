@@ -1,0 +1,78 @@
+#include "core/migrations/order.h"
+
+#include "core/base/mem.h"
+
+static struct verdict refuse(const struct state *state, const char *why)
+{
+    return (struct verdict){ORDER_REFUSED, state_exit_code(state), mem_dup(why)};
+}
+
+static struct verdict nothing(const char *why)
+{
+    return (struct verdict){ORDER_NOTHING, 0, mem_dup(why)};
+}
+
+static struct verdict go(void)
+{
+    return (struct verdict){ORDER_GO, 0, NULL};
+}
+
+static struct verdict check_bootstrap(const struct state *state)
+{
+    switch (state->stage) {
+    case STAGE_EMPTY:
+        return state->reason != NULL ? refuse(state, state->reason) : go();
+    case STAGE_CURRENT:
+        return nothing("nothing to do: the database is Kong 1.3's already");
+    case STAGE_PENDING:
+        return refuse(state, "the database is not empty: an upgrade is under way in it; go on with `finish` when the old nodes are gone");
+    default:
+        return refuse(state, "the database is not empty: it holds an older Kong; run `up` to upgrade it");
+    }
+}
+
+static struct verdict check_up(const struct state *state, bool resume)
+{
+    switch (state->stage) {
+    case STAGE_EMPTY:
+        return refuse(state, state->reason != NULL ? state->reason : "the database is empty: run `bootstrap` to install Kong 1.3's schema");
+    case STAGE_CURRENT:
+        return nothing("nothing to do: the database is Kong 1.3's already");
+    case STAGE_PENDING:
+        if (state_count_new(state) == 0)
+            return nothing("nothing to do: `up` has run; what remains is `finish`, once the old nodes are gone");
+        if (state_pending_from_before(state) && !resume)
+            return refuse(state, "an earlier upgrade was never finished: run `finish` first (its old nodes can't come back after it), then `up`");
+        return go();
+    default:
+        return go();
+    }
+}
+
+static struct verdict check_finish(const struct state *state, bool resume)
+{
+    switch (state->stage) {
+    case STAGE_EMPTY:
+        return refuse(state, state->reason != NULL ? state->reason : "the database is empty: there is nothing to finish; run `bootstrap` to install Kong 1.3's schema");
+    case STAGE_CURRENT:
+        return nothing("nothing to do: the database is Kong 1.3's, and nothing is pending");
+    case STAGE_PENDING:
+        if (state_count_new(state) > 0 && (resume || !state_pending_from_before(state))) {
+            struct verdict verdict = refuse(state, "`up` is not complete: there are new migrations; run `up` first");
+            verdict.exit_code = 5;
+            return verdict;
+        }
+        return go();
+    default:
+        return refuse(state, "`finish` comes after `up`: there are new migrations; run `up` first");
+    }
+}
+
+struct verdict order_check(const struct state *state, enum plan_kind kind, bool resume)
+{
+    if (state->stage == STAGE_TOO_OLD || state->stage == STAGE_AHEAD || state->stage == STAGE_FOREIGN)
+        return refuse(state, state->reason);
+    if (kind == PLAN_BOOTSTRAP)
+        return check_bootstrap(state);
+    return kind == PLAN_UP ? check_up(state, resume) : check_finish(state, resume);
+}

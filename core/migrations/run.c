@@ -1,0 +1,410 @@
+#include "core/migrations/run.h"
+
+#include "core/base/clock.h"
+#include "core/base/json.h"
+#include "core/base/mem.h"
+#include "core/db/pg.h"
+#include "core/migrations/order.h"
+#include "core/migrations/run_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define RENEW_MS (LOCK_SECONDS * 1000 / 3)
+#define LOOK_MS 1000                /* how often a long wait is looked into */
+#define AUX_TIMEOUT_MS 5000
+
+const char *run_result_name(enum run_result result)
+{
+    static const char *const names[] = {"done", "nothing", "paused", "held", "refused", "failed"};
+    return names[result];
+}
+
+/* Reconnects the second session where it was lost, and takes its advisory lock again. */
+static bool revive_aux(struct run *run, struct error *error)
+{
+    if (!pg_lost(run->aux))
+        return true;
+    struct pg *aux = pg_connect(run->job->datastore, "worker locks", AUX_TIMEOUT_MS, error);
+    if (aux == NULL)
+        return false;
+    pg_close(run->aux);
+    run->aux = aux;
+    return lock_take_session(aux, error);
+}
+
+static void renew_lock(struct run *run)
+{
+    struct error error = {0};
+    if (run->owner == NULL || run->lock_lost || clock_ms() - run->renewed_at < RENEW_MS)
+        return;
+    if (revive_aux(run, &error) && lock_renew(run->aux, run->owner, &error))
+        run->renewed_at = clock_ms();
+    else if (error.code == ERROR_HELD || clock_ms() - run->renewed_at > LOCK_SECONDS * 1000)
+        run->lock_lost = true;
+    else
+        run->renewed_at += PG_TICK_MS * 20;   /* once a second until the row expires */
+    error_clear(&error);
+}
+
+static void look_who_blocks(struct run *run)
+{
+    if (clock_ms() - run->looked_at < LOOK_MS || pg_lost(run->aux))
+        return;
+    run->looked_at = clock_ms();
+    run_report_wait(run, NULL, "a concurrent statement waits for other transactions");
+}
+
+bool run_tick(void *context)
+{
+    struct run *run = context;
+    renew_lock(run);
+    look_who_blocks(run);
+    if (!*run->stop)
+        return true;
+    if (run->stop_seen_at == 0) {
+        run->stop_seen_at = clock_ms();
+        journal_add(run->journal, true, json_pack("{s:s}", "event", "stop"));
+    }
+    return clock_ms() - run->stop_seen_at < RUN_GRACE_MS;
+}
+
+bool run_may_go_on(struct run *run, struct error *error)
+{
+    run->looked_at = clock_ms();
+    run_tick(run);
+    if (run->lock_lost)
+        return error_set(error, ERROR_HELD, "%s: Kong's migrations lock could not be kept; stopped with nothing half done: see who took it, then run the same again",
+                         pg_where(run->main));
+    if (*run->stop)
+        return error_set(error, ERROR_STOPPED, "stopped as asked, at a safe point; run the same again to go on");
+    return true;
+}
+
+bool run_pause(struct run *run, int64_t milliseconds, struct error *error)
+{
+    int64_t end = clock_ms() + milliseconds;
+    while (clock_ms() < end) {
+        if (!run_may_go_on(run, error))
+            return false;
+        struct timespec slice = {.tv_nsec = PG_TICK_MS * 1000000L};
+        nanosleep(&slice, NULL);
+    }
+    return true;
+}
+
+/* Sessions that hold a lock on the table, or, with $2, those that the backend waits for. Long and idle ones first. */
+static const char blockers_sql[] =
+    "SELECT a.pid, coalesce(a.application_name, ''), coalesce(a.client_addr::text, 'local'), coalesce(a.state, ''),"
+    " coalesce(extract(epoch FROM clock_timestamp() - coalesce(a.xact_start, a.query_start))::bigint, 0), coalesce(left(a.query, 300), '')"
+    " FROM pg_catalog.pg_stat_activity a WHERE a.pid <> $2::int AND a.pid <> pg_backend_pid() AND a.pid = ANY (CASE WHEN $1::text IS NULL"
+    " THEN pg_catalog.pg_blocking_pids($2::int) ELSE ARRAY(SELECT l.pid FROM pg_catalog.pg_locks l WHERE l.granted"
+    " AND l.relation = to_regclass($1) AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())) END)"
+    " ORDER BY a.xact_start LIMIT 10";
+
+void run_report_wait(struct run *run, const char *table, const char *why)
+{
+    struct buf quoted = {0};
+    char *pid = mem_printf("%d", pg_backend_pid(run->main));
+    if (table != NULL)
+        buf_add_identifier(&quoted, table);
+    const char *const values[] = {quoted.data, pid};
+    PGresult *result = pg_query_params(run->aux, NULL, blockers_sql, 2, values);
+    json_t *blockers = json_array();
+    for (int row = 0; result != NULL && row < PQntuples(result); row++) {
+        char *query = pg_mask_query(PQgetvalue(result, row, 5));
+        json_array_append_new(blockers, json_pack("{s:i, s:o, s:o, s:o, s:i, s:o}", "pid", atoi(PQgetvalue(result, row, 0)),
+            "application", json_text(PQgetvalue(result, row, 1)), "address", json_text(PQgetvalue(result, row, 2)),
+            "state", json_text(PQgetvalue(result, row, 3)), "seconds", atoi(PQgetvalue(result, row, 4)), "query", json_text(query)));
+        free(query);
+    }
+    bool worth_saying = table != NULL || json_array_size(blockers) > 0;
+    PQclear(result);
+    buf_free(&quoted);
+    free(pid);
+    if (worth_saying)
+        journal_add(run->journal, false, json_pack("{s:s, s:s?, s:o, s:o}", "event", "wait", "id", run->current_id, "what", json_text(why), "blockers", blockers));
+    else
+        json_decref(blockers);
+}
+
+static void add_change_event(struct run *run, const char *state, int64_t begun)
+{
+    json_t *event = json_pack("{s:s, s:s, s:s}", "event", "change", "id", run->current_id, "state", state);
+    if (begun > 0)
+        json_object_set_new(event, "ms", json_integer(clock_ms() - begun));
+    journal_add(run->journal, true, event);
+}
+
+static void add_record_event(struct run *run, const struct plan_step *step)
+{
+    bool pending = step->phase == PHASE_UP && step->migration->teardown;
+    journal_add(run->journal, true, json_pack("{s:s, s:s, s:s, s:s}", "event", "record", "subsystem", step->subsystem->name,
+        "migration", step->migration->name, "state", pending ? "pending" : "executed"));
+}
+
+static bool run_change(struct run *run, const struct plan_change *each, const struct plan_step *record, bool *recorded, struct error *error)
+{
+    bool done = false;
+    char *id = plan_change_id(&run->plan, each);
+    int64_t begun = clock_ms();
+    run->current_id = id;
+    bool made = change_is_done(run->main, each->change, &done, error);
+    if (made && !done) {
+        add_change_event(run, "begin", 0);
+        made = apply_change(run, each->change, record, recorded, error);
+        add_change_event(run, made ? "done" : "failed", begun);
+    } else if (made) {
+        add_change_event(run, "already", 0);
+    }
+    run->current_id = NULL;
+    free(id);
+    return made;
+}
+
+static bool run_step(struct run *run, const struct plan_step *step, struct error *error)
+{
+    bool recorded = false;
+    for (size_t i = 0; i < step->count; i++) {
+        bool last = i + 1 == step->count;
+        if (!run_may_go_on(run, error) ||
+            !run_change(run, &run->plan.changes[step->first + i], last ? step : NULL, &recorded, error))
+            return false;
+    }
+    if (!recorded) {
+        bool done = run_may_go_on(run, error) && apply_verify(run, step, true, false, error) && pg_run(run->main, error, "BEGIN") &&
+                    apply_verify(run, step, false, true, error) && apply_record(run, step, error) && pg_run(run->main, error, "COMMIT");
+        if (!done) {
+            pg_rollback(run->main);
+            return false;
+        }
+    }
+    add_record_event(run, step);
+    return true;
+}
+
+static bool run_steps(struct run *run, struct error *error)
+{
+    for (size_t i = 0; i < run->plan.step_count; i++)
+        if (!run_step(run, &run->plan.steps[i], error))
+            return false;
+    return true;
+}
+
+/* An empty database: everything in one transaction, plainly. */
+static bool fill_step(struct run *run, const struct plan_step *step, struct error *error)
+{
+    for (size_t i = step->first; i < step->first + step->count; i++) {
+        const struct change *change = run->plan.changes[i].change;
+        struct statements statements = {0};
+        bool done = false;
+        bool made = run_may_go_on(run, error) && change_is_done(run->main, change, &done, error) &&
+                    (done || change_statements(run->main, change, true, &statements, error));
+        for (size_t j = 0; made && j < statements.count; j++)
+            made = pg_run(run->main, error, statements.list[j].sql);
+        statements_free(&statements);
+        if (!made)
+            return false;
+        char *id = plan_change_id(&run->plan, &run->plan.changes[i]);
+        journal_add(run->journal, false, json_pack("{s:s, s:s, s:s}", "event", "change", "id", id, "state", done ? "already" : "done"));
+        free(id);
+    }
+    return apply_verify(run, step, true, true, error) && apply_record(run, step, error);
+}
+
+static bool fill_empty_database(struct run *run, struct error *error)
+{
+    bool done = pg_run(run->main, error, "BEGIN; SET LOCAL lock_timeout = '5s'");
+    for (size_t i = 0; done && i < run->plan.step_count; i++)
+        done = fill_step(run, &run->plan.steps[i], error);
+    done = done && pg_run(run->main, error, "COMMIT");
+    if (!done)
+        pg_rollback(run->main);
+    for (size_t i = 0; done && i < run->plan.step_count; i++)
+        add_record_event(run, &run->plan.steps[i]);
+    return done;
+}
+
+/* Kong's bookkeeping is there before its first migration: the lock needs its table. */
+static bool make_bookkeeping(struct run *run, struct error *error)
+{
+    struct buf sql = {0};
+    buf_add(&sql, "CREATE SCHEMA IF NOT EXISTS ");
+    buf_add_identifier(&sql, pg_schema(run->main));
+    bool there = false;
+    bool made = pg_ask(run->main, error, "SELECT current_schema() IS NOT NULL", &there) && (there || pg_run(run->main, error, buf_text(&sql)));
+    buf_free(&sql);
+    for (size_t i = 0; made && i < bookkeeping_count; i++) {
+        bool done = false, recorded;
+        made = change_is_done(run->main, &bookkeeping[i], &done, error) &&
+               (done || apply_change(run, &bookkeeping[i], NULL, &recorded, error));
+    }
+    return made;
+}
+
+/* We hold the advisory lock now. A row of ours without another worker's session is a dead one's. */
+static bool clear_dead_lock(struct run *run, struct error *error)
+{
+    struct buf sql = {0};
+    buf_add(&sql, "DELETE FROM locks WHERE key = 'migrations' AND owner LIKE '" LOCK_OWNER_PREFIX "%' AND NOT EXISTS"
+                  " (SELECT 1 FROM pg_catalog.pg_stat_activity WHERE application_name LIKE 'kong-upgrade worker%' AND datname = current_database()");
+    buf_addf(&sql, " AND pid NOT IN (%d, %d))", pg_backend_pid(run->main), pg_backend_pid(run->aux));
+    bool done = pg_run(run->aux, error, buf_text(&sql));
+    buf_free(&sql);
+    return done;
+}
+
+static bool take_lock(struct run *run, struct error *error)
+{
+    if (run->job->kind != PLAN_FINISH && !make_bookkeeping(run, error))
+        return false;
+    if (run->job->clear_dead_lock && !clear_dead_lock(run, error))
+        return false;
+    char *owner = lock_new_owner();
+    if (!lock_acquire(run->aux, owner, error)) {
+        free(owner);
+        return false;
+    }
+    run->owner = owner;
+    run->renewed_at = clock_ms();
+    journal_add(run->journal, true, json_pack("{s:s, s:s}", "event", "lock", "state", "taken"));
+    return true;
+}
+
+static void release_lock(struct run *run)
+{
+    struct error error = {0};
+    if (run->owner == NULL)
+        return;
+    if (!revive_aux(run, &error) || !lock_release(run->aux, run->owner, &error)) {
+        char *text = mem_printf("Kong's migrations lock could not be released (%s); it expires within %d s", error.message, LOCK_SECONDS);
+        journal_add(run->journal, false, json_pack("{s:s, s:o}", "event", "note", "text", json_text(text)));
+        free(text);
+    } else {
+        journal_add(run->journal, true, json_pack("{s:s, s:s}", "event", "lock", "state", "released"));
+    }
+    error_clear(&error);
+    free(run->owner);
+    run->owner = NULL;
+}
+
+static void add_plan_event(struct run *run)
+{
+    json_t *changes = json_array();
+    for (size_t i = 0; i < run->plan.change_count; i++) {
+        const struct plan_change *each = &run->plan.changes[i];
+        char *id = plan_change_id(&run->plan, each), *text = change_text(each->change);
+        json_array_append_new(changes, json_pack("{s:s, s:s, s:s?, s:s, s:b, s:b, s:I, s:I, s:s?}", "id", id, "what", text, "table",
+            each->change->table, "lock", each->cost.lock, "rewrite", each->cost.rewrite, "scan", each->cost.scan, "rows",
+            (json_int_t)each->rows, "bytes", (json_int_t)each->bytes, "correction", each->change->correction));
+        free(text);
+        free(id);
+    }
+    journal_add(run->journal, true, json_pack("{s:s, s:o}", "event", "plan", "changes", changes));
+}
+
+static bool read_state(struct run *run, struct state *state, struct error *error)
+{
+    return state_read(run->main, (const char *const *)run->job->plugins->list, run->job->plugins->count, state, error);
+}
+
+/* The outcome that a failure amounts to. */
+static struct run_outcome failed(struct error *error)
+{
+    static const struct {
+        enum error_code code;
+        enum run_result result;
+        int exit_code;
+    } table[] = {
+        {ERROR_STOPPED, RUN_PAUSED, 10}, {ERROR_LOCK, RUN_PAUSED, 10}, {ERROR_HELD, RUN_HELD, 9}, {ERROR_REFUSED, RUN_REFUSED, 7},
+    };
+    struct run_outcome outcome = {RUN_FAILED, 1, error->message};
+    for (size_t i = 0; i < COUNT_OF(table); i++)
+        if (table[i].code == error->code)
+            outcome.result = table[i].result, outcome.exit_code = table[i].exit_code;
+    *error = (struct error){0};
+    return outcome;
+}
+
+static char *success_sentence(const struct run_job *job, const struct state *state)
+{
+    if (job->kind == PLAN_BOOTSTRAP)
+        return mem_printf("database %s is ready for Kong %s", state->database, kong_version_names[job->to]);
+    if (job->kind == PLAN_FINISH)
+        return mem_printf("database %s is Kong 1.3's: the upgrade is complete", state->database);
+    return mem_printf("`up` is complete: 1.3 nodes may be started beside the old ones on database %s", state->database);
+}
+
+/* Reads where the database stands once more: what schema_meta says, not what we believe, is the result. */
+static struct run_outcome conclude(struct run *run)
+{
+    struct error error = {0};
+    struct state state;
+    if (!read_state(run, &state, &error))
+        return failed(&error);
+    bool complete = run->job->to != KONG_1_3 ||
+                    (run->job->kind == PLAN_FINISH ? state_count_pending(&state) == 0 : state_count_new(&state) == 0);
+    struct run_outcome outcome = {RUN_DONE, 0, success_sentence(run->job, &state)};
+    if (!complete) {
+        free(outcome.message);
+        outcome = (struct run_outcome){RUN_FAILED, 1, mem_dup("all changes were made, but schema_meta does not say so: someone else changes it; run `status`")};
+    } else if (run->job->kind == PLAN_FINISH && state_count_new(&state) > 0) {
+        free(outcome.message);
+        outcome.message = mem_dup("the earlier upgrade is finished; go on with `up`");
+    }
+    state_free(&state);
+    return outcome;
+}
+
+/* Under the lock: the state read again, planned, and run. */
+static struct run_outcome run_locked(struct run *run)
+{
+    struct error error = {0};
+    struct state state;
+    if (!read_state(run, &state, &error))
+        return failed(&error);
+    bool planned = plan_build(run->main, &state, run->job->kind, run->job->to, &run->plan, &error);
+    state_free(&state);
+    if (!planned)
+        return failed(&error);
+    add_plan_event(run);
+    bool done = run->job->kind == PLAN_BOOTSTRAP ? fill_empty_database(run, &error) : run_steps(run, &error);
+    return done ? conclude(run) : failed(&error);
+}
+
+static struct run_outcome run_connected(struct run *run)
+{
+    struct error error = {0};
+    struct state state;
+    if (!lock_take_session(run->aux, &error) || !read_state(run, &state, &error))
+        return failed(&error);
+    struct verdict verdict = order_check(&state, run->job->kind, run->job->resume);
+    state_free(&state);
+    if (verdict.order != ORDER_GO)
+        return (struct run_outcome){verdict.order == ORDER_NOTHING ? RUN_NOTHING : RUN_REFUSED, verdict.exit_code, verdict.sentence};
+    if (!take_lock(run, &error))
+        return failed(&error);
+    struct run_outcome outcome = run_locked(run);
+    release_lock(run);
+    return outcome;
+}
+
+struct run_outcome run_job(const struct run_job *job, struct journal *journal, const volatile sig_atomic_t *stop)
+{
+    struct error error = {0};
+    struct run run = {.job = job, .journal = journal, .stop = stop};
+    struct run_outcome outcome;
+    run.main = pg_connect(job->datastore, "worker", 0, &error);
+    run.aux = run.main != NULL ? pg_connect(job->datastore, "worker locks", AUX_TIMEOUT_MS, &error) : NULL;
+    if (run.aux != NULL) {
+        pg_set_tick(run.main, run_tick, &run);
+        outcome = run_connected(&run);
+    } else {
+        outcome = failed(&error);
+    }
+    plan_free(&run.plan);
+    pg_close(run.main);
+    pg_close(run.aux);
+    return outcome;
+}

@@ -1,0 +1,49 @@
+/* What the files of a run share: run.c (order of things, locks), apply.c (one change), backfill.c (rows). */
+#ifndef CORE_MIGRATIONS_RUN_INTERNAL_H
+#define CORE_MIGRATIONS_RUN_INTERNAL_H
+
+#include "core/migrations/run.h"
+
+#include <stdint.h>
+
+struct run {
+    const struct run_job *job;
+    struct journal *journal;
+    const volatile sig_atomic_t *stop;
+    struct pg *main;            /* makes the changes */
+    struct pg *aux;             /* holds the advisory lock, renews Kong's, looks who blocks */
+    char *owner;                /* Kong's lock is held under that name; NULL: not held */
+    int64_t renewed_at, stop_seen_at, looked_at, statement_at;
+    bool lock_lost;             /* it could not be renewed in time: no further change is begun */
+    const char *current_id;     /* the change in hand, for events */
+    struct plan plan;
+};
+
+/* Renews the lock, sees to a request to stop. false: the statement in hand must be cancelled. Also the tick of both connections'
+ * waits on `main`. */
+bool run_tick(void *run);
+
+/* Whether to begin something further; fills the error (ERROR_STOPPED, ERROR_HELD) where not. */
+bool run_may_go_on(struct run *run, struct error *error);
+
+/* Sleeps, ticking. false and an error where the run is to end. */
+bool run_pause(struct run *run, int64_t milliseconds, struct error *error);
+
+/* Adds a "wait" event with who stands in the way of `table` (or of the statement in hand, where NULL). */
+void run_report_wait(struct run *run, const char *table, const char *why);
+
+/* Makes one change that is not done. Where its last part is a transaction and `step` is not NULL, the step is recorded in the same
+ * transaction (*recorded), once all its changes answer that they are done. */
+bool apply_change(struct run *run, const struct change *change, const struct plan_step *step, bool *recorded, struct error *error);
+
+/* Asks all changes of the step whether they are done, those about rows (where `rows`) and those about the catalogs; an error names
+ * the first that is not. */
+bool apply_verify(struct run *run, const struct plan_step *step, bool rows, bool catalogs, struct error *error);
+
+/* Writes the step to schema_meta, as Kong does. */
+bool apply_record(struct run *run, const struct plan_step *step, struct error *error);
+
+/* A backfill or a deletion, in batches. */
+bool backfill_run(struct run *run, const struct change *change, struct error *error);
+
+#endif

@@ -1,0 +1,71 @@
+/*
+ * Where a database stands, read from `schema_meta` and the catalogs each time, never remembered.
+ *
+ * In Kong's terms (kong/db/migrations/state.lua at 1.3.0): a migration in `executed` is executed; in `pending`, pending; in neither
+ * it is missing if it is listed before `last_executed`, else new.
+ */
+#ifndef CORE_MIGRATIONS_STATE_H
+#define CORE_MIGRATIONS_STATE_H
+
+#include "core/base/error.h"
+#include "core/base/names.h"
+#include "core/db/lock.h"
+#include "core/migrations/subsystems.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct pg;
+
+enum stage {
+    STAGE_EMPTY,        /* nothing of Kong there: needs bootstrap */
+    STAGE_TOO_OLD,      /* older than 0.14 */
+    STAGE_LEGACY_014,   /* 0.14: all is new */
+    STAGE_UPGRADABLE,   /* 1.0 to 1.2 (or 1.3 with a plugin just loaded): there are new migrations, none is pending */
+    STAGE_PENDING,      /* `up` has run, `finish` has not; there may be new ones, too */
+    STAGE_CURRENT,      /* 1.3, nothing to do */
+    STAGE_AHEAD,        /* has migrations that we don't know: newer than 1.3 */
+    STAGE_FOREIGN,      /* has tables, but not Kong's */
+};
+
+/* "empty", "too_old"… as in the JSON. */
+const char *stage_name(enum stage stage);
+
+struct subsystem_state {
+    const struct subsystem *subsystem;
+    struct names executed, pending, new, missing;
+    char *last_executed;   /* or NULL */
+};
+
+struct state {
+    char *host, *database, *schema, *server_version;
+    int port, server_version_number;
+    enum stage stage;
+    const char *version;               /* the Kong whose schema it is: "0.14", "1.0"… "1.3"; NULL where there is none */
+    char *reason;                      /* a sentence for too_old, ahead, foreign and empty; or NULL */
+    bool from_014;                     /* `schema_migrations` is still there: the old cluster is 0.14 */
+    struct subsystem_state *subsystems;   /* those of the loaded plugins and core, in Kong's order */
+    size_t subsystem_count;
+    struct names unknown;              /* subsystems in `schema_meta` that are not ours: custom plugins */
+    struct lock_info lock;
+};
+
+/* Reads it. `plugins`: the loaded ones (kong.conf); core is always looked at. On failure `state` is empty. state_free frees. */
+bool state_read(struct pg *pg, const char *const *plugins, size_t plugin_count, struct state *state, struct error *error);
+void state_free(struct state *state);
+
+/* How many there are in all subsystems. */
+size_t state_count_new(const struct state *state);       /* new and missing */
+size_t state_count_pending(const struct state *state);
+
+/* The pending ones stem from an upgrade to 1.0, 1.1 or 1.2 that was never finished: some have come before 1.3. */
+bool state_pending_from_before(const struct state *state);
+
+/* The exit code of `status` (kong migrations list's, and 8). */
+int state_exit_code(const struct state *state);
+
+/* As CLI `status --json` says; new reference. `worker` is left null. */
+json_t *state_json(const struct state *state);
+
+#endif

@@ -1,0 +1,27 @@
+/*
+ * The process that runs a plan: this same program, started detached (a session of its own, standard streams on files), so that a
+ * lost terminal or SSH session costs the view and not the work. What it has to know, the password among it, it is told through a
+ * pipe: nothing secret is in its arguments or its environment. It answers with its journal.
+ */
+#ifndef CORE_WORKER_H
+#define CORE_WORKER_H
+
+#include "core/migrations/run.h"
+
+/* The argument that makes the program a worker: `kong-upgrade worker`, with a job on its standard input. */
+#define WORKER_COMMAND "worker"
+
+/* Starts a worker on the job and waits until it has opened its journal (a moment; call it off the event loop). Returns the
+ * journal's path, which the caller frees; NULL and an error where it could not start. */
+char *worker_start(const struct run_job *job, struct error *error);
+
+/* Asks the worker that writes this journal to stop at the next safe point. */
+bool worker_stop(const char *journal_path, struct error *error);
+
+/* Whether the last `up` recorded in the folder's journals was cut short (killed, stopped, failed): then another `up` resumes it. */
+bool worker_up_interrupted(const char *folder);
+
+/* main() of the worker. Returns its exit code. */
+int worker_main(void);
+
+#endif
