@@ -1,0 +1,82 @@
+/*
+ * The upgrade: five steps, as the upgrade guide numbers them, between a welcome and a report, and the gates between them. Where it
+ * stands is derived from facts read a moment ago, so it is right after a restart, on another machine, or when someone ran
+ * `kong migrations` by hand.
+ *
+ * Every gate has a sentence. Some may be overruled by the operator, who types the step's word for it: that is recorded and
+ * reported. `finish` can't be overruled while a node of the old cluster still answers.
+ */
+#ifndef CORE_UPGRADE_H
+#define CORE_UPGRADE_H
+
+#include "core/migrations/state.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum step {
+    STEP_WELCOME,
+    STEP_PREFLIGHT,
+    STEP_UP,            /* 1: the database migrated up; destroys nothing */
+    STEP_PROVISION,     /* 2: 1.3 nodes started beside the old ones */
+    STEP_DIVERT,        /* 3: traffic moved to them */
+    STEP_DECOMMISSION,  /* 4: old nodes stopped */
+    STEP_FINISH,        /* 5: what old nodes needed is removed; irreversible */
+    STEP_DONE,
+    STEPS
+};
+
+/* What is known now. Counts are of fleet.ini's nodes. Nothing is owned. */
+struct upgrade_facts {
+    const struct state *state;       /* NULL: the database has not answered yet */
+    bool worker_running;
+    bool checks_run;                 /* the preflight has been through once */
+    size_t checks_blocking;          /* findings that block */
+    size_t checks_open;              /* warnings not acknowledged */
+    size_t old_nodes, old_answering, old_silent_too_short;   /* the last: down, but not for UPGRADE_GONE_MS yet, or never asked yet */
+    size_t new_nodes, new_ready;     /* ready: answers, is 1.3, not known to use another database */
+    double old_rps, new_rps;         /* < 0: no figure yet */
+    int64_t old_quiet_ms;            /* since when old nodes have served nothing but our own polls; < 0: not known */
+    int64_t quiet_needed_ms;         /* how long that must hold (fleet.ini, default UPGRADE_QUIET_MS) */
+    bool overruled[STEPS];           /* the operator typed that this gate be opened */
+};
+
+#define UPGRADE_QUIET_MS 120000
+
+enum step_state {
+    STEP_STATE_LOCKED,
+    STEP_STATE_OPEN,     /* its gate is open: it may be worked on */
+    STEP_STATE_HERE,     /* the upgrade stands here */
+    STEP_STATE_DONE,
+};
+
+struct gate {
+    bool open;
+    bool can_overrule;   /* where it is shut */
+    bool overruled;      /* it is open only because the operator said so */
+    char reason[320];    /* why it is shut, and what to do; "" where it is open */
+};
+
+struct upgrade {
+    enum step here;
+    enum step_state states[STEPS];
+    struct gate gates[STEPS];
+};
+
+/* Derives it. */
+void upgrade_derive(const struct upgrade_facts *facts, struct upgrade *upgrade);
+
+/* What is fixed about a step, for all faces. */
+struct step_text {
+    int number;          /* 1 to 5; 0 for the others */
+    const char *title;   /* "Migrate up" */
+    const char *word;    /* "up": the short name, and what is typed to overrule its gate */
+    bool irreversible;
+    const char *does;    /* what this step does */
+    const char *safe;    /* what is safe, and what is not */
+    const char *out;     /* how to get out */
+};
+
+extern const struct step_text step_texts[STEPS];
+
+#endif
