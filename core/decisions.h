@@ -1,0 +1,27 @@
+/*
+ * What the operator decided and nothing else could tell: warnings acknowledged, gates overruled. One JSON object a line, in the
+ * state folder beside the journals ("decisions.log", 0600); the report lists them.
+ */
+#ifndef CORE_DECISIONS_H
+#define CORE_DECISIONS_H
+
+#include "core/base/error.h"
+#include "core/base/names.h"
+
+#include <stdbool.h>
+
+enum decision_kind { DECISION_ACKNOWLEDGED, DECISION_OVERRULED, DECISION_FORGOTTEN };
+
+/* Adds one: a check's id, or a step's word; `why` is the finding or the gate's reason at that time. */
+bool decisions_add(const char *folder, enum decision_kind kind, const char *what, const char *why, struct error *error);
+
+/* The names of that kind that stand: decided since the last end of an upgrade (see decisions_close). */
+void decisions_read(const char *folder, enum decision_kind kind, struct names *names);
+
+/* For the report: a sentence each, oldest first. */
+void decisions_list(const char *folder, struct names *sentences);
+
+/* The upgrade is over: what was decided for it does not stand for another one. */
+bool decisions_close(const char *folder, struct error *error);
+
+#endif

@@ -1,0 +1,181 @@
+#include "core/report.h"
+
+#include "core/base/buf.h"
+#include "core/base/clock.h"
+#include "core/base/json.h"
+#include "core/base/mem.h"
+#include "core/decisions.h"
+#include "core/journal.h"
+#include "core/migrations/corrections.h"
+#include "core/run_view.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void apply(void *context, const json_t *event)
+{
+    run_view_apply(context, event);
+}
+
+static bool read_run(const char *path, struct run_view *view)
+{
+    struct journal_reader reader;
+    *view = (struct run_view){0};
+    if (!journal_open(&reader, path, NULL))
+        return false;
+    journal_read(&reader, apply, view);
+    journal_reader_close(&reader);
+    return view->command != NULL;
+}
+
+/* Names in a table's cell must not end it. */
+static void add_cell(struct buf *out, const char *text)
+{
+    buf_add(out, "| ");
+    for (const char *c = text; *c != '\0'; c++) {
+        if (*c == '|')
+            buf_add(out, "\\");
+        buf_add_bytes(out, (unsigned char)*c < ' ' ? " " : c, 1);
+    }
+    buf_add(out, " ");
+}
+
+static const char *outcome(const struct run_view *view, const char *path)
+{
+    if (view->ended)
+        return view->result;
+    return journal_alive(path) ? "running" : "cut short";
+}
+
+static void add_changes(struct buf *out, const struct run_view *view)
+{
+    static const char *const words[] = {"not made", "begun", "made", "was there already", "not made"};
+    if (view->change_count == 0)
+        return;
+    buf_add(out, "\n| change | outcome | ms | lock | correction |\n| --- | --- | ---: | --- | --- |\n");
+    for (size_t i = 0; i < view->change_count; i++) {
+        const struct run_change *each = &view->changes[i];
+        add_cell(out, each->what);
+        add_cell(out, words[each->progress]);
+        buf_addf(out, each->ms >= 0 ? "| %lld " : "| ", (long long)each->ms);
+        add_cell(out, each->lock);
+        add_cell(out, each->correction);
+        buf_add(out, "|\n");
+    }
+}
+
+static void add_corrections(struct buf *out, const struct run_view *view)
+{
+    for (const struct correction *each = corrections; each->id != NULL; each++) {
+        bool used = false;
+        for (size_t i = 0; i < view->change_count && !used; i++)
+            used = strcmp(view->changes[i].correction, each->id) == 0;
+        if (used)
+            buf_addf(out, "\n%s: %s %s (%s)\n", each->id, each->fact, each->ours, each->source);
+    }
+}
+
+static void add_run(struct buf *out, const char *path)
+{
+    struct run_view view;
+    char began[CLOCK_TEXT_SIZE];
+    if (read_run(path, &view)) {
+        buf_addf(out, "\n### %s, %s: %s\n\n", view.command, clock_text(view.started_ms, began), outcome(&view, path));
+        buf_addf(out, "By %s on %s, %.1f s, %zu waits for a lock.\n", view.user, view.host,
+                 (double)(view.last_ms - view.started_ms) / 1000.0, view.wait_count);
+        if (view.message != NULL)
+            buf_addf(out, "%s.\n", view.message);
+        add_changes(out, &view);
+        add_corrections(out, &view);
+    }
+    run_view_free(&view);
+}
+
+static void add_database(struct buf *out, const struct state *state)
+{
+    if (state == NULL) {
+        buf_add(out, "\nThe database does not answer.\n");
+        return;
+    }
+    buf_addf(out, "\n| | |\n| --- | --- |\n| database | %s at %s:%d, schema %s |\n| server | PostgreSQL %s |\n| stage | %s |\n| version | %s |\n", state->database,
+             state->host, state->port, state->schema, state->server_version, stage_name(state->stage), state->version != NULL ? state->version : "-");
+}
+
+char *report_markdown(const char *folder, const struct state *state)
+{
+    struct buf out = {0};
+    struct names paths = {0}, sentences = {0};
+    char now[CLOCK_TEXT_SIZE];
+    buf_addf(&out, "# Kong upgrade to 1.3\n\nWritten %s by kong-upgrade %s.\n", clock_text(clock_wall_ms(), now), KONG_UPGRADE_VERSION);
+    add_database(&out, state);
+    buf_add(&out, "\n## Runs\n");
+    journal_list(folder, &paths);
+    for (size_t i = 0; i < paths.count; i++)
+        add_run(&out, paths.list[i]);
+    if (paths.count == 0)
+        buf_add(&out, "\nNone from this machine.\n");
+    decisions_list(folder, &sentences);
+    buf_add(&out, "\n## Decisions\n\n");
+    for (size_t i = 0; i < sentences.count; i++)
+        buf_addf(&out, "- %s\n", sentences.list[i]);
+    if (sentences.count == 0)
+        buf_add(&out, "None.\n");
+    names_free(&sentences);
+    names_free(&paths);
+    return buf_take(&out);
+}
+
+static json_t *change_json(const struct run_change *each)
+{
+    static const char *const words[] = {"to_do", "begun", "done", "already", "failed"};
+    return json_pack("{s:o, s:o, s:s, s:I, s:o}", "id", json_text(each->id), "what", json_text(each->what), "outcome", words[each->progress],
+                     "ms", (json_int_t)each->ms, "correction", each->correction[0] != '\0' ? json_text(each->correction) : json_null());
+}
+
+static json_t *run_json(const char *path)
+{
+    struct run_view view;
+    char began[CLOCK_TEXT_SIZE];
+    json_t *json = NULL;
+    if (read_run(path, &view)) {
+        json_t *changes = json_array();
+        for (size_t i = 0; i < view.change_count; i++)
+            json_array_append_new(changes, change_json(&view.changes[i]));
+        json = json_pack("{s:o, s:s, s:I, s:o, s:o, s:s, s:o, s:i, s:o}", "command", json_text(view.command), "began", clock_text(view.started_ms, began),
+                         "ms", (json_int_t)(view.last_ms - view.started_ms), "user", json_text(view.user), "host", json_text(view.host),
+                         "outcome", outcome(&view, path), "message", json_text(view.message), "waits", (int)view.wait_count, "changes", changes);
+    }
+    run_view_free(&view);
+    return json;
+}
+
+json_t *report_json(const char *folder, const struct state *state)
+{
+    struct names paths = {0}, sentences = {0};
+    json_t *runs = json_array();
+    journal_list(folder, &paths);
+    for (size_t i = 0; i < paths.count; i++) {
+        json_t *run = run_json(paths.list[i]);
+        if (run != NULL)
+            json_array_append_new(runs, run);
+    }
+    decisions_list(folder, &sentences);
+    json_t *json = json_pack("{s:o, s:o, s:o}", "state", state != NULL ? state_json(state) : json_null(), "runs", runs, "decisions", json_names(&sentences));
+    names_free(&sentences);
+    names_free(&paths);
+    return json;
+}
+
+bool report_save(const char *path, const char *markdown, struct error *error)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    bool written = fd >= 0 && write(fd, markdown, strlen(markdown)) == (ssize_t)strlen(markdown) && fsync(fd) == 0;
+    if (!written)
+        error_set(error, ERROR_FILE, "can't write the report to %s: %s; choose another place", path, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return written;
+}

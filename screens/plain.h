@@ -1,0 +1,24 @@
+/* The commands: the same core in plain text or JSON. Each returns its exit code. */
+#ifndef SCREENS_PLAIN_H
+#define SCREENS_PLAIN_H
+
+#include "screens/app.h"
+
+int plain_status(struct app *app);
+int plain_plan(struct app *app);
+int plain_check(struct app *app);
+int plain_conf(struct app *app);
+int plain_nodes(struct app *app);
+int plain_watch(struct app *app);
+int plain_report(struct app *app);
+
+int plain_up(struct app *app);
+int plain_finish(struct app *app);
+int plain_bootstrap(struct app *app);
+int plain_attach(struct app *app);
+int plain_stop(struct app *app);
+
+/* Follows a journal to its end, in plain lines or JSON. Returns the run's exit code, or EXIT_TERMINAL_LOST. */
+int follow_journal(const struct app *app, const char *path);
+
+#endif

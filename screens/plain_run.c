@@ -1,0 +1,246 @@
+/* The commands that change the database: they are refused here as early as they can be, started as a worker, and followed. */
+#include "core/base/mem.h"
+#include "core/cluster/node.h"
+#include "core/journal.h"
+#include "core/migrations/order.h"
+#include "core/worker.h"
+#include "screens/fleet_nodes.h"
+#include "screens/plain.h"
+#include "screens/say.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ASK_NODES_MS 5000
+
+static bool is_resumed(const struct app *app)
+{
+    char *folder = journal_folder(&app->conf.pg, false, NULL);
+    bool resumed = folder != NULL && worker_up_interrupted(folder);
+    free(folder);
+    return resumed;
+}
+
+/* A run that goes on already is followed instead of a second one being started. Returns -1 if there is none. */
+static int follow_running(const struct app *app)
+{
+    char *folder = journal_folder(&app->conf.pg, false, NULL);
+    char *running = folder != NULL ? journal_find_running(folder) : NULL;
+    int exit_code = -1;
+    if (running != NULL) {
+        complain_text("a worker runs already on this database: following it");
+        exit_code = follow_journal(app, running);
+    }
+    free(running);
+    free(folder);
+    return exit_code;
+}
+
+static void say_plan(const struct plan *plan)
+{
+    size_t number = 0;
+    for (size_t i = 0; i < plan->change_count; i++) {
+        const struct plan_change *each = &plan->changes[i];
+        char size[SAY_SIZE], *text = change_text(each->change);
+        if (!each->done)
+            say("%3zu  %s%s%s%s%s\n", ++number, text, each->rows > 0 ? ", " : "", each->rows > 0 ? say_bytes(each->bytes, size) : "",
+                each->cost.rewrite ? ", rewrites the table" : "", each->change->correction != NULL ? " (corrected)" : "");
+        free(text);
+    }
+}
+
+static int dry_run(const struct app *app, struct pg *pg, const struct state *state, const struct run_job *job)
+{
+    struct error error = {0};
+    struct plan plan;
+    if (!plan_build(pg, state, job->kind, job->to, &plan, &error))
+        return complain(&error);
+    if (app->options->json) {
+        json_t *json = plan_json(pg, &plan, &error);
+        if (json != NULL)
+            say_json(json, true);
+    } else {
+        say("%s would make %zu changes and record %zu migrations; nothing was changed:\n", job->command, plan_remaining(&plan), plan.step_count);
+        say_plan(&plan);
+    }
+    plan_free(&plan);
+    return error.code != ERROR_NONE ? complain(&error) : 0;
+}
+
+static int start_and_follow(const struct app *app, const struct run_job *job)
+{
+    struct error error = {0};
+    char *path = worker_start(job, &error);
+    if (path == NULL)
+        return complain(&error);
+    int exit_code = follow_journal(app, path);
+    free(path);
+    return exit_code;
+}
+
+/* A row left by a dead worker of ours is removed after a question, or with --yes. */
+static bool confirms_dead_lock(const struct app *app, const struct state *state)
+{
+    bool dead = state->lock.held && !state->lock.worker_alive && strncmp(state->lock.owner, LOCK_OWNER_PREFIX, strlen(LOCK_OWNER_PREFIX)) == 0;
+    if (!dead)
+        return false;
+    return app->options->yes || ask("The migrations lock was left behind by a worker that no longer runs (%s). Remove it?", state->lock.owner);
+}
+
+typedef int confirmation(const struct app *app, struct pg *pg, const struct state *state, const struct run_job *job);
+
+static int confirm_harmless(const struct app *app, struct pg *pg, const struct state *state, const struct run_job *job)
+{
+    (void)pg, (void)state;
+    if (app->options->yes || !isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
+        return 0;
+    dry_run(app, pg, state, job);
+    return ask("Start now?") ? 0 : EXIT_ERROR;
+}
+
+static int run_command(struct app *app, struct run_job *job, confirmation *confirm)
+{
+    struct error error = {0};
+    struct state state;
+    int exit_code = follow_running(app);
+    if (exit_code >= 0)
+        return exit_code;
+    struct pg *pg = app_connect(app, job->command, &state, &error);
+    if (pg == NULL)
+        return complain(&error);
+    job->datastore = &app->conf.pg;
+    job->plugins = &app->conf.plugins;
+    job->deadline_ms = RUN_DEADLINE_MS;
+    job->resume = is_resumed(app);
+    struct verdict verdict = order_check(&state, job->kind, job->resume);
+    if (verdict.order == ORDER_REFUSED)
+        complain_text("%s", verdict.sentence);
+    else if (verdict.order == ORDER_NOTHING && !app->options->quiet)
+        app->options->json ? say_json(json_pack("{s:s, s:s, s:i, s:s}", "event", "end", "result", "nothing", "exit", 0, "message", verdict.sentence), false)
+                           : say("%s\n", verdict.sentence);
+    exit_code = verdict.exit_code;
+    bool go = verdict.order == ORDER_GO;
+    if (go && app->options->dry_run) {
+        exit_code = dry_run(app, pg, &state, job);
+        go = false;
+    }
+    if (go) {
+        exit_code = confirm(app, pg, &state, job);
+        go = exit_code == 0;
+    }
+    job->clear_dead_lock = go && confirms_dead_lock(app, &state);
+    pg_close(pg);
+    state_free(&state);
+    free(verdict.sentence);
+    return go ? start_and_follow(app, job) : exit_code;
+}
+
+int plain_up(struct app *app)
+{
+    struct run_job job = {.command = "up", .kind = PLAN_UP, .to = KONG_1_3};
+    return run_command(app, &job, confirm_harmless);
+}
+
+int plain_bootstrap(struct app *app)
+{
+    struct run_job job = {.command = "bootstrap", .kind = PLAN_BOOTSTRAP, .to = KONG_VERSIONS};
+    for (int version = 0; version < KONG_VERSIONS; version++)
+        if (strcmp(app->options->to != NULL ? app->options->to : "1.3", kong_version_names[version]) == 0)
+            job.to = (enum kong_version)version;
+    if (job.to == KONG_VERSIONS)
+        return options_wrong("--to takes 1.0, 1.1, 1.2 or 1.3, not '%s'", app->options->to);
+    return run_command(app, &job, confirm_harmless);
+}
+
+/* Old nodes of the fleet that still answer speak against `finish`, and nothing overrules that. */
+static int check_old_nodes(const struct app *app)
+{
+    struct error error = {0};
+    struct names answering = {0};
+    if (!fleet_answering_old_nodes(app, ASK_NODES_MS, &answering, &error))
+        return complain(&error);
+    for (size_t i = 0; i < answering.count; i++)
+        complain_text("old node %s still answers: stop it, or take it out of fleet.ini", answering.list[i]);
+    bool refused = answering.count > 0;
+    names_free(&answering);
+    return refused ? 7 : 0;
+}
+
+static bool types_name(const struct state *state)
+{
+    char typed[256] = "";
+    fprintf(stderr, "This can't be undone: old nodes can't come back after it. Type the database's name to go on: ");
+    if (fgets(typed, sizeof typed, stdin) == NULL)
+        return false;
+    typed[strcspn(typed, "\n")] = '\0';
+    return strcmp(typed, state->database) == 0;
+}
+
+static int confirm_finish(const struct app *app, struct pg *pg, const struct state *state, const struct run_job *job)
+{
+    const char *confirm = app->options->confirm;
+    bool terminal = isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
+    if (confirm == NULL && !terminal)
+        return options_wrong("finish can't be undone: say --confirm %s", state->database);
+    if (confirm != NULL && strcmp(confirm, state->database) != 0) {
+        complain_text("--confirm %s does not name the database that would be finished (%s): nothing was changed", confirm, state->database);
+        return 7;
+    }
+    int exit_code = check_old_nodes(app);
+    if (exit_code != 0)
+        return exit_code;
+    if (confirm == NULL) {
+        dry_run(app, pg, state, job);
+        if (!types_name(state)) {
+            complain_text("that is not the database's name: nothing was changed");
+            return 7;
+        }
+    }
+    return 0;
+}
+
+int plain_finish(struct app *app)
+{
+    struct run_job job = {.command = "finish", .kind = PLAN_FINISH, .to = KONG_1_3};
+    return run_command(app, &job, confirm_finish);
+}
+
+int plain_attach(struct app *app)
+{
+    struct error error = {0};
+    char *folder = journal_folder(&app->conf.pg, false, &error);
+    if (folder == NULL)
+        return complain(&error);
+    char *running = journal_find_running(folder);
+    free(folder);
+    if (running == NULL) {
+        complain_text("no worker runs on this database from here; `kong-upgrade status` says where it stands");
+        return 3;
+    }
+    int exit_code = follow_journal(app, running);
+    free(running);
+    return exit_code;
+}
+
+int plain_stop(struct app *app)
+{
+    struct error error = {0};
+    char *folder = journal_folder(&app->conf.pg, false, &error);
+    if (folder == NULL)
+        return complain(&error);
+    char *running = journal_find_running(folder);
+    free(folder);
+    if (running == NULL) {
+        complain_text("no worker runs on this database from here: there is nothing to stop");
+        return 3;
+    }
+    bool stopped = worker_stop(running, &error);
+    free(running);
+    if (!stopped)
+        return complain(&error);
+    if (!app->options->quiet)
+        say("asked the worker to stop at the next safe point; `kong-upgrade attach` shows it\n");
+    return 0;
+}

@@ -1,0 +1,85 @@
+#include "screens/say.h"
+
+#include "core/base/mem.h"
+#include "screens/options.h"
+#include "tui/text.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void print(FILE *file, const char *prefix, const char *format, va_list arguments, const char *suffix)
+{
+    char *text = mem_vprintf(format, arguments);
+    char *plain = text_plain_lines(text);
+    fprintf(file, "%s%s%s", prefix, plain, suffix);
+    fflush(file);
+    free(plain);
+    free(text);
+}
+
+void say(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    print(stdout, "", format, arguments, "");
+    va_end(arguments);
+}
+
+void complain_text(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    print(stderr, "kong-upgrade: ", format, arguments, "\n");
+    va_end(arguments);
+}
+
+int complain(struct error *error)
+{
+    complain_text("%s", error->message != NULL ? error->message : "unknown error");
+    error_clear(error);
+    return EXIT_ERROR;
+}
+
+void say_json(json_t *json, bool indent)
+{
+    char *text = json_dumps(json, indent ? JSON_INDENT(2) : JSON_COMPACT);
+    if (text != NULL)
+        puts(text);
+    fflush(stdout);
+    free(text);
+    json_decref(json);
+}
+
+bool ask(const char *format, ...)
+{
+    char answer[16] = "";
+    va_list arguments;
+    if (!isatty(STDIN_FILENO))
+        return false;
+    va_start(arguments, format);
+    print(stderr, "", format, arguments, " [y/N] ");
+    va_end(arguments);
+    return fgets(answer, sizeof answer, stdin) != NULL && (strcmp(answer, "y\n") == 0 || strcmp(answer, "yes\n") == 0);
+}
+
+bool say_failed(void)
+{
+    return ferror(stdout) != 0;
+}
+
+const char *say_bytes(long long bytes, char text[SAY_SIZE])
+{
+    static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
+    double value = (double)bytes;
+    size_t unit = 0;
+    for (; value >= 1024 && unit + 1 < sizeof units / sizeof units[0]; unit++)
+        value /= 1024;
+    if (bytes < 0)
+        snprintf(text, SAY_SIZE, "-");
+    else
+        snprintf(text, SAY_SIZE, value < 10 && unit > 0 ? "%.1f %s" : "%.0f %s", value, units[unit]);
+    return text;
+}
