@@ -1,0 +1,326 @@
+#include "core/conf/fleet.h"
+
+#include "core/base/buf.h"
+#include "core/base/mem.h"
+
+#include <curl/curl.h>
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ini.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define NAME_LIMIT 64
+
+const char *cluster_name(enum cluster cluster)
+{
+    return cluster == CLUSTER_OLD ? "old" : "new";
+}
+
+void fleet_free(struct fleet *fleet)
+{
+    for (size_t i = 0; i < fleet->count; i++) {
+        free(fleet->nodes[i].name);
+        free(fleet->nodes[i].url);
+    }
+    free(fleet->nodes);
+    free(fleet->file);
+    free(fleet->kong_conf);
+    *fleet = (struct fleet){0};
+}
+
+size_t fleet_count(const struct fleet *fleet, enum cluster cluster)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < fleet->count; i++)
+        count += fleet->nodes[i].cluster == cluster ? 1 : 0;
+    return count;
+}
+
+static bool check_name(const struct fleet *fleet, const char *name, struct error *error)
+{
+    if (name[0] == '\0' || strlen(name) > NAME_LIMIT)
+        return error_set(error, ERROR_CONFIG, "a node's name has 1 to %d letters", NAME_LIMIT);
+    for (const char *c = name; *c != '\0'; c++)
+        if (!isalnum((unsigned char)*c) && strchr("-_.", *c) == NULL)
+            return error_set(error, ERROR_CONFIG, "a node's name has letters, digits, '-', '_' and '.' only, not '%s'", name);
+    for (size_t i = 0; i < fleet->count; i++)
+        if (strcmp(fleet->nodes[i].name, name) == 0)
+            return error_set(error, ERROR_CONFIG, "node %s is there twice: give each its own name", name);
+    return true;
+}
+
+static bool has_part(CURLU *parsed, CURLUPart part)
+{
+    char *text = NULL;
+    bool there = curl_url_get(parsed, part, &text, 0) == CURLUE_OK && text != NULL && text[0] != '\0';
+    curl_free(text);
+    return there;
+}
+
+static bool is_http(CURLU *parsed)
+{
+    char *scheme = NULL;
+    bool good = curl_url_get(parsed, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK && (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0);
+    curl_free(scheme);
+    return good;
+}
+
+static bool check_url(const char *url, struct error *error)
+{
+    CURLU *parsed = curl_url();
+    CURLUcode code = curl_url_set(parsed, CURLUPART_URL, url, 0);
+    bool good = true;
+    if (strlen(url) > FLEET_LINE_LIMIT - NAME_LIMIT - 10 || url[strcspn(url, " \t;#\"'\\")] != '\0' || code != CURLUE_OK || !is_http(parsed) || !has_part(parsed, CURLUPART_HOST))
+        good = error_set(error, ERROR_CONFIG, "'%s' is not the address of an Admin API: write http://HOST:PORT or https://HOST:PORT", url);
+    else if (has_part(parsed, CURLUPART_USER) || has_part(parsed, CURLUPART_PASSWORD))
+        good = error_set(error, ERROR_CONFIG, "an address with a user or password in it is refused: fleet.ini holds no secrets");
+    else if (has_part(parsed, CURLUPART_QUERY) || has_part(parsed, CURLUPART_FRAGMENT))
+        good = error_set(error, ERROR_CONFIG, "'%s' has a query or a fragment: the address of an Admin API has none", url);
+    curl_url_cleanup(parsed);
+    return good;
+}
+
+bool fleet_add(struct fleet *fleet, enum cluster cluster, const char *name, const char *url, struct error *error)
+{
+    if (!check_name(fleet, name, error) || !check_url(url, error))
+        return false;
+    size_t length = strlen(url);
+    while (length > 0 && url[length - 1] == '/')
+        length--;
+    fleet->nodes = mem_grow(fleet->nodes, fleet->count + 1, sizeof *fleet->nodes);
+    fleet->nodes[fleet->count++] = (struct fleet_node){cluster, mem_dup(name), mem_ndup(url, length)};
+    return true;
+}
+
+void fleet_remove(struct fleet *fleet, const char *name)
+{
+    for (size_t i = 0; i < fleet->count; i++) {
+        if (strcmp(fleet->nodes[i].name, name) != 0)
+            continue;
+        free(fleet->nodes[i].name);
+        free(fleet->nodes[i].url);
+        memmove(&fleet->nodes[i], &fleet->nodes[i + 1], (fleet->count - i - 1) * sizeof *fleet->nodes);
+        fleet->count--;
+        return;
+    }
+}
+
+/* The grammar: what each key of each section does with its value. */
+
+static bool set_old_node(struct fleet *fleet, const char *value, struct error *error);
+static bool set_new_node(struct fleet *fleet, const char *value, struct error *error);
+
+static bool set_kong_conf(struct fleet *fleet, const char *value, struct error *error)
+{
+    if (value[0] != '/')
+        return error_set(error, ERROR_CONFIG, "kong_conf is a full path, beginning with /");
+    free(fleet->kong_conf);
+    fleet->kong_conf = mem_dup(value);
+    return true;
+}
+
+static bool set_quiet(struct fleet *fleet, const char *value, struct error *error)
+{
+    char *end = NULL;
+    long seconds = strtol(value, &end, 10);
+    if (end == value || *end != '\0' || seconds < 1 || seconds > 86400)
+        return error_set(error, ERROR_CONFIG, "quiet is a number of seconds from 1 to 86400");
+    fleet->quiet_seconds = (int)seconds;
+    return true;
+}
+
+static const struct grammar {
+    const char *section, *key;
+    bool (*set)(struct fleet *fleet, const char *value, struct error *error);
+} grammar[] = {
+    {"datastore", "kong_conf", set_kong_conf},
+    {"old", "node", set_old_node},
+    {"new", "node", set_new_node},
+    {"gates", "quiet", set_quiet},
+};
+
+static bool set_node(struct fleet *fleet, enum cluster cluster, const char *value, struct error *error)
+{
+    size_t length = strcspn(value, " \t");
+    const char *url = value + length + strspn(value + length, " \t");
+    if (url[0] == '\0')
+        return error_set(error, ERROR_CONFIG, "a node is NAME URL, such as: node = old-1 http://10.0.0.11:8001");
+    char *name = mem_ndup(value, length);
+    bool added = fleet_add(fleet, cluster, name, url, error);
+    free(name);
+    return added;
+}
+
+static bool set_old_node(struct fleet *fleet, const char *value, struct error *error)
+{
+    return set_node(fleet, CLUSTER_OLD, value, error);
+}
+
+static bool set_new_node(struct fleet *fleet, const char *value, struct error *error)
+{
+    return set_node(fleet, CLUSTER_NEW, value, error);
+}
+
+struct reading {
+    struct fleet *fleet;
+    FILE *file;
+    const char *path;
+    int line;                 /* inih does not tell; its reader is ours, so we count */
+    struct error *error;
+    bool failed;
+};
+
+static int fail(struct reading *reading)
+{
+    if (!reading->failed)
+        error_prefix(reading->error, "%s line %d", reading->path, reading->line);
+    reading->failed = true;
+    return 0;
+}
+
+static bool is_known_section(const char *section)
+{
+    for (size_t i = 0; i < sizeof grammar / sizeof grammar[0]; i++)
+        if (strcmp(grammar[i].section, section) == 0)
+            return true;
+    return false;
+}
+
+static int on_value(void *context, const char *section, const char *key, const char *value)
+{
+    struct reading *reading = context;
+    if (reading->failed)
+        return 0;
+    for (size_t i = 0; i < sizeof grammar / sizeof grammar[0]; i++)
+        if (strcmp(grammar[i].section, section) == 0 && strcmp(grammar[i].key, key) == 0)
+            return grammar[i].set(reading->fleet, value, reading->error) ? 1 : fail(reading);
+    if (!is_known_section(section))
+        error_set(reading->error, ERROR_CONFIG, "there is no section [%s]: known are [datastore], [old], [new], [gates]", section);
+    else
+        error_set(reading->error, ERROR_CONFIG, "[%s] has no key '%s'", section, key);
+    return fail(reading);
+}
+
+/* One line for inih. It would cut a long one and take the rest for another; and an indented one would continue the value before. */
+static char *next_line(char *line, int size, void *context)
+{
+    struct reading *reading = context;
+    if (reading->failed || fgets(line, size, reading->file) == NULL)
+        return NULL;
+    reading->line++;
+    size_t length = strlen(line);
+    bool whole = length > 0 && line[length - 1] == '\n';
+    const char *text = line + strspn(line, " \t\r\n");
+    if (!whole && !feof(reading->file)) {
+        error_set(reading->error, ERROR_CONFIG, "the line is longer than %d bytes", FLEET_LINE_LIMIT);
+        fail(reading);
+        return NULL;
+    }
+    if (text != line && *text != '\0' && *text != ';' && *text != '#') {
+        error_set(reading->error, ERROR_CONFIG, "the line begins with white space: one setting a line, from its beginning");
+        fail(reading);
+        return NULL;
+    }
+    return line;
+}
+
+static char *user_file(void)
+{
+    const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+    if (config != NULL && config[0] == '/')
+        return mem_printf("%s/kong-upgrade/fleet.ini", config);
+    return mem_printf("%s/.config/kong-upgrade/fleet.ini", home != NULL && home[0] == '/' ? home : "");
+}
+
+static char *choose_file(const char *file)
+{
+    static const char for_all[] = "/etc/kong-upgrade/fleet.ini";
+    if (file != NULL)
+        return mem_dup(file);
+    char *own = user_file();
+    if (access(own, F_OK) == 0 || access(for_all, F_OK) != 0)
+        return own;
+    free(own);
+    return mem_dup(for_all);
+}
+
+static bool read_file(struct fleet *fleet, FILE *file, struct error *error)
+{
+    struct reading reading = {.fleet = fleet, .file = file, .path = fleet->file, .error = error};
+    struct stat status;
+    if (fstat(fileno(file), &status) != 0 || !S_ISREG(status.st_mode))
+        return error_set(error, ERROR_CONFIG, "%s is not a file; give fleet.ini with --fleet", fleet->file);
+    int line = ini_parse_stream(next_line, &reading, on_value, &reading);
+    if (!reading.failed && ferror(file) != 0)
+        return error_set(error, ERROR_CONFIG, "can't read %s: %s", fleet->file, strerror(errno));
+    if (!reading.failed && line != 0)
+        return error_set(error, ERROR_CONFIG, "%s line %d: not understood; a line is KEY = VALUE or [SECTION]", fleet->file, line);
+    return !reading.failed;
+}
+
+bool fleet_load(struct fleet *fleet, const char *file, struct error *error)
+{
+    *fleet = (struct fleet){.file = choose_file(file), .quiet_seconds = FLEET_QUIET_SECONDS};
+    FILE *stream = fopen(fleet->file, "re");
+    if (stream == NULL && errno == ENOENT && file == NULL)
+        return true;
+    bool read = stream != NULL ? read_file(fleet, stream, error)
+                               : error_set(error, ERROR_CONFIG, "can't read %s: %s", fleet->file, strerror(errno));
+    if (stream != NULL)
+        fclose(stream);
+    if (!read)
+        fleet_free(fleet);
+    return read;
+}
+
+static char *fleet_text(const struct fleet *fleet)
+{
+    struct buf text = {0};
+    buf_add(&text, "; The nodes of both clusters, for kong-upgrade.\n");
+    if (fleet->kong_conf != NULL)
+        buf_addf(&text, "[datastore]\nkong_conf = %s\n", fleet->kong_conf);
+    for (enum cluster cluster = CLUSTER_OLD; cluster <= CLUSTER_NEW; cluster++) {
+        buf_addf(&text, "[%s]\n", cluster_name(cluster));
+        for (size_t i = 0; i < fleet->count; i++)
+            if (fleet->nodes[i].cluster == cluster)
+                buf_addf(&text, "node = %s %s\n", fleet->nodes[i].name, fleet->nodes[i].url);
+    }
+    if (fleet->quiet_seconds != FLEET_QUIET_SECONDS)
+        buf_addf(&text, "[gates]\nquiet = %d\n", fleet->quiet_seconds);
+    return buf_take(&text);
+}
+
+static void make_folders(const char *path)
+{
+    char *copy = mem_dup(path);
+    for (char *slash = strchr(copy + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        mkdir(copy, 0700);
+        *slash = '/';
+    }
+    free(copy);
+}
+
+bool fleet_save(const struct fleet *fleet, struct error *error)
+{
+    make_folders(fleet->file);
+    char *text = fleet_text(fleet), *temporary = mem_printf("%s.new", fleet->file);
+    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    bool saved = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text) && fsync(fd) == 0;
+    saved = saved && rename(temporary, fleet->file) == 0;
+    if (!saved) {
+        error_set(error, ERROR_FILE, "can't save %s: %s; choose another place with --fleet", fleet->file, strerror(errno));
+        if (fd >= 0)
+            unlink(temporary);
+    }
+    if (fd >= 0)
+        close(fd);
+    free(temporary);
+    free(text);
+    return saved;
+}

@@ -1,0 +1,92 @@
+/* Where it begins: the options, the command, or the wizard. */
+#include "core/worker.h"
+#include "screens/app.h"
+#include "screens/plain.h"
+#include "screens/say.h"
+#include "screens/wizard.h"
+
+#include <curl/curl.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+static const struct command {
+    const char *name;
+    int (*run)(struct app *app);
+    const char *options;      /* that may stand with it, beside the general ones */
+    int most_arguments;       /* -1: any number */
+} commands[] = {
+    {"status", plain_status, "", 0},
+    {"check", plain_check, "ignore", -1},
+    {"plan", plain_plan, "sql finish", 0},
+    {"up", plain_up, "dry-run", 0},
+    {"bootstrap", plain_bootstrap, "dry-run to", 0},
+    {"finish", plain_finish, "confirm dry-run", 0},
+    {"attach", plain_attach, "", 0},
+    {"stop", plain_stop, "", 0},
+    {"nodes", plain_nodes, "", 0},
+    {"watch", plain_watch, "", 0},
+    {"conf", plain_conf, "", 0},
+    {"report", plain_report, "", 0},
+};
+
+static const struct command *find_command(const char *name)
+{
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+/* Kong reads none of libpq's own variables, and a password must not be in a core dump or a child's environment. */
+static void protect(void)
+{
+    static const char *const libpq[] = {"PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER", "PGPASSWORD", "PGPASSFILE", "PGSERVICE",
+                                        "PGSERVICEFILE", "PGOPTIONS", "PGAPPNAME", "PGSSLMODE", "PGREQUIRESSL", "PGSSLCERT", "PGSSLKEY",
+                                        "PGSSLROOTCERT", "PGSSLCRL", "PGREQUIREPEER", "PGCHANNELBINDING", "PGTARGETSESSIONATTRS",
+                                        "PGCONNECT_TIMEOUT", "PGCLIENTENCODING", "PGDATESTYLE", "PGTZ", "PGGEQO"};
+    for (size_t i = 0; i < sizeof libpq / sizeof libpq[0]; i++)
+        unsetenv(libpq[i]);
+    prctl(PR_SET_DUMPABLE, 0);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+static int run(const struct options *options, const struct command *command)
+{
+    struct error error = {0};
+    struct app app;
+    if (command == NULL)
+        return wizard_main(options);
+    if (!app_load(&app, options, &error))
+        return complain(&error);
+    int exit_code = command->run(&app);
+    app_free(&app);
+    return exit_code;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options;
+    setlocale(LC_ALL, "");
+    protect();
+    if (argc == 2 && strcmp(argv[1], WORKER_COMMAND) == 0)
+        return worker_main();
+    int exit_code = options_read(&options, argc, argv);
+    if (exit_code < 0) {
+        const struct command *command = options.command != NULL ? find_command(options.command) : NULL;
+        if (options.command != NULL && command == NULL)
+            exit_code = options_wrong("there is no command '%s'", options.command);
+        else
+            exit_code = options_check(&options, command != NULL ? command->options : "", command != NULL ? command->most_arguments : 0);
+        if (exit_code < 0) {
+            curl_global_init(CURL_GLOBAL_DEFAULT);
+            exit_code = run(&options, command);
+            curl_global_cleanup();
+        }
+    }
+    options_free(&options);
+    return exit_code;
+}
