@@ -82,7 +82,7 @@ void area_cursor(struct area area, int x, int y);
 /* For tests: the canvas as lines of UTF-8, each ended by a newline, blanks at their ends removed. The caller frees. */
 char *canvas_text(const struct canvas *canvas);
 /* The same with each cell's role as a letter (ROLE_TEXT is '.'; the others are 'a', 'b', ... in the order of enum
- * role); upper case where a flag was added. */
+ * role); upper case, or ':' for ROLE_TEXT, where a flag was added. */
 char *canvas_roles(const struct canvas *canvas);
 
 #endif

@@ -22,6 +22,8 @@ struct layout_request {
 #define LAYOUT_BETWEEN(minimum, maximum, importance) {(minimum), (maximum), (maximum), 0, (importance)}
 #define LAYOUT_FILL(minimum, importance) {(minimum), (minimum), 0, 1, (importance)}
 
+#define LAYOUT_BOXES 32 /* more are left out */
+
 /* Sizes for `count` boxes in `space` cells with `gap` cells between those that are shown. Their sum with the gaps is never more
  * than `space`. If not even the most important minimum fits, that box gets all there is. */
 void layout_share(int space, int gap, const struct layout_request *requests, size_t count, int *sizes);

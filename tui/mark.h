@@ -15,11 +15,11 @@ enum mark {
     MARK_COUNT
 };
 
-#define MARK_WIDTH 6 /* cells that mark_draw needs with its word: glyph, space, word of four */
+#define MARK_WIDTH 9 /* cells that mark_draw needs with the longest word */
 
 enum role mark_role(enum mark mark);
 enum glyph mark_glyph(enum mark mark);
-const char *mark_word(enum mark mark);  /* "ok", "info", "warn", "stop", "wait", "none", "old" */
+const char *mark_word(enum mark mark);  /* "ok", "info", "warn", "stop", "wait", "no data", "stale" */
 
 /* "✓ ok" in its role; only the glyph if the word does not fit. Returns the column after it. */
 int mark_draw(struct area area, int x, int y, enum mark mark);

@@ -51,13 +51,15 @@ struct prose_state {
     bool follow;      /* stay at the end as text is added: for logs. End sets it, scrolling up clears it */
     /* What the last prose_draw found; drawing changes nothing else. */
     int lines, page;  /* lines there are, lines shown */
-    bool end_seen;    /* the last line has been on screen, at least once, at the present text (see prose_rewind) */
+    int seen;         /* all lines before this one have been on screen: a jump to the end skips none */
+    bool end_seen;    /* every line has been on screen once (of this text: see prose_rewind) */
 };
 
 /* Lines the text takes at that width. */
 int prose_height(const struct prose_block *blocks, size_t count, int width, enum charset charset);
 
-/* Draws it. If there is more than fits, a scroll bar in the last column, and "more" in the last line, say so. */
+/* Draws it. If there is more than fits, a scroll bar in the last column, and "12 more lines" in the last
+ * line, say so. */
 void prose_draw(struct area area, const struct prose_block *blocks, size_t count, struct prose_state *state);
 
 /* Scrolls: arrows, j/k, page keys, space, Home/End, g/G. */

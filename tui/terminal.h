@@ -1,5 +1,5 @@
 /*
- * The one terminal: ncurses on stdin and stdout. Nothing else includes ncurses.
+ * The one terminal: ncurses on stdin and stdout. Only terminal.c and decode.c include ncurses.
  *
  * It fits an event loop that is not its own. Watch terminal_fd() for reading; when it is readable, when it reports an error or
  * hangup, and on every tick (at least four times a second: a changed size wakes no one), call terminal_next until it returns

@@ -66,7 +66,7 @@ const struct theme *theme_find(const char *name);
 struct look theme_look(const struct theme *theme, enum role role, int colours);
 bool theme_has_colour(const struct theme *theme);
 
-/* Glyphs exist in UTF-8 and in ASCII; both forms are one cell wide, but for the pictured arrows in ASCII key names (keys.h). */
+/* Glyphs exist in UTF-8 and in ASCII; both forms are one cell wide. */
 enum glyph {
     GLYPH_HORIZONTAL,
     GLYPH_VERTICAL,
