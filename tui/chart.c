@@ -16,7 +16,7 @@ double chart_scale(double largest)
     if (!isfinite(largest) || largest <= 1)
         return 1;
     double power = pow(10, floor(log10(largest)));
-    static const double steps[] = {1, 2, 5, 10};
+    static const double steps[] = {1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10};
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
         if (largest <= steps[i] * power)
             return steps[i] * power;

@@ -29,7 +29,7 @@ struct chart_model {
 /* As many of the newest values as fit (two a column with Braille). Fewer than 3 lines or 16 columns: only names and latest values. */
 void chart_draw(struct area area, const struct chart_model *model);
 
-/* The end of the scale for a largest value: 1, 2 or 5 times a power of ten, at least 1. */
+/* The end of the scale for a largest value: a round number just above it, at least 1. */
 double chart_scale(double largest);
 
 #endif

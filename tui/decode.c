@@ -70,10 +70,11 @@ static void put_byte(struct decode *decode, int code, bool alt)
         return;
     if (code >= 0xC0)
         decode->bytes_length = 0;
+    decode->bytes_alt = decode->bytes_length == 0 ? alt : decode->bytes_alt;
     decode->bytes[decode->bytes_length++] = (char)code;
     uint32_t code_point;
     if (text_decode(decode->bytes, decode->bytes_length, &code_point) > 0)
-        emit(decode, code_point, alt);
+        emit(decode, code_point, decode->bytes_alt);
     else if (decode->bytes_length < sizeof(decode->bytes))
         return;
     decode->bytes_length = 0;

@@ -40,6 +40,7 @@ struct decode {
     size_t parameters_length;
     char bytes[4];       /* of an unfinished code point */
     size_t bytes_length;
+    bool bytes_alt;
     struct input ready[4];
     size_t ready_count;
 };

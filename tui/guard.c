@@ -15,14 +15,7 @@ static int null_fd = -1;
 static int real_fd = -1;
 static volatile sig_atomic_t expired;
 static pthread_t guarded_thread;
-static struct sigaction action_before;
-
-bool guard_open(void)
-{
-    null_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    real_fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
-    return null_fd >= 0 && real_fd >= 0;
-}
+static volatile sig_atomic_t armed;
 
 static void close_one(int *fd)
 {
@@ -41,6 +34,8 @@ void guard_close(void)
 static void on_alarm(int signal_number)
 {
     int saved = errno;
+    if (!armed)
+        return;
     if (pthread_equal(pthread_self(), guarded_thread)) {
         dup2(null_fd, STDOUT_FILENO);
         expired = 1;
@@ -50,13 +45,21 @@ static void on_alarm(int signal_number)
     errno = saved;
 }
 
+bool guard_open(void)
+{
+    null_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    real_fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+    /* It stays installed: a signal that is late must find a handler, not the default, which is to die. */
+    struct sigaction action = {.sa_handler = on_alarm};
+    sigemptyset(&action.sa_mask);
+    return null_fd >= 0 && real_fd >= 0 && sigaction(SIGALRM, &action, NULL) == 0;
+}
+
 void guard_begin(void)
 {
     expired = 0;
+    armed = 1;
     guarded_thread = pthread_self();
-    struct sigaction action = {.sa_handler = on_alarm};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGALRM, &action, &action_before);
     /* Again and again: the first signal may come just before the write begins to wait. */
     struct itimerval timer = {{0, REPEAT_US}, {TERMINAL_PATIENCE_MS / 1000, TERMINAL_PATIENCE_MS % 1000 * 1000}};
     setitimer(ITIMER_REAL, &timer, NULL);
@@ -66,7 +69,7 @@ bool guard_end(void)
 {
     struct itimerval off = {{0, 0}, {0, 0}};
     setitimer(ITIMER_REAL, &off, NULL);
-    sigaction(SIGALRM, &action_before, NULL);
+    armed = 0;
     if (!expired)
         return true;
     dup2(real_fd, STDOUT_FILENO);

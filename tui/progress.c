@@ -53,6 +53,9 @@ const char *progress_figure(double value, char text[PROGRESS_FIGURE_SIZE])
     int decimals = suffix == 0 && whole ? 0 : fabs(value) < 9.995 ? 2 : fabs(value) < 99.95 ? 1 : 0;
     if (suffix == 0 && decimals == 2)
         decimals = 1;
+    static const double powers[] = {1, 10, 100};
+    while (decimals > 0 && fmod(round(fabs(value) * powers[decimals]), 10) == 0)
+        decimals--;
     if (fabs(value) < 1e6)
         snprintf(text, PROGRESS_FIGURE_SIZE, "%.*f%s", decimals, value, suffixes[suffix]);
     else

@@ -47,10 +47,13 @@ static void draw_column(struct area area, const struct steps_item *items, size_t
         if (items[i].viewed)
             area_fill(line, style);
         area_glyph(line, 0, 0, style, looks[items[i].progress].glyph);
-        label_of(&items[i], line.width < text_width(items[i].label, area.canvas->charset) + 6, label, sizeof(label));
-        area_text(line, items[i].number > 0 ? 2 : 4, 0, style, label);
+        int x = items[i].number > 0 ? 2 : 4;
+        label_of(&items[i], false, label, sizeof(label));
+        if (x + text_width(label, area.canvas->charset) > line.width)
+            label_of(&items[i], true, label, sizeof(label));
+        area_text(line, x, 0, style, label);
         if (items[i].irreversible && !items[i].viewed && items[i].progress != STEPS_DONE) {
-            int end = (items[i].number > 0 ? 2 : 4) + text_width(label, area.canvas->charset);
+            int end = x + text_width(label, area.canvas->charset);
             area_glyph(line, end - 1, 0, ROLE_DANGER, GLYPH_NO_RETURN);
         }
     }
