@@ -13,7 +13,7 @@ void frame_header(struct area area, const char *title, const char *detail, const
     int detail_width = text_width(detail, charset);
     int right_width = text_width(right, charset);
     struct layout_request requests[PARTS] = {
-        [TITLE] = LAYOUT_BETWEEN(1, text_width(title, charset), 4),
+        [TITLE] = LAYOUT_FIXED(text_width(title, charset), 4),
         [DETAIL] = {detail_width > 12 ? 12 : detail_width, detail_width, detail_width, 0, 3},
         [SPACE] = LAYOUT_FILL(0, 1),
         [RIGHT] = LAYOUT_FIXED(right_width, 2),

@@ -150,11 +150,12 @@ void prose_draw(struct area area, const struct prose_block *blocks, size_t count
     paint_scroll_bar(area, state);
     int below = lines - state->top - page.height;
     int y = area.height - 1;
+    struct area last = area_part(area, (struct rect){0, 0, page.width, area.height});
     if (hint && below > 0) {
-        int x = area_glyph(page, 0, y, ROLE_KEY, GLYPH_MORE_DOWN);
-        area_textf(page, x + 1, y, ROLE_KEY, "%d more %s", below, below == 1 ? "line" : "lines");
+        int x = area_glyph(last, 0, y, ROLE_KEY, GLYPH_MORE_DOWN);
+        area_textf(last, x + 1, y, ROLE_KEY, "%d more %s", below, below == 1 ? "line" : "lines");
     } else if (hint) {
-        area_text(page, 0, y, ROLE_DIM, "end");
+        area_text(last, 0, y, ROLE_DIM, "end");
     }
 }
 

@@ -97,6 +97,9 @@ void terminal_restore(void)
         return;
     restorable = 0;
     int saved = errno;
+    /* Output stopped by ^S goes on, and what a stalled terminal has not taken gives way to what restores it. */
+    if (!takes_output())
+        tcflow(STDOUT_FILENO, TCOON);
     if (!takes_output())
         tcflush(STDOUT_FILENO, TCOFLUSH);
     if (takes_output() && write(STDOUT_FILENO, restoring, restoring_length) < 0)

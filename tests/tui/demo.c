@@ -1,7 +1,8 @@
 /*
  * A small program made of every widget, for looking at them and for terminal_test.c, which runs it in a pseudo-terminal.
  * Its event loop is poll(): what the wizard does with libuv, in a few lines. Exit codes: 0 left by "q", 75 the
- * terminal was lost, 64 it could not be opened. With DEMO_LOG it writes there what came of it.
+ * terminal was lost, 64 it could not be opened. With DEMO_LOG it writes there what came of it; with DEMO_DEAF it ignores
+ * SIGHUP.
  */
 #include "tui/chart.h"
 #include "tui/dialog.h"
@@ -275,7 +276,7 @@ int main(void)
     char message[256];
     setlocale(LC_ALL, "");
     make_history();
-    signal(SIGHUP, on_hangup);
+    signal(SIGHUP, getenv("DEMO_DEAF") != NULL ? SIG_IGN : on_hangup);
     if (!terminal_open(theme_find(getenv("DEMO_THEME")), getenv("DEMO_ASCII") != NULL, message, sizeof(message))) {
         fprintf(stderr, "%s\n", message);
         return 64;
