@@ -20,12 +20,15 @@
 #define ESCAPE_DELAY_MS 25
 #define LARGEST_SIDE 1000
 #define BARREN_READS 8
+#define PASTES_BRACKETED "\033[?2004h"
+#define PASTES_PLAIN "\033[?2004l"
 
 static struct {
     bool open;
     bool utf8;                 /* the locale's encoding */
     bool ascii;                /* wanted by the operator */
     bool coloured;
+    bool brackets;             /* pastes come between brackets */
     bool repaint;
     int barren;                /* times that stdin was readable, but nothing could be read */
     int width, height;         /* as last told by INPUT_RESIZE */
@@ -41,6 +44,7 @@ static volatile sig_atomic_t lost;
 static volatile sig_atomic_t restorable;
 static char restoring[256];
 static size_t restoring_length;
+static struct sigaction curses_suspend;
 
 static bool hung_up(void)
 {
@@ -98,8 +102,10 @@ void terminal_restore(void)
     restorable = 0;
     int saved = errno;
     /* Output stopped by ^S goes on, and what a stalled terminal has not taken gives way to what restores it. */
-    if (!takes_output())
+    if (!takes_output()) {
+        tcflow(STDOUT_FILENO, TCOOFF); /* without it, TCOON does not undo ^S */
         tcflow(STDOUT_FILENO, TCOON);
+    }
     if (!takes_output())
         tcflush(STDOUT_FILENO, TCOFLUSH);
     if (takes_output() && write(STDOUT_FILENO, restoring, restoring_length) < 0)
@@ -156,25 +162,38 @@ static bool may_bracket(void)
     return false;
 }
 
-/* With the strings that enter and leave the alternate screen, ncurses also sends this mode's at ^Z and after it. */
+static void say(const char *bytes)
+{
+    /* A terminal that takes no output must not hold us; what is left out is only a comfort. */
+    if (takes_output() && write(STDOUT_FILENO, bytes, strlen(bytes)) < 0)
+        return;
+}
+
+/* ncurses knows nothing of this mode, so it is switched off around its own handling of ^Z: the shell may not understand it. */
+static void on_suspend(int number)
+{
+    int saved = errno;
+    say(PASTES_PLAIN);
+    curses_suspend.sa_handler(number);
+    if (!lost)
+        say(PASTES_BRACKETED);
+    errno = saved;
+}
+
 static void bracket_pastes(void)
 {
-    static char enter[128];
-    static char leave[128];
-    if (!may_bracket())
+    terminal.brackets = may_bracket();
+    if (!terminal.brackets)
         return;
     define_key(DECODE_PASTE_BEGIN, DECODE_KEY_PASTE_BEGIN);
     define_key(DECODE_PASTE_END, DECODE_KEY_PASTE_END);
-    const char *on = enter_ca_mode != NULL ? enter_ca_mode : "";
-    const char *off = exit_ca_mode != NULL ? exit_ca_mode : "";
-    int first = snprintf(enter, sizeof(enter), "%s\033[?2004h", on);
-    int second = snprintf(leave, sizeof(leave), "\033[?2004l%s", off);
-    if (first >= (int)sizeof(enter) || second >= (int)sizeof(leave))
+    say(PASTES_BRACKETED);
+    if (sigaction(SIGTSTP, NULL, &curses_suspend) != 0 || curses_suspend.sa_handler == SIG_IGN ||
+        curses_suspend.sa_handler == SIG_DFL)
         return;
-    enter_ca_mode = enter;
-    exit_ca_mode = leave;
-    putp("\033[?2004h");
-    fflush(stdout);
+    struct sigaction action = curses_suspend;
+    action.sa_handler = on_suspend;
+    sigaction(SIGTSTP, &action, NULL);
 }
 
 static void make_pairs(void)
@@ -235,6 +254,7 @@ bool terminal_open(const struct theme *theme, bool ascii, char *message, size_t 
     bracket_pastes();
     make_pairs();
     restoring_length = 0;
+    add_restoring(terminal.brackets ? PASTES_PLAIN : NULL);
     add_restoring(exit_attribute_mode);
     add_restoring(orig_pair);
     add_restoring(cursor_normal);
@@ -254,6 +274,8 @@ void terminal_close(void)
     terminal.open = false;
     if (hung_up() || !restorable)
         guard_silence();
+    else if (terminal.brackets)
+        say(PASTES_PLAIN);
     guard_begin();
     endwin();
     bool in_time = guard_end();
