@@ -122,7 +122,8 @@ static void put_grapheme(struct area area, int x, int y, unsigned style, const s
 static int put_text(struct area area, int x, int y, unsigned style, const char *text, size_t length, int end)
 {
     struct grapheme grapheme;
-    for (size_t size; x < end && (size = text_next(text, length, area.canvas->charset, &grapheme)) > 0; length -= size) {
+    for (size_t size; x < end && (size = text_next(text, length, area.canvas->charset, &grapheme)) > 0;
+         length -= size) {
         if (x + grapheme.width > end)
             break;
         if (grapheme.width > 0)

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define SERIES 2
-#define GAP 1
+#define GAP    1
 
 double chart_scale(double largest)
 {
@@ -113,7 +113,8 @@ static void paint_letters(struct area area, const struct chart_model *model, con
                 continue;
             size_t series = dot == 2 ? 1 : 0;
             char letter = dot == 3 ? '*' : model->series[series].letter;
-            area_code(area, x, y, model->series[series].style, (unsigned char)(letter > ' ' ? letter : '*'));
+            area_code(area, x, y, model->series[series].style,
+                      (unsigned char)(letter > ' ' && letter < 0x7F ? letter : '*'));
         }
 }
 

@@ -10,13 +10,32 @@ static const struct {
     int code;
     uint32_t key;
 } curses_keys[] = {
-    {KEY_UP, K_UP},         {KEY_DOWN, K_DOWN},      {KEY_LEFT, K_LEFT},           {KEY_RIGHT, K_RIGHT},
-    {KEY_HOME, K_HOME},     {KEY_END, K_END},        {KEY_PPAGE, K_PAGE_UP},       {KEY_NPAGE, K_PAGE_DOWN},
-    {KEY_IC, K_INSERT},     {KEY_DC, K_DELETE},      {KEY_BACKSPACE, K_BACKSPACE}, {KEY_ENTER, K_ENTER},
-    {KEY_BTAB, K_BACKTAB},  {KEY_A1, K_HOME},        {KEY_A3, K_PAGE_UP},          {KEY_C1, K_END},
-    {KEY_C3, K_PAGE_DOWN},  {KEY_FIND, K_HOME},      {KEY_SELECT, K_END},          {KEY_SLEFT, K_LEFT},
-    {KEY_SRIGHT, K_RIGHT},  {KEY_SR, K_UP},          {KEY_SF, K_DOWN},             {KEY_SHOME, K_HOME},
-    {KEY_SEND, K_END},      {KEY_SDC, K_DELETE},
+    {KEY_UP, K_UP},
+    {KEY_DOWN, K_DOWN},
+    {KEY_LEFT, K_LEFT},
+    {KEY_RIGHT, K_RIGHT},
+    {KEY_HOME, K_HOME},
+    {KEY_END, K_END},
+    {KEY_PPAGE, K_PAGE_UP},
+    {KEY_NPAGE, K_PAGE_DOWN},
+    {KEY_IC, K_INSERT},
+    {KEY_DC, K_DELETE},
+    {KEY_BACKSPACE, K_BACKSPACE},
+    {KEY_ENTER, K_ENTER},
+    {KEY_BTAB, K_BACKTAB},
+    {KEY_A1, K_HOME},
+    {KEY_A3, K_PAGE_UP},
+    {KEY_C1, K_END},
+    {KEY_C3, K_PAGE_DOWN},
+    {KEY_FIND, K_HOME},
+    {KEY_SELECT, K_END},
+    {KEY_SLEFT, K_LEFT},
+    {KEY_SRIGHT, K_RIGHT},
+    {KEY_SR, K_UP},
+    {KEY_SF, K_DOWN},
+    {KEY_SHOME, K_HOME},
+    {KEY_SEND, K_END},
+    {KEY_SDC, K_DELETE},
 };
 
 /* Sequences that most terminals send, whatever their terminfo says. */
@@ -25,12 +44,12 @@ static const struct {
     int number; /* before "~" */
     uint32_t key;
 } sequences[] = {
-    {'A', 0, K_UP},      {'B', 0, K_DOWN},    {'C', 0, K_RIGHT},  {'D', 0, K_LEFT},      {'H', 0, K_HOME},
-    {'F', 0, K_END},     {'Z', 0, K_BACKTAB}, {'M', 0, K_ENTER},  {'P', 0, K_F1},        {'Q', 0, K_F1 + 1},
-    {'R', 0, K_F1 + 2},  {'S', 0, K_F1 + 3},  {'~', 1, K_HOME},   {'~', 2, K_INSERT},    {'~', 3, K_DELETE},
-    {'~', 4, K_END},     {'~', 5, K_PAGE_UP}, {'~', 6, K_PAGE_DOWN}, {'~', 7, K_HOME},   {'~', 8, K_END},
-    {'~', 11, K_F1},     {'~', 12, K_F1 + 1}, {'~', 13, K_F1 + 2}, {'~', 14, K_F1 + 3}, {'~', 15, K_F1 + 4},
-    {'~', 17, K_F1 + 5}, {'~', 18, K_F1 + 6}, {'~', 19, K_F1 + 7}, {'~', 20, K_F1 + 8}, {'~', 21, K_F1 + 9},
+    {'A', 0, K_UP},       {'B', 0, K_DOWN},    {'C', 0, K_RIGHT},     {'D', 0, K_LEFT},    {'H', 0, K_HOME},
+    {'F', 0, K_END},      {'Z', 0, K_BACKTAB}, {'M', 0, K_ENTER},     {'P', 0, K_F1},      {'Q', 0, K_F1 + 1},
+    {'R', 0, K_F1 + 2},   {'S', 0, K_F1 + 3},  {'~', 1, K_HOME},      {'~', 2, K_INSERT},  {'~', 3, K_DELETE},
+    {'~', 4, K_END},      {'~', 5, K_PAGE_UP}, {'~', 6, K_PAGE_DOWN}, {'~', 7, K_HOME},    {'~', 8, K_END},
+    {'~', 11, K_F1},      {'~', 12, K_F1 + 1}, {'~', 13, K_F1 + 2},   {'~', 14, K_F1 + 3}, {'~', 15, K_F1 + 4},
+    {'~', 17, K_F1 + 5},  {'~', 18, K_F1 + 6}, {'~', 19, K_F1 + 7},   {'~', 20, K_F1 + 8}, {'~', 21, K_F1 + 9},
     {'~', 23, K_F1 + 10}, {'~', 24, K_F12},
 };
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DIALOG_WIDTH 72
+#define DIALOG_WIDTH   72
 #define BUTTON_PADDING 4
 
 static const struct dialog_answer close_answer = {"Close", false};
@@ -78,10 +78,10 @@ static void draw_field(struct area area, const struct dialog_model *model, const
     area_text(area, 0, 0, ROLE_TEXT, label);
     struct field_model field = {0};
     field_draw(area_part(area, (struct rect){0, 1, area.width, 1}), &field, &state->field, state->in_field);
-    const char *hint = !state->prose.end_seen              ? "read the text to its end first (PgDn)"
-                       : state->field.text[0] == '\0'      ? ""
+    const char *hint = !state->prose.end_seen                             ? "read the text to its end first (PgDn)"
+                       : state->field.text[0] == '\0'                     ? ""
                        : strcmp(state->field.text, model->must_type) == 0 ? "the name matches"
-                                                           : "not the same yet";
+                                                                          : "not the same yet";
     area_text(area, 0, 2, ROLE_DIM, hint);
 }
 

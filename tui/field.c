@@ -156,8 +156,7 @@ void field_draw(struct area area, const struct field_model *model, const struct 
 static enum reaction submit(const struct field_model *model, struct field_state *state)
 {
     state->message[0] = '\0';
-    if (model->validate == NULL ||
-        model->validate(model->context, state->text, state->message, sizeof(state->message)))
+    if (model->validate == NULL || model->validate(model->context, state->text, state->message, sizeof(state->message)))
         return REACTION_ACTIVATE;
     if (state->message[0] == '\0')
         snprintf(state->message, sizeof(state->message), "this can't be used");
@@ -171,7 +170,8 @@ static bool move_key(struct field_state *state, const struct input *input)
     switch (input->key) {
     case K_LEFT:
     case K_CTRL('b'):
-        state->cursor = input->alt ? word_start(state->text, state->cursor) : previous_boundary(state->text, state->cursor);
+        state->cursor =
+            input->alt ? word_start(state->text, state->cursor) : previous_boundary(state->text, state->cursor);
         return true;
     case K_RIGHT:
     case K_CTRL('f'):

@@ -35,11 +35,11 @@ static const struct {
     uint32_t key;
     const char *utf8, *ascii;
 } names[] = {
-    {K_TAB, "Tab", "Tab"},         {K_ESC, "Esc", "Esc"},           {K_ENTER, "Enter", "Enter"},
-    {K_BACKSPACE, "⌫", "BkSp"},    {K_DELETE, "Del", "Del"},        {K_INSERT, "Ins", "Ins"},
-    {K_UP, "↑", "Up"},             {K_DOWN, "↓", "Down"},           {K_LEFT, "←", "Left"},
-    {K_RIGHT, "→", "Right"},       {K_HOME, "Home", "Home"},        {K_END, "End", "End"},
-    {K_PAGE_UP, "PgUp", "PgUp"},   {K_PAGE_DOWN, "PgDn", "PgDn"},   {K_BACKTAB, "Shift-Tab", "Shift-Tab"},
+    {K_TAB, "Tab", "Tab"},       {K_ESC, "Esc", "Esc"},         {K_ENTER, "Enter", "Enter"},
+    {K_BACKSPACE, "⌫", "BkSp"},  {K_DELETE, "Del", "Del"},      {K_INSERT, "Ins", "Ins"},
+    {K_UP, "↑", "Up"},           {K_DOWN, "↓", "Down"},         {K_LEFT, "←", "Left"},
+    {K_RIGHT, "→", "Right"},     {K_HOME, "Home", "Home"},      {K_END, "End", "End"},
+    {K_PAGE_UP, "PgUp", "PgUp"}, {K_PAGE_DOWN, "PgDn", "PgDn"}, {K_BACKTAB, "Shift-Tab", "Shift-Tab"},
     {' ', "Space", "Space"},
 };
 

@@ -73,8 +73,8 @@ static void share_rest(int rest, const struct layout_request *requests, size_t c
         for (size_t i = 0; i < count; i++) {
             if (!kept[i] || room_to_grow(&requests[i], sizes[i]) <= 0)
                 continue;
-            if (best == count || (long)(given[i] + 1) * requests[best].weight <
-                                     (long)(given[best] + 1) * requests[i].weight)
+            if (best == count ||
+                (long)(given[i] + 1) * requests[best].weight < (long)(given[best] + 1) * requests[i].weight)
                 best = i;
         }
         if (best == count)

@@ -8,9 +8,9 @@ static const struct {
     enum glyph glyph;
     enum role role;
 } marks[MARK_COUNT] = {
-    [MARK_OK] = {"ok", GLYPH_DONE, ROLE_OK},           [MARK_INFO] = {"info", GLYPH_INFO, ROLE_INFO},
-    [MARK_WARN] = {"warn", GLYPH_WARN, ROLE_WARN},     [MARK_DANGER] = {"stop", GLYPH_DANGER, ROLE_DANGER},
-    [MARK_WAIT] = {"wait", GLYPH_WAIT, ROLE_WAIT},     [MARK_UNKNOWN] = {"no data", GLYPH_UNKNOWN, ROLE_DIM},
+    [MARK_OK] = {"ok", GLYPH_DONE, ROLE_OK},          [MARK_INFO] = {"info", GLYPH_INFO, ROLE_INFO},
+    [MARK_WARN] = {"warn", GLYPH_WARN, ROLE_WARN},    [MARK_DANGER] = {"stop", GLYPH_DANGER, ROLE_DANGER},
+    [MARK_WAIT] = {"wait", GLYPH_WAIT, ROLE_WAIT},    [MARK_UNKNOWN] = {"no data", GLYPH_UNKNOWN, ROLE_DIM},
     [MARK_STALE] = {"stale", GLYPH_STALE, ROLE_WARN},
 };
 

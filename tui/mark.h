@@ -9,9 +9,9 @@ enum mark {
     MARK_INFO,
     MARK_WARN,
     MARK_DANGER,
-    MARK_WAIT,     /* under way, or waiting for something */
-    MARK_UNKNOWN,  /* no data yet */
-    MARK_STALE,    /* data too old to be relied on */
+    MARK_WAIT,    /* under way, or waiting for something */
+    MARK_UNKNOWN, /* no data yet */
+    MARK_STALE,   /* data too old to be relied on */
     MARK_COUNT
 };
 
@@ -19,7 +19,7 @@ enum mark {
 
 enum role mark_role(enum mark mark);
 enum glyph mark_glyph(enum mark mark);
-const char *mark_word(enum mark mark);  /* "ok", "info", "warn", "stop", "wait", "no data", "stale" */
+const char *mark_word(enum mark mark); /* "ok", "info", "warn", "stop", "wait", "no data", "stale" */
 
 /* "✓ ok" in its role; only the glyph if the word does not fit. Returns the column after it. */
 int mark_draw(struct area area, int x, int y, enum mark mark);

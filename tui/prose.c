@@ -79,7 +79,8 @@ struct painter {
 
 static unsigned style_of(const struct prose_block *block)
 {
-    static const unsigned styles[] = {[PROSE_HEADING] = ROLE_TITLE, [PROSE_LITERAL] = ROLE_INFO, [PROSE_RULE] = ROLE_BORDER};
+    static const unsigned styles[] = {
+        [PROSE_HEADING] = ROLE_TITLE, [PROSE_LITERAL] = ROLE_INFO, [PROSE_RULE] = ROLE_BORDER};
     unsigned kind = (unsigned)block->kind;
     unsigned style = kind < sizeof(styles) / sizeof(styles[0]) ? styles[kind] : ROLE_TEXT;
     return STYLE_ROLE(block->style) == ROLE_TEXT ? style | block->style : block->style;
@@ -139,7 +140,8 @@ void prose_draw(struct area area, const struct prose_block *blocks, size_t count
     int lines = walk(blocks, count, area.width, charset, NULL, NULL);
     bool scrolls = lines > area.height && area.width > 2;
     bool hint = scrolls && area.height >= 3;
-    struct area page = area_part(area, (struct rect){0, 0, area.width - (scrolls ? 2 : 0), area.height - (hint ? 1 : 0)});
+    struct area page =
+        area_part(area, (struct rect){0, 0, area.width - (scrolls ? 2 : 0), area.height - (hint ? 1 : 0)});
     if (scrolls)
         lines = walk(blocks, count, page.width, charset, NULL, NULL);
     remember(state, lines, area.width > 0 ? page.height : 0);

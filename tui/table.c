@@ -4,7 +4,7 @@
 #include <string.h>
 #include <wctype.h>
 
-#define COLUMN_GAP 2
+#define COLUMN_GAP    2
 #define POINTER_WIDTH 2
 
 static uint32_t next_folded(const char **text)
@@ -96,7 +96,8 @@ static void draw_cells(struct area line, const struct table_model *model, const 
             continue;
         struct table_cell cell = cell_of(model, row, i);
         bool match = state->pattern[0] != '\0' && contains(cell.text, state->pattern);
-        area_column(line, x, 0, widths[i], model->columns[i].right, match ? (unsigned)ROLE_MATCH : cell.style, cell.text);
+        area_column(line, x, 0, widths[i], model->columns[i].right, match ? (unsigned)ROLE_MATCH : cell.style,
+                    cell.text);
         x += widths[i] + COLUMN_GAP;
     }
 }
@@ -115,7 +116,8 @@ static void draw_header(struct area line, const struct table_model *model, const
 static void draw_status(struct area line, const struct table_model *model, const struct table_state *state)
 {
     char position[64];
-    snprintf(position, sizeof(position), "%zu of %zu", model->row_count > 0 ? state->selected + 1 : 0, model->row_count);
+    snprintf(position, sizeof(position), "%zu of %zu", model->row_count > 0 ? state->selected + 1 : 0,
+             model->row_count);
     int width = (int)strlen(position);
     struct area left = area_part(line, (struct rect){0, 0, line.width - width - 2, 1});
     if (state->typing || state->pattern[0] != '\0') {
@@ -162,8 +164,7 @@ void table_draw(struct area area, const struct table_model *model, struct table_
     bool searching = state->typing || state->pattern[0] != '\0';
     bool overflow = model->row_count > (size_t)(area.height > header ? area.height - header : 0);
     bool status = (overflow || searching) && area.height >= header + 2;
-    struct area body =
-        area_part(area, (struct rect){0, header, area.width, area.height - header - (status ? 1 : 0)});
+    struct area body = area_part(area, (struct rect){0, header, area.width, area.height - header - (status ? 1 : 0)});
     bool bar = overflow && area.width > 8 && body.height > 0;
     struct area rows = area_part(body, (struct rect){0, 0, body.width - (bar ? 2 : 0), body.height});
 

@@ -17,24 +17,24 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ESCAPE_DELAY_MS 25
-#define LARGEST_SIDE 1000
-#define BARREN_READS 8
+#define ESCAPE_DELAY_MS  25
+#define LARGEST_SIDE     1000
+#define BARREN_READS     8
 #define PASTES_BRACKETED "\033[?2004h"
-#define PASTES_PLAIN "\033[?2004l"
+#define PASTES_PLAIN     "\033[?2004l"
 
 static struct {
     bool open;
-    bool utf8;                 /* the locale's encoding */
-    bool ascii;                /* wanted by the operator */
+    bool utf8;  /* the locale's encoding */
+    bool ascii; /* wanted by the operator */
     bool coloured;
-    bool brackets;             /* pastes come between brackets */
+    bool brackets; /* pastes come between brackets */
     bool repaint;
-    int barren;                /* times that stdin was readable, but nothing could be read */
-    int width, height;         /* as last told by INPUT_RESIZE */
+    int barren;        /* times that stdin was readable, but nothing could be read */
+    int width, height; /* as last told by INPUT_RESIZE */
     const struct theme *theme;
     SCREEN *screen;
-    WINDOW *keyboard;          /* a pad: reading from it never paints */
+    WINDOW *keyboard; /* a pad: reading from it never paints */
     struct termios before;
     pid_t owner;
     struct decode decode;
@@ -138,10 +138,11 @@ static bool check_terminal(char *message, size_t size)
     bool known = setupterm(NULL, STDOUT_FILENO, &status) == OK;
     bool able = known && cursor_address != NULL && clear_screen != NULL;
     if (!known && status < 0)
-        refuse(message, size, "the terminal database (terminfo) was not found, so nothing is known of TERM=%.64s", clean);
-    else if (!known)
-        refuse(message, size, "nothing is known of the terminal TERM=%.64s; set TERM to one like it, e.g. xterm or vt100",
+        refuse(message, size, "the terminal database (terminfo) was not found, so nothing is known of TERM=%.64s",
                clean);
+    else if (!known)
+        refuse(message, size,
+               "nothing is known of the terminal TERM=%.64s; set TERM to one like it, e.g. xterm or vt100", clean);
     else if (!able)
         refuse(message, size, "the terminal TERM=%.64s can't place its cursor, so it shows no screens", clean);
     free(clean);
@@ -153,7 +154,7 @@ static bool check_terminal(char *message, size_t size)
 /* Bracketed paste is not in every terminfo. Terminals of these families understand it, or ignore it. */
 static bool may_bracket(void)
 {
-    static const char *const families[] = {"xterm", "screen", "tmux",  "rxvt",  "vte",  "gnome", "konsole",
+    static const char *const families[] = {"xterm", "screen", "tmux",  "rxvt",  "vte",   "gnome", "konsole",
                                            "putty", "foot",   "kitty", "alacr", "iTerm", "st",    "wezterm"};
     const char *name = getenv("TERM");
     for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
@@ -169,7 +170,8 @@ static void say(const char *bytes)
         return;
 }
 
-/* ncurses knows nothing of this mode, so it is switched off around its own handling of ^Z: the shell may not understand it. */
+/* ncurses knows nothing of this mode, so it is switched off around its own handling of ^Z: the shell may not understand
+ * it. */
 static void on_suspend(int number)
 {
     int saved = errno;
@@ -317,8 +319,8 @@ static int64_t now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Reads one code of ncurses; false if there is none. A terminal that is readable but yields nothing, again and again, is one
- * that was taken from us: a background process without a shell gets EIO, a revoked terminal end of file. */
+/* Reads one code of ncurses; false if there is none. A terminal that is readable but yields nothing, again and again,
+ * is one that was taken from us: a background process without a shell gets EIO, a revoked terminal end of file. */
 static bool read_code(int *code)
 {
     if (hung_up())

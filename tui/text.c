@@ -7,7 +7,7 @@
 #include <string.h>
 #include <wchar.h>
 
-#define REPLACEMENT "\xEF\xBF\xBD"
+#define REPLACEMENT   "\xEF\xBF\xBD"
 #define DOTTED_CIRCLE "\xE2\x97\x8C"
 
 struct range {
@@ -16,16 +16,15 @@ struct range {
 
 /* Invisible, or able to reorder or hide what stands beside them; and what has no agreed shape. */
 static const struct range deceptive[] = {
-    {0x00AD, 0x00AD},   {0x061C, 0x061C},   {0x115F, 0x1160},   {0x180E, 0x180E},   {0x200B, 0x200B},
-    {0x200E, 0x200F},   {0x2028, 0x202E},   {0x2060, 0x206F},   {0x2800, 0x2800},   {0x3164, 0x3164},
-    {0xE000, 0xF8FF},   {0xFDD0, 0xFDEF},   {0xFEFF, 0xFEFF},   {0xFFA0, 0xFFA0},   {0xFFF0, 0xFFFB},
-    {0xFFFE, 0xFFFF},   {0x1BCA0, 0x1BCA3}, {0x1D173, 0x1D17A}, {0xE0000, 0xE00FF}, {0xE01F0, 0x10FFFF},
+    {0x00AD, 0x00AD}, {0x061C, 0x061C},   {0x115F, 0x1160},   {0x180E, 0x180E},   {0x200B, 0x200B},
+    {0x200E, 0x200F}, {0x2028, 0x202E},   {0x2060, 0x206F},   {0x2800, 0x2800},   {0x3164, 0x3164},
+    {0xE000, 0xF8FF}, {0xFDD0, 0xFDEF},   {0xFEFF, 0xFEFF},   {0xFFA0, 0xFFA0},   {0xFFF0, 0xFFFB},
+    {0xFFFE, 0xFFFF}, {0x1BCA0, 0x1BCA3}, {0x1D173, 0x1D17A}, {0xE0000, 0xE00FF}, {0xE01F0, 0x10FFFF},
 };
 
 /* Joiners, variation selectors and skin tones: terminals disagree on the width of what they make. */
 static const struct range dropped[] = {
-    {0x034F, 0x034F}, {0x180B, 0x180D},   {0x200C, 0x200D},
-    {0xFE00, 0xFE0F}, {0x1F3FB, 0x1F3FF}, {0xE0100, 0xE01EF},
+    {0x034F, 0x034F}, {0x180B, 0x180D}, {0x200C, 0x200D}, {0xFE00, 0xFE0F}, {0x1F3FB, 0x1F3FF}, {0xE0100, 0xE01EF},
 };
 
 static const struct range spaces[] = {{0x2000, 0x200A}, {0x205F, 0x205F}, {0x1680, 0x1680}};
@@ -36,12 +35,12 @@ struct spelling {
 };
 
 static const struct spelling spellings[] = {
-    {0x00AB, 0x00AB, "<<"},  {0x00B0, 0x00B0, "*"},   {0x00B7, 0x00B7, "."},  {0x00BB, 0x00BB, ">>"},
-    {0x00D7, 0x00D7, "x"},   {0x2010, 0x2015, "-"},   {0x2018, 0x201B, "'"},  {0x201C, 0x201F, "\""},
-    {0x2022, 0x2022, "*"},   {0x2026, 0x2026, "..."}, {0x2190, 0x2190, "<-"}, {0x2191, 0x2191, "^"},
-    {0x2192, 0x2192, "->"},  {0x2193, 0x2193, "v"},   {0x21D2, 0x21D2, "=>"}, {0x2212, 0x2212, "-"},
-    {0x2260, 0x2260, "!="},  {0x2264, 0x2264, "<="},  {0x2265, 0x2265, ">="}, {0x2500, 0x2501, "-"},
-    {0x2502, 0x2503, "|"},   {0x2713, 0x2714, "+"},   {0x2717, 0x2718, "x"},  {0x25B6, 0x25B8, ">"},
+    {0x00AB, 0x00AB, "<<"}, {0x00B0, 0x00B0, "*"},   {0x00B7, 0x00B7, "."},  {0x00BB, 0x00BB, ">>"},
+    {0x00D7, 0x00D7, "x"},  {0x2010, 0x2015, "-"},   {0x2018, 0x201B, "'"},  {0x201C, 0x201F, "\""},
+    {0x2022, 0x2022, "*"},  {0x2026, 0x2026, "..."}, {0x2190, 0x2190, "<-"}, {0x2191, 0x2191, "^"},
+    {0x2192, 0x2192, "->"}, {0x2193, 0x2193, "v"},   {0x21D2, 0x21D2, "=>"}, {0x2212, 0x2212, "-"},
+    {0x2260, 0x2260, "!="}, {0x2264, 0x2264, "<="},  {0x2265, 0x2265, ">="}, {0x2500, 0x2501, "-"},
+    {0x2502, 0x2503, "|"},  {0x2713, 0x2714, "+"},   {0x2717, 0x2718, "x"},  {0x25B6, 0x25B8, ">"},
 };
 
 static bool in_ranges(uint32_t code_point, const struct range *ranges, size_t count)
@@ -67,7 +66,10 @@ size_t text_decode(const char *text, size_t length, uint32_t *code_point)
         *code_point = s[0];
         return 1;
     }
-    size_t size = s[0] >= 0xC2 && s[0] < 0xE0 ? 2 : s[0] >= 0xE0 && s[0] < 0xF0 ? 3 : s[0] >= 0xF0 && s[0] < 0xF5 ? 4 : 0;
+    size_t size = s[0] >= 0xC2 && s[0] < 0xE0   ? 2
+                  : s[0] >= 0xE0 && s[0] < 0xF0 ? 3
+                  : s[0] >= 0xF0 && s[0] < 0xF5 ? 4
+                                                : 0;
     if (size == 0 || size > length)
         return 0;
     uint32_t value = s[0] & (0x7Fu >> size);
@@ -192,7 +194,7 @@ size_t text_next(const char *text, size_t length, enum charset charset, struct g
     grapheme->width = 1;
     if (first > ' ' && first < 0x7F)
         return length > 1 && (unsigned char)text[1] >= 0x80 ? 1 + take_marks(text + 1, length - 1, charset, grapheme, 0)
-                                                           : 1;
+                                                            : 1;
     if (first == ' ' || first == '\t' || first == '\n' || first == '\r') {
         grapheme->text[0] = ' ';
         grapheme->space = true;
@@ -259,8 +261,8 @@ char *text_cut(const char *text, int width, enum charset charset)
     return out.text;
 }
 
-/* How many bytes of `text`, which holds no newline, go on a line of that width; and in `skip` how many spaces after them are
- * dropped. At least one grapheme, so that it always goes on. */
+/* How many bytes of `text`, which holds no newline, go on a line of that width; and in `skip` how many spaces after
+ * them are dropped. At least one grapheme, so that it always goes on. */
 static size_t line_length(const char *text, size_t length, int width, enum charset charset, size_t *skip)
 {
     size_t at = 0;

@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BOLD STYLE_BOLD
-#define UNDER STYLE_UNDERLINE
+#define BOLD    STYLE_BOLD
+#define UNDER   STYLE_UNDERLINE
 #define REVERSE STYLE_REVERSE
-#define DIM STYLE_DIM
+#define DIM     STYLE_DIM
 
 /* The basic eight, as every terminal numbers them. */
 enum { BLACK, RED, GREEN, YELLOW, BLUE, MAGENTA, CYAN, WHITE, DEFAULT = -1 };
@@ -14,8 +14,8 @@ enum { BLACK, RED, GREEN, YELLOW, BLUE, MAGENTA, CYAN, WHITE, DEFAULT = -1 };
 struct theme {
     const char *name;
     bool colour;
-    struct look fine[ROLE_COUNT];   /* 256 colours */
-    struct look basic[ROLE_COUNT];  /* 8 and 16 */
+    struct look fine[ROLE_COUNT];  /* 256 colours */
+    struct look basic[ROLE_COUNT]; /* 8 and 16 */
 };
 
 static const struct look mono[ROLE_COUNT] = {
@@ -43,38 +43,27 @@ static const struct look mono[ROLE_COUNT] = {
 };
 
 /* What eight colours can do on a dark and on an unknown background; themes below differ in a few. */
-#define BASIC_COMMON \
-    [ROLE_TEXT] = {DEFAULT, DEFAULT, 0}, [ROLE_DIM] = {DEFAULT, DEFAULT, DIM}, \
-    [ROLE_STRONG] = {DEFAULT, DEFAULT, BOLD}, [ROLE_DANGER] = {RED, DEFAULT, BOLD}, \
-    [ROLE_HERE] = {WHITE, BLUE, BOLD}, [ROLE_PASSIVE] = {DEFAULT, DEFAULT, BOLD | UNDER}, \
-    [ROLE_MATCH] = {BLACK, YELLOW, 0}, [ROLE_INPUT] = {DEFAULT, DEFAULT, UNDER}, \
-    [ROLE_BAR] = {BLACK, WHITE, 0}, [ROLE_BAR_KEY] = {BLUE, WHITE, BOLD}, [ROLE_EMPTY] = {DEFAULT, DEFAULT, DIM}, \
-    [ROLE_BORDER] = {DEFAULT, DEFAULT, DIM}
+#define BASIC_COMMON                                                                                                   \
+    [ROLE_TEXT] = {DEFAULT, DEFAULT, 0}, [ROLE_DIM] = {DEFAULT, DEFAULT, DIM},                                         \
+    [ROLE_STRONG] = {DEFAULT, DEFAULT, BOLD}, [ROLE_DANGER] = {RED, DEFAULT, BOLD}, [ROLE_HERE] = {WHITE, BLUE, BOLD}, \
+    [ROLE_PASSIVE] = {DEFAULT, DEFAULT, BOLD | UNDER}, [ROLE_MATCH] = {BLACK, YELLOW, 0},                              \
+    [ROLE_INPUT] = {DEFAULT, DEFAULT, UNDER}, [ROLE_BAR] = {BLACK, WHITE, 0}, [ROLE_BAR_KEY] = {BLUE, WHITE, BOLD},    \
+    [ROLE_EMPTY] = {DEFAULT, DEFAULT, DIM}, [ROLE_BORDER] = {DEFAULT, DEFAULT, DIM}
 
 static const struct theme themes[] = {
     {"dark",
      true,
      {
-         [ROLE_TEXT] = {DEFAULT, DEFAULT, 0},
-         [ROLE_DIM] = {245, DEFAULT, 0},
-         [ROLE_TITLE] = {117, DEFAULT, BOLD},
-         [ROLE_STRONG] = {231, DEFAULT, BOLD},
-         [ROLE_KEY] = {222, DEFAULT, BOLD},
-         [ROLE_OK] = {114, DEFAULT, 0},
-         [ROLE_INFO] = {75, DEFAULT, 0},
-         [ROLE_WARN] = {221, DEFAULT, BOLD},
-         [ROLE_DANGER] = {203, DEFAULT, BOLD},
-         [ROLE_WAIT] = {117, DEFAULT, 0},
-         [ROLE_HERE] = {231, 25, BOLD},
-         [ROLE_PASSIVE] = {252, 238, 0},
-         [ROLE_MATCH] = {16, 222, 0},
-         [ROLE_INPUT] = {231, 237, UNDER},
-         [ROLE_BORDER] = {241, DEFAULT, 0},
-         [ROLE_BAR] = {252, 236, 0},
-         [ROLE_BAR_KEY] = {222, 236, BOLD},
-         [ROLE_FILLED] = {75, DEFAULT, 0},
-         [ROLE_EMPTY] = {240, DEFAULT, 0},
-         [ROLE_OLD] = {215, DEFAULT, 0},
+         [ROLE_TEXT] = {DEFAULT, DEFAULT, 0},  [ROLE_DIM] = {245, DEFAULT, 0},
+         [ROLE_TITLE] = {117, DEFAULT, BOLD},  [ROLE_STRONG] = {DEFAULT, DEFAULT, BOLD},
+         [ROLE_KEY] = {222, DEFAULT, BOLD},    [ROLE_OK] = {114, DEFAULT, 0},
+         [ROLE_INFO] = {75, DEFAULT, 0},       [ROLE_WARN] = {221, DEFAULT, BOLD},
+         [ROLE_DANGER] = {203, DEFAULT, BOLD}, [ROLE_WAIT] = {117, DEFAULT, 0},
+         [ROLE_HERE] = {231, 25, BOLD},        [ROLE_PASSIVE] = {252, 238, 0},
+         [ROLE_MATCH] = {16, 222, 0},          [ROLE_INPUT] = {231, 237, UNDER},
+         [ROLE_BORDER] = {241, DEFAULT, 0},    [ROLE_BAR] = {252, 236, 0},
+         [ROLE_BAR_KEY] = {222, 236, BOLD},    [ROLE_FILLED] = {75, DEFAULT, 0},
+         [ROLE_EMPTY] = {240, DEFAULT, 0},     [ROLE_OLD] = {215, DEFAULT, 0},
          [ROLE_NEW] = {80, DEFAULT, BOLD},
      },
      {BASIC_COMMON, [ROLE_TITLE] = {CYAN, DEFAULT, BOLD}, [ROLE_KEY] = {YELLOW, DEFAULT, BOLD},
@@ -84,26 +73,16 @@ static const struct theme themes[] = {
     {"light",
      true,
      {
-         [ROLE_TEXT] = {DEFAULT, DEFAULT, 0},
-         [ROLE_DIM] = {242, DEFAULT, 0},
-         [ROLE_TITLE] = {25, DEFAULT, BOLD},
-         [ROLE_STRONG] = {16, DEFAULT, BOLD},
-         [ROLE_KEY] = {90, DEFAULT, BOLD},
-         [ROLE_OK] = {28, DEFAULT, 0},
-         [ROLE_INFO] = {25, DEFAULT, 0},
-         [ROLE_WARN] = {130, DEFAULT, BOLD},
-         [ROLE_DANGER] = {160, DEFAULT, BOLD},
-         [ROLE_WAIT] = {30, DEFAULT, 0},
-         [ROLE_HERE] = {231, 25, BOLD},
-         [ROLE_PASSIVE] = {16, 252, 0},
-         [ROLE_MATCH] = {16, 222, 0},
-         [ROLE_INPUT] = {16, 254, UNDER},
-         [ROLE_BORDER] = {247, DEFAULT, 0},
-         [ROLE_BAR] = {236, 253, 0},
-         [ROLE_BAR_KEY] = {90, 253, BOLD},
-         [ROLE_FILLED] = {25, DEFAULT, 0},
-         [ROLE_EMPTY] = {250, DEFAULT, 0},
-         [ROLE_OLD] = {130, DEFAULT, 0},
+         [ROLE_TEXT] = {DEFAULT, DEFAULT, 0},  [ROLE_DIM] = {242, DEFAULT, 0},
+         [ROLE_TITLE] = {25, DEFAULT, BOLD},   [ROLE_STRONG] = {DEFAULT, DEFAULT, BOLD},
+         [ROLE_KEY] = {90, DEFAULT, BOLD},     [ROLE_OK] = {28, DEFAULT, 0},
+         [ROLE_INFO] = {25, DEFAULT, 0},       [ROLE_WARN] = {130, DEFAULT, BOLD},
+         [ROLE_DANGER] = {160, DEFAULT, BOLD}, [ROLE_WAIT] = {30, DEFAULT, 0},
+         [ROLE_HERE] = {231, 25, BOLD},        [ROLE_PASSIVE] = {16, 252, 0},
+         [ROLE_MATCH] = {16, 222, 0},          [ROLE_INPUT] = {16, 254, UNDER},
+         [ROLE_BORDER] = {247, DEFAULT, 0},    [ROLE_BAR] = {236, 253, 0},
+         [ROLE_BAR_KEY] = {90, 253, BOLD},     [ROLE_FILLED] = {25, DEFAULT, 0},
+         [ROLE_EMPTY] = {250, DEFAULT, 0},     [ROLE_OLD] = {130, DEFAULT, 0},
          [ROLE_NEW] = {30, DEFAULT, BOLD},
      },
      {BASIC_COMMON, [ROLE_TITLE] = {BLUE, DEFAULT, BOLD}, [ROLE_KEY] = {MAGENTA, DEFAULT, BOLD},
@@ -168,7 +147,8 @@ const char *theme_name(int index)
     return index >= 0 && index < THEMES ? themes[index].name : NULL;
 }
 
-/* COLORFGBG is "foreground;background" or "foreground;something;background"; 7 and 9 to 15 are light, as rxvt has it. */
+/* COLORFGBG is "foreground;background" or "foreground;something;background"; 7 and 9 to 15 are light, as rxvt has it.
+ */
 static const char *theme_guess(void)
 {
     const char *off = getenv("NO_COLOR");
@@ -205,36 +185,16 @@ bool theme_has_colour(const struct theme *theme)
 }
 
 static const char *const glyphs[GLYPH_COUNT][2] = {
-    [GLYPH_HORIZONTAL] = {"─", "-"},
-    [GLYPH_VERTICAL] = {"│", "|"},
-    [GLYPH_TOP_LEFT] = {"┌", "+"},
-    [GLYPH_TOP_RIGHT] = {"┐", "+"},
-    [GLYPH_BOTTOM_LEFT] = {"└", "+"},
-    [GLYPH_BOTTOM_RIGHT] = {"┘", "+"},
-    [GLYPH_TEE_LEFT] = {"├", "+"},
-    [GLYPH_TEE_RIGHT] = {"┤", "+"},
-    [GLYPH_TEE_TOP] = {"┬", "+"},
-    [GLYPH_TEE_BOTTOM] = {"┴", "+"},
-    [GLYPH_DONE] = {"✓", "+"},
-    [GLYPH_HERE] = {"▸", ">"},
-    [GLYPH_NEXT] = {"○", "o"},
-    [GLYPH_LOCKED] = {"·", "."},
-    [GLYPH_NO_RETURN] = {"!", "!"},
-    [GLYPH_INFO] = {"i", "i"},
-    [GLYPH_WARN] = {"!", "!"},
-    [GLYPH_DANGER] = {"✗", "X"},
-    [GLYPH_WAIT] = {"◌", "~"},
-    [GLYPH_UNKNOWN] = {"?", "?"},
-    [GLYPH_STALE] = {"≈", "="},
-    [GLYPH_BULLET] = {"•", "*"},
-    [GLYPH_DOT] = {"·", "-"},
-    [GLYPH_MORE_UP] = {"▴", "^"},
-    [GLYPH_MORE_DOWN] = {"▾", "v"},
-    [GLYPH_MORE_LEFT] = {"‹", "<"},
-    [GLYPH_MORE_RIGHT] = {"›", ">"},
-    [GLYPH_FULL] = {"█", "#"},
-    [GLYPH_LIGHT] = {"░", "."},
-    [GLYPH_THUMB] = {"┃", "#"},
+    [GLYPH_HORIZONTAL] = {"─", "-"}, [GLYPH_VERTICAL] = {"│", "|"},    [GLYPH_TOP_LEFT] = {"┌", "+"},
+    [GLYPH_TOP_RIGHT] = {"┐", "+"},  [GLYPH_BOTTOM_LEFT] = {"└", "+"}, [GLYPH_BOTTOM_RIGHT] = {"┘", "+"},
+    [GLYPH_TEE_LEFT] = {"├", "+"},   [GLYPH_TEE_RIGHT] = {"┤", "+"},   [GLYPH_TEE_TOP] = {"┬", "+"},
+    [GLYPH_TEE_BOTTOM] = {"┴", "+"}, [GLYPH_DONE] = {"✓", "+"},        [GLYPH_HERE] = {"▸", ">"},
+    [GLYPH_NEXT] = {"○", "o"},       [GLYPH_LOCKED] = {"·", "."},      [GLYPH_NO_RETURN] = {"!", "!"},
+    [GLYPH_INFO] = {"i", "i"},       [GLYPH_WARN] = {"!", "!"},        [GLYPH_DANGER] = {"✗", "X"},
+    [GLYPH_WAIT] = {"◌", "~"},       [GLYPH_UNKNOWN] = {"?", "?"},     [GLYPH_STALE] = {"≈", "="},
+    [GLYPH_BULLET] = {"•", "*"},     [GLYPH_DOT] = {"·", "-"},         [GLYPH_MORE_UP] = {"▴", "^"},
+    [GLYPH_MORE_DOWN] = {"▾", "v"},  [GLYPH_MORE_LEFT] = {"‹", "<"},   [GLYPH_MORE_RIGHT] = {"›", ">"},
+    [GLYPH_FULL] = {"█", "#"},       [GLYPH_LIGHT] = {"░", "."},       [GLYPH_THUMB] = {"┃", "#"},
     [GLYPH_TRACK] = {"│", "|"},
 };
 

@@ -150,8 +150,8 @@ static void shares_never_exceed_the_space(void **state)
         int space = (int)((seed >> 20) % 200);
         for (size_t i = 0; i < count; i++) {
             seed = seed * 1103515245u + 12345u;
-            requests[i] = (struct layout_request){(int)(seed >> 10) % 12, (int)(seed >> 14) % 30, (int)(seed >> 18) % 25,
-                                                  (int)(seed >> 22) % 3, (int)(seed >> 25) % 4};
+            requests[i] = (struct layout_request){(int)(seed >> 10) % 12, (int)(seed >> 14) % 30,
+                                                  (int)(seed >> 18) % 25, (int)(seed >> 22) % 3, (int)(seed >> 25) % 4};
         }
         layout_share(space, gap, requests, count, sizes);
         int used = 0;
@@ -177,7 +177,8 @@ static void themes_tell_roles_apart(void **state)
                 struct look look = theme_look(theme, (enum role)role, colours[j]);
                 bool coloured = look.foreground >= 0 || look.background >= 0;
                 assert_true(!coloured || colours[j] >= 8);
-                assert_true(look.foreground < (colours[j] > 16 ? 256 : 8) && look.background < (colours[j] > 16 ? 256 : 8));
+                assert_true(look.foreground < (colours[j] > 16 ? 256 : 8) &&
+                            look.background < (colours[j] > 16 ? 256 : 8));
                 assert_true(!coloured || look.foreground != look.background);
             }
         /* What has the focus is told apart from what has not, on every terminal. */
@@ -218,10 +219,14 @@ static void the_environment_chooses_the_theme(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(text_is_painted_and_clipped), cmocka_unit_test(wide_text_never_leaves_halves),
-        cmocka_unit_test(boxes_and_cursor),            cmocka_unit_test(parts_stay_inside),
-        cmocka_unit_test(space_is_shared),             cmocka_unit_test(areas_are_split),
-        cmocka_unit_test(shares_never_exceed_the_space), cmocka_unit_test(themes_tell_roles_apart),
+        cmocka_unit_test(text_is_painted_and_clipped),
+        cmocka_unit_test(wide_text_never_leaves_halves),
+        cmocka_unit_test(boxes_and_cursor),
+        cmocka_unit_test(parts_stay_inside),
+        cmocka_unit_test(space_is_shared),
+        cmocka_unit_test(areas_are_split),
+        cmocka_unit_test(shares_never_exceed_the_space),
+        cmocka_unit_test(themes_tell_roles_apart),
         cmocka_unit_test(the_environment_chooses_the_theme),
     };
     return cmocka_run_group_tests_name("canvas", tests, use_utf8, NULL);

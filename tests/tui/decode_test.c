@@ -12,7 +12,8 @@ static void feed(struct decode *decode, int64_t at, const char *bytes, char *out
     for (const char *c = bytes; *c != '\0'; c++) {
         decode_put(decode, at, (unsigned char)*c);
         while (decode_take(decode, at, &input))
-            sprintf(out + strlen(out), "%s%s%X ", input.pasted ? "p" : "", input.alt ? "alt-" : "", (unsigned)input.key);
+            sprintf(out + strlen(out), "%s%s%X ", input.pasted ? "p" : "", input.alt ? "alt-" : "",
+                    (unsigned)input.key);
     }
     while (decode_idle(decode, at, &input))
         sprintf(out + strlen(out), "%s%s%X ", input.pasted ? "p" : "", input.alt ? "alt-" : "", (unsigned)input.key);
@@ -31,8 +32,12 @@ static void bytes_become_keys(void **state)
         {"\x03", "3 "},
         {"\t", "9 "},
         {"é日", "E9 65E5 "},
-        {"\xff" "a", "61 "},
-        {"\xc3" "a", "61 "},
+        {"\xff"
+         "a",
+         "61 "},
+        {"\xc3"
+         "a",
+         "61 "},
         {"\033", "1B "},
         {"\033\033", "1B 1B "},
         {"\033b", "alt-62 "},
@@ -42,7 +47,9 @@ static void bytes_become_keys(void **state)
         {"\033[1;5C", "110007 "},
         {"\033[5~", "11000A "},
         {"\033[24~", "110018 "},
-        {"\033[99;99;99;99;99;99;99;99;99u" "a", "61 "},
+        {"\033[99;99;99;99;99;99;99;99;99u"
+         "a",
+         "61 "},
         {"\033[200~a\rb\033[201~c", "p61 p110000 p62 63 "},
     };
     (void)state;

@@ -1,8 +1,8 @@
 /*
- * A small program made of every widget, for looking at them and for terminal_test.c, which runs it in a pseudo-terminal.
- * Its event loop is poll(): what the wizard does with libuv, in a few lines. Exit codes: 0 left by "q", 75 the
- * terminal was lost, 64 it could not be opened. With DEMO_LOG it writes there what came of it; with DEMO_DEAF it ignores
- * SIGHUP.
+ * A small program made of every widget, for looking at them and for terminal_test.c, which runs it in a
+ * pseudo-terminal. Its event loop is poll(): what the wizard does with libuv, in a few lines. Exit codes: 0 left by
+ * "q", 75 the terminal was lost, 64 it could not be opened. With DEMO_LOG it writes there what came of it; with
+ * DEMO_DEAF it ignores SIGHUP.
  */
 #include "tui/chart.h"
 #include "tui/dialog.h"
@@ -38,18 +38,21 @@ static const struct keys_row key_rows[] = {
 };
 
 static const struct steps_item steps[] = {
-    {"Preflight", "Pre", STEPS_DONE, 0, false, false}, {"Migrate up", "Up", STEPS_DONE, 1, false, false},
-    {"Provision", "New", STEPS_DONE, 2, false, false}, {"Divert", "Divert", STEPS_HERE, 3, false, true},
+    {"Preflight", "Pre", STEPS_DONE, 0, false, false},    {"Migrate up", "Up", STEPS_DONE, 1, false, false},
+    {"Provision", "New", STEPS_DONE, 2, false, false},    {"Divert", "Divert", STEPS_HERE, 3, false, true},
     {"Decommission", "Old", STEPS_NEXT, 4, false, false}, {"Finish", "Finish", STEPS_LOCKED, 5, true, false},
 };
 
 static const struct prose_block warning[] = {
-    {.kind = PROSE_MARK, .mark = MARK_DANGER, .text = "This destroys what only Kong 1.2 needs. It can't be undone.",
+    {.kind = PROSE_MARK,
+     .mark = MARK_DANGER,
+     .text = "This destroys what only Kong 1.2 needs. It can't be undone.",
      .style = ROLE_DANGER},
     {.kind = PROSE_BLANK},
     {.kind = PROSE_BULLET, .text = "column routes.old_methods: 1,204 rows hold data"},
     {.kind = PROSE_BULLET, .text = "table old_credentials: 48,111 rows"},
-    {.kind = PROSE_PARAGRAPH, .text = "A node of the old cluster that still runs will answer with errors from then on."},
+    {.kind = PROSE_PARAGRAPH,
+     .text = "A node of the old cluster that still runs will answer with errors from then on."},
 };
 
 static const struct dialog_model finish_dialog = {
@@ -97,7 +100,11 @@ static void node_cell(const void *context, size_t row, size_t column, struct tab
     enum mark mark = (enum mark)(row % MARK_COUNT);
     switch (column) {
     case 0:
-        snprintf(text, sizeof(text), row == 2 ? "evil\033[31m\xff\xe2\x80\xae name" : row == 3 ? "日本-node" : "kong-old-%zu", row + 1);
+        snprintf(text, sizeof(text),
+                 row == 2   ? "evil\033[31m\xff\xe2\x80\xae name"
+                 : row == 3 ? "日本-node"
+                            : "kong-old-%zu",
+                 row + 1);
         break;
     case 1:
         cell->text = mark_text(demo.canvas.charset, mark);
@@ -140,7 +147,7 @@ static void draw_work(struct area area)
 {
     enum { TABLE, GAP_A, TRAFFIC, GAP_B, PROGRESS, STATUS, PARTS };
     const struct layout_request requests[PARTS] = {
-        [TABLE] = LAYOUT_FILL(4, 9),  [GAP_A] = LAYOUT_FIXED(1, 1), [TRAFFIC] = {2, 8, 14, 1, 5},
+        [TABLE] = LAYOUT_FILL(4, 9),  [GAP_A] = LAYOUT_FIXED(1, 1),    [TRAFFIC] = {2, 8, 14, 1, 5},
         [GAP_B] = LAYOUT_FIXED(1, 0), [PROGRESS] = LAYOUT_FIXED(1, 7), [STATUS] = LAYOUT_FIXED(1, 8),
     };
     struct area parts[PARTS];
@@ -150,14 +157,16 @@ static void draw_work(struct area area)
     draw_traffic(parts[TRAFFIC]);
     struct progress_model progress = {630000 + (double)demo.tick, 1000000, 12345, 31, "rows", 0};
     progress_draw(parts[PROGRESS], 0, &progress);
-    frame_status(parts[STATUS], 0, demo.finished ? MARK_OK : MARK_WAIT, demo.finished ? "finished" : "63 % of the traffic goes to the new cluster");
+    frame_status(parts[STATUS], 0, demo.finished ? MARK_OK : MARK_WAIT,
+                 demo.finished ? "finished" : "63 % of the traffic goes to the new cluster");
 }
 
 static void draw_help(struct area area)
 {
     struct prose help = {0};
     prose_add(&help, PROSE_HEADING, "Divert traffic");
-    prose_add(&help, PROSE_PARAGRAPH, "Move the traffic from the old cluster to the new one, little by little, with your load balancer.");
+    prose_add(&help, PROSE_PARAGRAPH,
+              "Move the traffic from the old cluster to the new one, little by little, with your load balancer.");
     prose_add_mark(&help, MARK_WARN, "Do not use the new cluster's Admin API before the last step is done.");
     prose_add(&help, PROSE_HEADING, "Keys");
     keys_help(&keys, &help, area.canvas->charset);
@@ -171,7 +180,8 @@ static void draw(struct area area)
 {
     enum { HEADER, STEPS, BODY, FOOTER, PARTS };
     bool wide = area.width >= 100;
-    const struct layout_request requests[PARTS] = {LAYOUT_FIXED(1, 7), LAYOUT_FIXED(wide ? 0 : 1, 6), LAYOUT_FILL(1, 9), LAYOUT_FIXED(1, 8)};
+    const struct layout_request requests[PARTS] = {LAYOUT_FIXED(1, 7), LAYOUT_FIXED(wide ? 0 : 1, 6), LAYOUT_FILL(1, 9),
+                                                   LAYOUT_FIXED(1, 8)};
     struct area parts[PARTS];
     if (frame_too_small(area, 40, 10))
         return;

@@ -1,4 +1,5 @@
-/* Random sizes, keys, figures and hostile text for every widget: under the sanitizers, nothing may be out of bounds. */
+/* Random sizes, keys, figures and hostile text for every widget: under the sanitizers, nothing may be out of bounds.
+ * FUZZ_SEED takes another course. */
 #include "tests/tui/drawn.h"
 
 #include "tui/chart.h"
@@ -22,9 +23,16 @@ static unsigned roll(unsigned sides)
 /* A text of bits that have hurt others. The same few buffers are used in turn. */
 static const char *nasty(void)
 {
-    static const char *const bits[] = {"\033[31m", "\033]0;x\a", "日本", "e\u0301\u0302\u0303\u0304", "\u202E", "\xff", "\xe2\x82",
-                                       "\u200B",   "word ",      "\n",   "\t",                       "\u0301", "שלום", "\U0001F468\u200D\U0001F469",
-                                       "",         "%s%n",       "a",    "…",                        "  ",     "\x01"};
+    static const char *const bits[] = {"\033[31m", "\033]0;x\a",
+                                       "日本",     "e\u0301\u0302\u0303\u0304",
+                                       "\u202E",   "\xff",
+                                       "\xe2\x82", "\u200B",
+                                       "word ",    "\n",
+                                       "\t",       "\u0301",
+                                       "שלום",     "\U0001F468\u200D\U0001F469",
+                                       "",         "%s%n",
+                                       "a",        "…",
+                                       "  ",       "\x01"};
     static char buffers[16][512];
     static unsigned turn;
     char *text = buffers[turn++ % 16];
@@ -42,7 +50,8 @@ static double figure(void)
 
 static struct input random_input(void)
 {
-    static const uint32_t special[] = {K_TAB, K_ESC, 'n', 'N', '/', ' ', 'j', 'k', 'g', 'G', 0x65E5, 0x301, 0x202E, 0xFFFFFF, 1, 0x7F};
+    static const uint32_t special[] = {K_TAB, K_ESC, 'n',    'N',   '/',    ' ',      'j', 'k',
+                                       'g',   'G',   0x65E5, 0x301, 0x202E, 0xFFFFFF, 1,   0x7F};
     uint32_t code = roll(2) ? K_ENTER + roll(30) : roll(2) ? special[roll(16)] : 32 + roll(90);
     return (struct input){roll(40) ? INPUT_KEY : INPUT_RESIZE, code, roll(9) == 0, roll(9) == 0};
 }
@@ -57,7 +66,8 @@ static struct area next_area(void)
     int height = choice < 9 ? sizes[choice][1] : (int)roll(30);
     canvas_resize(&canvas, width, height, roll(2) ? CHARSET_UTF8 : CHARSET_ASCII);
     struct area area = canvas_area(&canvas);
-    return roll(3) ? area : area_part(area, (struct rect){(int)roll(20) - 5, (int)roll(9) - 3, (int)roll(90), (int)roll(30)});
+    return roll(3) ? area
+                   : area_part(area, (struct rect){(int)roll(20) - 5, (int)roll(9) - 3, (int)roll(90), (int)roll(30)});
 }
 
 /* What every canvas must be, whatever was painted: whole cells of printable text, and a cursor inside. */
@@ -102,8 +112,10 @@ static void tables(void **state)
     struct table_column columns[20];
     for (int round = 0; round < 1500; round++) {
         for (size_t i = 0; i < 20; i++)
-            columns[i] = (struct table_column){nasty(), {(int)roll(20), (int)roll(30), (int)roll(40), (int)roll(3), (int)roll(5)}, roll(2)};
-        struct table_model model = {columns, roll(20), roll(3) ? roll(60) : roll(3), nasty_cell, NULL, roll(2) ? nasty() : NULL, roll(2)};
+            columns[i] = (struct table_column){
+                nasty(), {(int)roll(20), (int)roll(30), (int)roll(40), (int)roll(3), (int)roll(5)}, roll(2)};
+        struct table_model model = {
+            columns, roll(20), roll(3) ? roll(60) : roll(3), nasty_cell, NULL, roll(2) ? nasty() : NULL, roll(2)};
         table_draw(next_area(), &model, &table, roll(2));
         check_canvas();
         for (unsigned i = roll(12); i > 0; i--) {
@@ -130,9 +142,14 @@ static void proses_and_dialogs(void **state)
                 prose_add(&prose, (enum prose_kind)roll(8), "%s", nasty());
             prose_style(&prose, roll(3) ? 0 : roll(ROLE_COUNT));
         }
-        struct dialog_model model = {.title = roll(9) ? nasty() : NULL, .mark = (enum mark)roll(MARK_COUNT), .blocks = prose.blocks,
-            .block_count = prose.count, .answers = {{nasty(), roll(2)}, {nasty(), roll(2)}, {"x", false}, {nasty(), true}},
-            .answer_count = roll(6), .safe = roll(6), .must_type = roll(2) ? nasty() : NULL};
+        struct dialog_model model = {.title = roll(9) ? nasty() : NULL,
+                                     .mark = (enum mark)roll(MARK_COUNT),
+                                     .blocks = prose.blocks,
+                                     .block_count = prose.count,
+                                     .answers = {{nasty(), roll(2)}, {nasty(), roll(2)}, {"x", false}, {nasty(), true}},
+                                     .answer_count = roll(6),
+                                     .safe = roll(6),
+                                     .must_type = roll(2) ? nasty() : NULL};
         if (roll(3) == 0)
             dialog_open(&model, &dialog);
         dialog_draw(next_area(), &model, &dialog);
@@ -177,17 +194,21 @@ static void charts_and_lines(void **state)
     for (int round = 0; round < 1500; round++) {
         for (size_t i = 0; i < 1000; i++)
             values[i / 500][i % 500] = figure();
-        const struct chart_series series[] = {{roll(5) ? nasty() : NULL, values[0], roll(500), ROLE_OLD, (char)roll(128)},
-                                              {"new", values[1], roll(500), ROLE_NEW, 'n'}, {"third", values[1], 9, ROLE_OK, 'x'}};
+        const struct chart_series series[] = {
+            {roll(5) ? nasty() : NULL, values[0], roll(500), ROLE_OLD, (char)roll(128)},
+            {"new", values[1], roll(500), ROLE_NEW, 'n'},
+            {"third", values[1], 9, ROLE_OK, 'x'}};
         struct chart_model chart = {series, roll(4), figure(), roll(2) ? nasty() : NULL, NULL};
         chart_draw(next_area(), &chart);
         check_canvas();
-        struct progress_model progress = {figure(), figure(), figure(), figure(), roll(2) ? nasty() : NULL, roll(1u << 19) * 4096};
+        struct progress_model progress = {
+            figure(), figure(), figure(), figure(), roll(2) ? nasty() : NULL, roll(1u << 19) * 4096};
         progress_draw(next_area(), (int)roll(4) - 1, &progress);
         check_canvas();
         struct steps_item items[8];
         for (size_t i = 0; i < 8; i++)
-            items[i] = (struct steps_item){nasty(), roll(2) ? nasty() : NULL, (enum steps_progress)roll(4), (int)roll(9), roll(2), roll(4) == 0};
+            items[i] = (struct steps_item){
+                nasty(), roll(2) ? nasty() : NULL, (enum steps_progress)roll(4), (int)roll(9), roll(2), roll(4) == 0};
         steps_draw(next_area(), items, roll(9));
         check_canvas();
         frame_header(next_area(), nasty(), nasty(), roll(2) ? nasty() : NULL);
@@ -197,7 +218,8 @@ static void charts_and_lines(void **state)
         check_canvas();
         struct keys_row rows[6];
         for (size_t i = 0; i < 6; i++)
-            rows[i] = (struct keys_row){{random_input().key}, nasty(), nasty(), (int)roll(3), (int)roll(9), roll(2) ? nasty() : NULL};
+            rows[i] = (struct keys_row){{random_input().key}, nasty(),      nasty(),
+                                        (int)roll(3),         (int)roll(9), roll(2) ? nasty() : NULL};
         struct keys_map map = {rows, roll(7), NULL, NULL, NULL};
         keys_draw(next_area(), &map);
         check_canvas();
@@ -213,6 +235,8 @@ static int end(void **state)
 
 int main(void)
 {
+    const char *chosen = getenv("FUZZ_SEED");
+    seed = chosen != NULL ? (unsigned)atoi(chosen) : seed;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tables),
         cmocka_unit_test(proses_and_dialogs),

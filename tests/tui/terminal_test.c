@@ -1,6 +1,7 @@
 /*
- * The demo program in a real pseudo-terminal, read by libvterm as a terminal would: what is drawn, what keys do in whole and in
- * pieces, and how it ends when its terminal goes away, stalls, or can't be used. The demo's path is the first argument.
+ * The demo program in a real pseudo-terminal, read by libvterm as a terminal would: what is drawn, what keys do in
+ * whole and in pieces, and how it ends when its terminal goes away, stalls, or can't be used. The demo's path is the
+ * first argument.
  */
 #include "tests/tui/drawn.h"
 
@@ -32,7 +33,7 @@ static struct {
     size_t raw_length;
     char log[64];
     struct termios before;
-    int slave;          /* kept open where a test reads the terminal's modes afterwards */
+    int slave; /* kept open where a test reads the terminal's modes afterwards */
 } session;
 
 static int64_t now_ms(void)
@@ -133,8 +134,8 @@ static void press(const char *bytes)
     assert_int_equal(write(session.master, bytes, strlen(bytes)), (ssize_t)strlen(bytes));
 }
 
-/* Waits for the program's end, reading what it writes if `reading`; returns its exit code (-1 if it has to be killed), and how much
- * processor time it took. */
+/* Waits for the program's end, reading what it writes if `reading`; returns its exit code (-1 if it has to be killed),
+ * and how much processor time it took. */
 static int ended(bool reading, double *seconds)
 {
     int status = 0;

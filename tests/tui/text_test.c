@@ -18,14 +18,16 @@ static void hostile_text_is_made_printable(void **state)
         {"a\tb\nc\rd", "a b c d", "a b c d"},
         {"\033[31mred\033[0m", "�[31mred�[0m", "?[31mred?[0m"},
         {"\033]0;title\a", "�]0;title�", "?]0;title?"},
-        {"\302\233" "31m", "�31m", "?31m"},                      /* CSI as one C1 character */
+        {"\302\233"
+         "31m",
+         "�31m", "?31m"}, /* CSI as one C1 character */
         {"x\x7Fy\x01z", "x�y�z", "x?y?z"},
         {"\xff\xfe", "��", "??"},
-        {"\xc0\xaf", "��", "??"},                                /* overlong */
-        {"\xed\xa0\x80", "���", "???"},                          /* a surrogate */
-        {"\xf4\x90\x80\x80", "����", "????"},                    /* past U+10FFFF */
-        {"\xe2\x82", "��", "??"},                                /* cut short */
-        {"user\u202Egpj.exe", "user�gpj.exe", "user?gpj.exe"},   /* right-to-left override */
+        {"\xc0\xaf", "��", "??"},                              /* overlong */
+        {"\xed\xa0\x80", "���", "???"},                        /* a surrogate */
+        {"\xf4\x90\x80\x80", "����", "????"},                  /* past U+10FFFF */
+        {"\xe2\x82", "��", "??"},                              /* cut short */
+        {"user\u202Egpj.exe", "user�gpj.exe", "user?gpj.exe"}, /* right-to-left override */
         {"a\u2066b\u2069", "a�b�", "a?b?"},
         {"a\u200Bb\uFEFFc", "a�b�c", "a?b?c"},
         {"a\u200Db\uFE0Fc", "abc", "abc"},
@@ -96,12 +98,18 @@ static void text_is_cut_in_cells(void **state)
         enum charset charset;
         const char *cut;
     } cases[] = {
-        {"migrations", 10, CHARSET_UTF8, "migrations"}, {"migrations", 9, CHARSET_UTF8, "migratio…"},
-        {"migrations", 9, CHARSET_ASCII, "migrat..."},  {"migrations", 5, CHARSET_ASCII, "migr~"},
-        {"migrations", 1, CHARSET_UTF8, "…"},           {"migrations", 0, CHARSET_UTF8, ""},
-        {"migrations", -3, CHARSET_UTF8, ""},           {"日本語", 6, CHARSET_UTF8, "日本語"},
-        {"日本語", 5, CHARSET_UTF8, "日本…"},           {"日本語", 4, CHARSET_UTF8, "日…"},
-        {"日本語", 2, CHARSET_UTF8, "…"},               {"…", 3, CHARSET_ASCII, "..."},
+        {"migrations", 10, CHARSET_UTF8, "migrations"},
+        {"migrations", 9, CHARSET_UTF8, "migratio…"},
+        {"migrations", 9, CHARSET_ASCII, "migrat..."},
+        {"migrations", 5, CHARSET_ASCII, "migr~"},
+        {"migrations", 1, CHARSET_UTF8, "…"},
+        {"migrations", 0, CHARSET_UTF8, ""},
+        {"migrations", -3, CHARSET_UTF8, ""},
+        {"日本語", 6, CHARSET_UTF8, "日本語"},
+        {"日本語", 5, CHARSET_UTF8, "日本…"},
+        {"日本語", 4, CHARSET_UTF8, "日…"},
+        {"日本語", 2, CHARSET_UTF8, "…"},
+        {"…", 3, CHARSET_ASCII, "..."},
         {NULL, 5, CHARSET_UTF8, ""},
     };
     (void)state;
@@ -156,7 +164,8 @@ static void text_is_wrapped_at_words(void **state)
 static void wrapping_loses_no_word(void **state)
 {
     (void)state;
-    const char *text = "Every node of the old cluster must have been stopped, or taken out of fleet.ini, before finish.";
+    const char *text =
+        "Every node of the old cluster must have been stopped, or taken out of fleet.ini, before finish.";
     for (int width = 1; width < 120; width++) {
         size_t count;
         struct text_line *lines = text_wrap(text, width, CHARSET_UTF8, &count);
@@ -193,9 +202,9 @@ static void plain_output_follows_the_locale(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(hostile_text_is_made_printable), cmocka_unit_test(every_byte_sequence_ends_and_is_printable),
-        cmocka_unit_test(code_points_survive_encoding),   cmocka_unit_test(text_is_cut_in_cells),
-        cmocka_unit_test(text_is_wrapped_at_words),       cmocka_unit_test(wrapping_loses_no_word),
+        cmocka_unit_test(hostile_text_is_made_printable),  cmocka_unit_test(every_byte_sequence_ends_and_is_printable),
+        cmocka_unit_test(code_points_survive_encoding),    cmocka_unit_test(text_is_cut_in_cells),
+        cmocka_unit_test(text_is_wrapped_at_words),        cmocka_unit_test(wrapping_loses_no_word),
         cmocka_unit_test(plain_output_follows_the_locale),
     };
     return cmocka_run_group_tests_name("text", tests, use_utf8, NULL);

@@ -31,7 +31,7 @@ static void type(enum reaction (*handler)(const struct dialog_model *, struct di
 /* table */
 
 static const char *const people[][3] = {
-    {"routes", "5,120", "ok"}, {"services", "812", "ok"}, {"consumers", "1,000,000", "wait"},
+    {"routes", "5,120", "ok"}, {"services", "812", "ok"},        {"consumers", "1,000,000", "wait"},
     {"plugins", "77", "warn"}, {"\033[2Jevil\u202E", "1", "ok"},
 };
 
@@ -205,9 +205,22 @@ static void times_are_coarse(void **state)
         double seconds;
         const char *text;
     } cases[] = {
-        {-1, ""}, {NAN, ""}, {INFINITY, ""}, {0, "less than 5 s"}, {4.9, "less than 5 s"}, {5, "about 5 s"}, {22, "about 20 s"},
-        {57, "about 55 s"}, {58, "about 1 min"}, {89, "about 1 min"}, {185, "about 3 min"}, {1300, "about 20 min"},
-        {5000, "about 85 min"}, {7000, "about 2 h"}, {80000, "about 22 h"}, {90000, "more than a day"},
+        {-1, ""},
+        {NAN, ""},
+        {INFINITY, ""},
+        {0, "less than 5 s"},
+        {4.9, "less than 5 s"},
+        {5, "about 5 s"},
+        {22, "about 20 s"},
+        {57, "about 55 s"},
+        {58, "about 1 min"},
+        {89, "about 1 min"},
+        {185, "about 3 min"},
+        {1300, "about 20 min"},
+        {5000, "about 85 min"},
+        {7000, "about 2 h"},
+        {80000, "about 22 h"},
+        {90000, "more than a day"},
     };
     char text[PROGRESS_TIME_SIZE];
     (void)state;
@@ -217,8 +230,9 @@ static void times_are_coarse(void **state)
         double value;
         const char *text;
     } figures[] = {
-        {0, "0"}, {7, "7"}, {9.63, "9.6"}, {987, "987"}, {9999, "9999"}, {12345, "12.3 k"}, {999999, "1 M"}, {1e6, "1 M"},
-        {4560000, "4.56 M"}, {48111, "48.1 k"}, {3e12, "3 T"}, {1e30, "1.0e+18"}, {NAN, "-"}, {-5, "-5"},
+        {0, "0"},          {7, "7"},          {9.63, "9.6"}, {987, "987"},        {9999, "9999"},
+        {12345, "12.3 k"}, {999999, "1 M"},   {1e6, "1 M"},  {4560000, "4.56 M"}, {48111, "48.1 k"},
+        {3e12, "3 T"},     {1e30, "1.0e+18"}, {NAN, "-"},    {-5, "-5"},
     };
     char figure[PROGRESS_FIGURE_SIZE];
     for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++)
@@ -252,7 +266,8 @@ static void chart_draws_two_series(void **state)
 static void chart_scales_are_round(void **state)
 {
     (void)state;
-    static const double cases[][2] = {{0, 1}, {-1, 1}, {1, 1}, {1.1, 1.2}, {7, 8}, {10, 10}, {11, 12}, {840, 1000}, {1056, 1200}};
+    static const double cases[][2] = {{0, 1},   {-1, 1},  {1, 1},      {1.1, 1.2},  {7, 8},
+                                      {10, 10}, {11, 12}, {840, 1000}, {1056, 1200}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
         assert_true(fabs(chart_scale(cases[i][0]) - cases[i][1]) < 1e-9);
     assert_true(chart_scale(NAN) == 1 && chart_scale(INFINITY) == 1);
@@ -280,9 +295,10 @@ static void prose_is_laid_out(void **state)
     (void)state;
     struct prose_state prose = {0};
     prose_draw(blank_area(26, 16, CHARSET_UTF8), story, STORY, &prose);
-    assert_drawn(&canvas, "Finish\nWhat only Kong 1.2 needs\nis dropped.\n• a bullet that is too\n  long for one line\n"
-                          "Enter  opens the row that\n       is selected\nq      leaves\n! wait for the old nodes\n\nSQL\n"
-                          "ALTER TABLE\n  routes\n──────────────────────────\n\n\n");
+    assert_drawn(&canvas,
+                 "Finish\nWhat only Kong 1.2 needs\nis dropped.\n• a bullet that is too\n  long for one line\n"
+                 "Enter  opens the row that\n       is selected\nq      leaves\n! wait for the old nodes\n\nSQL\n"
+                 "ALTER TABLE\n  routes\n──────────────────────────\n\n\n");
     assert_true(prose.end_seen);
 }
 
@@ -342,7 +358,8 @@ static const struct keys_row rows[] = {
     {{'f', K_F1 + 1}, "finish", "Ends it.", 2, 5, NULL},
     {{K_UP, K_DOWN}, "move", "Moves.", 0, 1, "↑↓"},
 };
-static const struct keys_row own_rows[] = {{{'q', K_CTRL('c')}, "quit", "Leaves.", 3, 9, NULL}, {{'f'}, NULL, NULL, 4, 0, NULL}};
+static const struct keys_row own_rows[] = {{{'q', K_CTRL('c')}, "quit", "Leaves.", 3, 9, NULL},
+                                           {{'f'}, NULL, NULL, 4, 0, NULL}};
 
 static bool may(const void *context, int action)
 {
@@ -470,8 +487,14 @@ static const struct prose_block question[] = {
     {.kind = PROSE_PARAGRAPH, .text = "This can't be undone. 48,111 rows are dropped."},
 };
 static const struct dialog_model finish = {
-    .title = "Finish", .mark = MARK_DANGER, .blocks = question, .block_count = 1,
-    .answers = {{"Go back", false}, {"Finish now", true}}, .answer_count = 2, .safe = 0, .must_type = "kong",
+    .title = "Finish",
+    .mark = MARK_DANGER,
+    .blocks = question,
+    .block_count = 1,
+    .answers = {{"Go back", false}, {"Finish now", true}},
+    .answer_count = 2,
+    .safe = 0,
+    .must_type = "kong",
 };
 
 static void dialog_wants_the_name(void **state)
@@ -586,8 +609,8 @@ static void dialog_without_a_name(void **state)
 /* steps, frame, marks */
 
 static const struct steps_item items[] = {
-    {"Welcome", NULL, STEPS_DONE, 0, false, false},   {"Migrate up", "Up", STEPS_DONE, 1, false, false},
-    {"Divert", NULL, STEPS_HERE, 2, false, true},     {"Decommission", "Stop", STEPS_NEXT, 3, false, false},
+    {"Welcome", NULL, STEPS_DONE, 0, false, false}, {"Migrate up", "Up", STEPS_DONE, 1, false, false},
+    {"Divert", NULL, STEPS_HERE, 2, false, true},   {"Decommission", "Stop", STEPS_NEXT, 3, false, false},
     {"Finish", NULL, STEPS_LOCKED, 4, true, false},
 };
 
