@@ -159,7 +159,7 @@ static int check_old_nodes(const struct app *app)
 {
     struct error error = {0};
     struct names answering = {0};
-    if (!fleet_answering_old_nodes(app, ASK_NODES_MS, &answering, &error))
+    if (!fleet_answering_old_nodes(&app->fleet, &app->conf.pg, ASK_NODES_MS, &answering, &error))
         return complain(&error);
     for (size_t i = 0; i < answering.count; i++)
         complain_text("old node %s still answers: stop it, or take it out of fleet.ini", answering.list[i]);

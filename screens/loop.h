@@ -1,0 +1,29 @@
+/*
+ * The wizard's one event loop: the terminal, a tick, and looks at the database, which are made on libuv's thread pool so that no
+ * slow server ever freezes a key.
+ */
+#ifndef SCREENS_LOOP_H
+#define SCREENS_LOOP_H
+
+#include "screens/screen.h"
+
+/* Runs the wizard until it is left; returns the exit code. */
+int loop_run(struct wizard *wizard);
+
+/* Look at the database at once; `plan`: and build the plan anew. */
+void loop_look(struct wizard *wizard, bool plan);
+
+/* Run the preflight. */
+void loop_check(struct wizard *wizard);
+
+/* Start a worker on "up", "bootstrap" or "finish"; its gates are checked again, off the screen, first. */
+void loop_start(struct wizard *wizard, const char *command, bool clear_dead_lock);
+void loop_stop_worker(struct wizard *wizard);
+
+/* The nodes of the fleet have changed: watch those that are there now. */
+void loop_watch_nodes(struct wizard *wizard);
+
+/* Another kong.conf: read it (as soon as no look is under way). */
+void loop_load(struct wizard *wizard, const char *conf);
+
+#endif

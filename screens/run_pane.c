@@ -1,0 +1,239 @@
+/*
+ * A run as the screens Up and Finish show it: how far it is, who stands in its way, every change or the log; and the plan before
+ * there is a run.
+ */
+#include "screens/screen.h"
+
+#include "core/base/clock.h"
+#include "core/base/mem.h"
+#include "core/migrations/corrections.h"
+#include "screens/say.h"
+#include "tui/layout.h"
+#include "tui/progress.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct table_column columns[] = {
+    {"state", LAYOUT_FIXED(9, 9), false},
+    {"change", LAYOUT_FILL(24, 10), false},
+    {"size", LAYOUT_FIXED(8, 4), true},
+    {"lock", LAYOUT_BETWEEN(10, 22, 2), false},
+    {"time", LAYOUT_FIXED(9, 5), true},
+    {"fix", LAYOUT_FIXED(3, 3), false},
+};
+enum { COLUMN_STATE, COLUMN_CHANGE, COLUMN_SIZE, COLUMN_LOCK, COLUMN_TIME, COLUMN_FIX };
+
+static void run_cell(const void *context, size_t row, size_t column, struct table_cell *cell)
+{
+    static const struct {
+        const char *word;
+        unsigned style;
+    } states[] = {
+        [CHANGE_TO_DO] = {"to do", ROLE_DIM}, [CHANGE_BEGUN] = {"now", ROLE_WAIT}, [CHANGE_DONE] = {"done", ROLE_OK},
+        [CHANGE_ALREADY] = {"was there", ROLE_OK}, [CHANGE_FAILED] = {"not made", ROLE_DANGER},
+    };
+    static char text[32];
+    const struct wizard *wizard = context;
+    const struct run_change *each = &wizard->model.run.changes[row];
+    text[0] = '\0';
+    cell->text = text;
+    switch (column) {
+    case COLUMN_STATE:
+        cell->text = states[each->progress].word;
+        cell->style = states[each->progress].style;
+        break;
+    case COLUMN_CHANGE:
+        cell->text = each->what;
+        break;
+    case COLUMN_SIZE:
+        if (each->bytes >= 0)
+            say_bytes(each->bytes, text);
+        break;
+    case COLUMN_LOCK:
+        cell->text = each->lock;
+        cell->style = ROLE_DIM;
+        break;
+    case COLUMN_TIME:
+        if (each->ms >= 0)
+            snprintf(text, sizeof text, "%lld ms", (long long)each->ms);
+        break;
+    default:
+        cell->text = each->correction;
+    }
+}
+
+static struct table_model run_table(const struct wizard *wizard)
+{
+    return (struct table_model){columns, COUNT_OF(columns), wizard->model.run.change_count, run_cell, wizard, "nothing to change", false};
+}
+
+static void plan_cell(const void *context, size_t row, size_t column, struct table_cell *cell)
+{
+    static char text[512];
+    const struct wizard *wizard = context;
+    const struct plan_change *each = &wizard->model.plan.changes[row];
+    text[0] = '\0';
+    cell->text = text;
+    switch (column) {
+    case COLUMN_STATE:
+        cell->text = each->done ? "is there" : each->cost.rewrite ? "rewrite" : "to do";
+        cell->style = each->done ? ROLE_OK : each->cost.rewrite ? ROLE_WARN : ROLE_TEXT;
+        break;
+    case COLUMN_CHANGE: {
+        char *what = change_text(each->change);
+        snprintf(text, sizeof text, "%s", what);
+        free(what);
+        break;
+    }
+    case COLUMN_SIZE:
+        if (each->bytes >= 0)
+            say_bytes(each->bytes, text);
+        break;
+    case COLUMN_LOCK:
+        cell->text = each->cost.lock;
+        cell->style = ROLE_DIM;
+        break;
+    case COLUMN_FIX:
+        cell->text = each->change->correction != NULL ? each->change->correction : "";
+        break;
+    default:
+        break;
+    }
+}
+
+struct table_model plan_table(const struct wizard *wizard)
+{
+    return (struct table_model){columns, COUNT_OF(columns), wizard->model.has_plan ? wizard->model.plan.change_count : 0, plan_cell, wizard,
+                                wizard->model.has_plan ? "nothing to change" : "the plan is being made", false};
+}
+
+static void draw_progress(const struct wizard *wizard, struct area area)
+{
+    const struct run_view *run = &wizard->model.run;
+    struct progress_model model = {.done = (double)run->done_count, .total = (double)run->change_count, .seconds_left = -1, .unit = "changes"};
+    progress_draw(area, 0, &model);
+    if (run->current < run->change_count && !run->ended) {
+        const struct run_change *each = &run->changes[run->current];
+        double rate = run_view_rate(run);
+        area_textf(area, 0, 1, ROLE_STRONG, "%s", each->what);
+        if (each->rows_total > 0) {
+            struct progress_model rows = {.done = (double)each->rows_done, .total = (double)each->rows_total, .per_second = rate,
+                                          .seconds_left = rate > 0 ? (double)(each->rows_total - each->rows_done) / rate : -1, .unit = "rows"};
+            progress_draw(area, 2, &rows);
+        }
+    }
+}
+
+static void draw_end(const struct wizard *wizard, struct area area)
+{
+    const struct model *model = &wizard->model;
+    const struct run_view *run = &model->run;
+    if (run->ended)
+        frame_status(area, 0, run->exit_code == 0 ? MARK_OK : run->exit_code == 10 ? MARK_WARN : MARK_DANGER, run->message);
+    else if (!model->run_alive)
+        frame_status(area, 0, MARK_DANGER, "The worker ended without a word. Nothing half done is left: start again, and it goes on.");
+    else if (run->waiting && run->blocker_count > 0)
+        area_textf(area, 0, 0, ROLE_WARN, "Waits for backend %d: %s, %s, %s for %d s: %s", run->blockers[0].pid,
+                   run->blockers[0].application[0] != '\0' ? run->blockers[0].application : "no name", run->blockers[0].address, run->blockers[0].state,
+                   run->blockers[0].seconds, run->blockers[0].query);
+    else if (run->waiting)
+        frame_status(area, 0, MARK_WAIT, run->wait_what);
+    else if (run->stop_asked)
+        frame_status(area, 0, MARK_WAIT, "Stopping at the next safe point.");
+    else
+        area_textf(area, 0, 0, ROLE_DIM, "Worker %d of %s@%s. It goes on if this screen is closed.", run->pid, run->user, run->host);
+}
+
+static void draw_log(const struct wizard *wizard, struct area area, struct prose_state *state)
+{
+    const struct names *log = &wizard->model.run.log;
+    struct prose_block *blocks = mem_zero(log->count, sizeof *blocks);
+    for (size_t i = 0; i < log->count; i++)
+        blocks[i] = (struct prose_block){.kind = PROSE_LITERAL, .text = log->list[i]};
+    prose_draw(area, blocks, log->count, state);
+    free(blocks);
+}
+
+void run_pane_draw(struct wizard *wizard, struct area area)
+{
+    struct view *view = &wizard->view;
+    const struct run_view *run = &wizard->model.run;
+    const struct layout_request rows[] = {LAYOUT_FIXED(3, 2), LAYOUT_FIXED(1, 3), LAYOUT_FILL(3, 1)};
+    struct area parts[3];
+    layout_rows(area, 0, rows, 3, parts);
+    draw_progress(wizard, parts[0]);
+    draw_end(wizard, parts[1]);
+    struct table_model table = run_table(wizard);
+    struct table_state *state = &view->tables[view->shown];
+    if (!run->ended && run->current < run->change_count && !state->typing && wizard->model.run_alive)
+        state->selected = run->current;
+    if (view->show_log)
+        draw_log(wizard, parts[2], &view->proses[view->shown]);
+    else
+        table_draw(parts[2], &table, state, true);
+}
+
+bool run_pane_key(struct wizard *wizard, const struct input *input)
+{
+    struct view *view = &wizard->view;
+    struct table_model table = run_table(wizard);
+    if (view->show_log)
+        return prose_key(&view->proses[view->shown], input) != REACTION_NONE;
+    enum reaction reaction = table_key(&table, &view->tables[view->shown], input);
+    if (reaction == REACTION_ACTIVATE)
+        run_pane_details(wizard);
+    return reaction != REACTION_NONE;
+}
+
+static void add_cost(struct prose *prose, const char *table, const char *lock, bool rewrite, bool scan, int64_t rows, int64_t bytes)
+{
+    char size[SAY_SIZE];
+    if (table[0] != '\0' && rows >= 0)
+        prose_add_key(prose, "Table", table);
+    if (rows >= 0) {
+        char *text = mem_printf("about %lld rows, %s", (long long)rows, say_bytes(bytes, size));
+        prose_add_key(prose, "Size", text);
+        free(text);
+    }
+    prose_add_key(prose, "Lock", lock[0] != '\0' ? lock : "none");
+    prose_add_key(prose, "Cost", rewrite ? "The table is rewritten under that lock." : scan ? "The table is read; nobody waits for that." : "A moment, in a short transaction that gives up if it would have to wait.");
+}
+
+static void add_correction(struct prose *prose, const char *id)
+{
+    const struct correction *correction = correction_find(id);
+    if (correction == NULL)
+        return;
+    prose_add(prose, PROSE_HEADING, "Correction %s", correction->id);
+    prose_add(prose, PROSE_PARAGRAPH, "%s", correction->fact);
+    prose_add(prose, PROSE_PARAGRAPH, "%s", correction->ours);
+    prose_add(prose, PROSE_PARAGRAPH, "Source: %s", correction->source);
+}
+
+/* The change selected: of the run shown, or of the plan. */
+void run_pane_details(struct wizard *wizard)
+{
+    const struct model *model = &wizard->model;
+    size_t row = wizard->view.tables[wizard->view.shown].selected;
+    bool of_run = model_runs(model, wizard->view.shown == STEP_FINISH ? "finish" : "up");
+    if (of_run && row < model->run.change_count) {
+        const struct run_change *each = &model->run.changes[row];
+        wizard_open_text(wizard, each->id);
+        prose_add(&wizard->view.text, PROSE_HEADING, "%s", each->what);
+        add_cost(&wizard->view.text, each->table, each->lock, each->rewrite, each->scan, each->rows, each->bytes);
+        add_correction(&wizard->view.text, each->correction);
+    } else if (!of_run && model->has_plan && row < model->plan.change_count) {
+        const struct plan_change *each = &model->plan.changes[row];
+        char *id = plan_change_id(&model->plan, each), *text = change_text(each->change);
+        wizard_open_text(wizard, id);
+        prose_add(&wizard->view.text, PROSE_HEADING, "%s", text);
+        add_cost(&wizard->view.text, each->change->table != NULL ? each->change->table : "", each->cost.lock, each->cost.rewrite, each->cost.scan, each->rows, each->bytes);
+        if (each->done)
+            prose_add(&wizard->view.text, PROSE_PARAGRAPH, "Its effect is there already: it will not be made again.");
+        add_correction(&wizard->view.text, each->change->correction);
+        free(text);
+        free(id);
+    }
+}

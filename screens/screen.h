@@ -1,0 +1,106 @@
+/*
+ * A screen: a table of functions and one of keys. What it shows comes from the model, what it remembers is in the wizard's view.
+ */
+#ifndef SCREENS_SCREEN_H
+#define SCREENS_SCREEN_H
+
+#include "screens/model.h"
+#include "tui/canvas.h"
+#include "tui/dialog.h"
+#include "tui/field.h"
+#include "tui/input.h"
+#include "tui/keys.h"
+#include "tui/prose.h"
+#include "tui/table.h"
+
+struct wizard;
+
+/* Actions that every screen has; a screen's own begin at ACTION_OWN. */
+enum action {
+    ACTION_QUIT = 1, ACTION_HELP, ACTION_NEXT, ACTION_PREVIOUS, ACTION_WHY, ACTION_GLYPHS, ACTION_THEME, ACTION_REPAINT, ACTION_OVERRULE,
+    ACTION_GO_1, ACTION_GO_2, ACTION_GO_3, ACTION_GO_4, ACTION_GO_5,
+    ACTION_OWN = 100,
+};
+
+struct screen {
+    const struct keys_row *keys;
+    size_t key_count;
+    bool (*enabled)(const struct wizard *wizard, int action);
+    void (*draw)(struct wizard *wizard, struct area area);
+    bool (*key)(struct wizard *wizard, const struct input *input);   /* moving in its list or text; true: it was its key */
+    void (*act)(struct wizard *wizard, int action);
+};
+
+extern const struct screen screen_welcome, screen_preflight, screen_up, screen_provision, screen_divert, screen_decommission, screen_finish,
+    screen_done;
+
+/* What is over the screen and takes all keys. */
+enum overlay { OVERLAY_NONE, OVERLAY_TEXT, OVERLAY_DIALOG, OVERLAY_PROMPT };
+
+struct view {
+    enum step shown;
+    bool moved;                         /* the operator chose the screen: it is not changed under them */
+    bool why_hidden;
+    bool show_log;                      /* Up and Finish: the log instead of the table */
+    struct table_state tables[STEPS];
+    struct prose_state proses[STEPS];
+
+    enum overlay overlay;
+    char *title;                        /* of the text or prompt */
+    struct prose text;                  /* of the overlay; the dialog's blocks too */
+    struct prose_state text_state;
+    struct dialog_model dialog;
+    struct dialog_state dialog_state;
+    void (*answered)(struct wizard *wizard, size_t answer);
+    struct field_model field;
+    struct field_state field_state;
+    void (*submitted)(struct wizard *wizard, const char *text);
+
+    char message[400];                  /* of the last thing done; "" none */
+    enum mark message_mark;
+    int64_t message_until;
+};
+
+struct wizard {
+    const struct options *options;
+    struct model model;
+    struct view view;
+    struct loop *loop;                  /* libuv and the watchers: loop.h; NULL in tests of drawing */
+    int exit_code;
+    bool leaving;
+};
+
+/* Services for screens. */
+
+/* Fills the whole canvas: the frame, the screen, what is over it. */
+void wizard_draw(struct wizard *wizard, struct canvas *canvas);
+void wizard_key(struct wizard *wizard, const struct input *input);
+
+/* A text over the screen. Fill `wizard->view.text` after it. */
+void wizard_open_text(struct wizard *wizard, const char *title);
+
+/* A question: text in view.text (filled before), answers in `model` (its blocks are set here). */
+void wizard_open_dialog(struct wizard *wizard, const struct dialog_model *model, void (*answered)(struct wizard *wizard, size_t answer));
+
+void wizard_open_prompt(struct wizard *wizard, const char *title, const struct field_model *field, const char *text,
+                        void (*submitted)(struct wizard *wizard, const char *text));
+
+void wizard_say(struct wizard *wizard, enum mark mark, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void wizard_say_error(struct wizard *wizard, struct error *error);   /* and clears it */
+void wizard_go(struct wizard *wizard, enum step step);
+
+/* Panes that several screens have. */
+
+/* The nodes of one cluster as a table. */
+struct table_model node_table(const struct wizard *wizard, const enum cluster *cluster);
+void node_details(struct wizard *wizard, enum cluster cluster, size_t row);
+
+/* A run: progress, who blocks, the changes or the log. */
+void run_pane_draw(struct wizard *wizard, struct area area);
+bool run_pane_key(struct wizard *wizard, const struct input *input);
+void run_pane_details(struct wizard *wizard);
+
+/* The plan as a table, before a run. */
+struct table_model plan_table(const struct wizard *wizard);
+
+#endif
