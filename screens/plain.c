@@ -3,7 +3,6 @@
 
 #include "core/base/json.h"
 #include "core/base/mem.h"
-#include "core/checks/check.h"
 #include "core/journal.h"
 #include "core/migrations/corrections.h"
 #include "core/migrations/order.h"

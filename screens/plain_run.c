@@ -1,10 +1,8 @@
 /* The commands that change the database: they are refused here as early as they can be, started as a worker, and followed. */
 #include "core/base/mem.h"
-#include "core/cluster/node.h"
 #include "core/journal.h"
 #include "core/migrations/order.h"
 #include "core/worker.h"
-#include "screens/fleet_nodes.h"
 #include "screens/plain.h"
 #include "screens/say.h"
 
@@ -12,8 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define ASK_NODES_MS 5000
 
 static bool is_resumed(const struct app *app)
 {
@@ -154,20 +150,6 @@ int plain_bootstrap(struct app *app)
     return run_command(app, &job, confirm_harmless);
 }
 
-/* Old nodes of the fleet that still answer speak against `finish`, and nothing overrules that. */
-static int check_old_nodes(const struct app *app)
-{
-    struct error error = {0};
-    struct names answering = {0};
-    if (!fleet_answering_old_nodes(&app->fleet, &app->conf.pg, ASK_NODES_MS, &answering, &error))
-        return complain(&error);
-    for (size_t i = 0; i < answering.count; i++)
-        complain_text("old node %s still answers: stop it, or take it out of fleet.ini", answering.list[i]);
-    bool refused = answering.count > 0;
-    names_free(&answering);
-    return refused ? 7 : 0;
-}
-
 static bool types_name(const struct state *state)
 {
     char typed[256] = "";
@@ -188,9 +170,6 @@ static int confirm_finish(const struct app *app, struct pg *pg, const struct sta
         complain_text("--confirm %s does not name the database that would be finished (%s): nothing was changed", confirm, state->database);
         return 7;
     }
-    int exit_code = check_old_nodes(app);
-    if (exit_code != 0)
-        return exit_code;
     if (confirm == NULL) {
         dry_run(app, pg, state, job);
         if (!types_name(state)) {
