@@ -25,6 +25,8 @@ static const struct command {
     {"finish", plain_finish, "confirm dry-run", 0},
     {"attach", plain_attach, "", 0},
     {"stop", plain_stop, "", 0},
+    {"nodes", plain_nodes, "", 0},
+    {"watch", plain_watch, "", 0},
     {"conf", plain_conf, "", 0},
     {"report", plain_report, "", 0},
 };
