@@ -19,6 +19,7 @@ static const struct command {
     int most_arguments;       /* -1: any number */
 } commands[] = {
     {"status", plain_status, "", 0},
+    {"check", plain_check, "ignore", -1},
     {"plan", plain_plan, "sql finish", 0},
     {"up", plain_up, "dry-run", 0},
     {"bootstrap", plain_bootstrap, "dry-run to", 0},
