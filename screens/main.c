@@ -70,6 +70,7 @@ int main(int argc, char **argv)
 {
     struct options options;
     setlocale(LC_ALL, "");
+    setlocale(LC_NUMERIC, "C");   /* kong.conf, JSON and SQL write 1.5 */
     protect();
     if (argc == 2 && strcmp(argv[1], WORKER_COMMAND) == 0)
         return worker_main();

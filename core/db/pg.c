@@ -350,21 +350,3 @@ bool pg_lost(const struct pg *pg)
 {
     return PQstatus(pg->connection) != CONNECTION_OK;
 }
-
-char *pg_mask_query(const char *query)
-{
-    struct buf out = {0};
-    for (const char *c = query; *c != '\0'; c++) {
-        if (*c != '\'') {
-            buf_add_bytes(&out, c, 1);
-            continue;
-        }
-        buf_add(&out, "'\xE2\x80\xA6'");
-        do
-            c++;
-        while (*c != '\0' && *c != '\'');
-        if (*c == '\0')
-            break;
-    }
-    return buf_take(&out);
-}
