@@ -86,11 +86,11 @@ static const char **own_environment(const char *database, const char *const *mor
         more_count++;
     const char **environment = calloc(sizeof all / sizeof all[0] + more_count + 1, sizeof *environment);
     assert_non_null(environment);
+    for (; count < more_count; count++)   /* of two with the same name the first counts */
+        environment[count] = more[count];
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         if (all[i] != NULL)
             environment[count++] = all[i];
-    for (size_t i = 0; i < more_count; i++)
-        environment[count++] = more[i];
     keep((char *)environment);
     return environment;
 }
@@ -138,7 +138,7 @@ static int64_t now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static void pause_ms(long milliseconds)
+void pause_ms(long milliseconds)
 {
     struct timespec pause = {.tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * 1000000L};
     nanosleep(&pause, NULL);
@@ -235,8 +235,11 @@ int harness_setup(void **state)
     snprintf(harness.state, sizeof harness.state, "%s/state", harness.folder);
     snprintf(harness.conf, sizeof harness.conf, "%s/kong.conf", harness.folder);
     harness_server("start");
-    text_save(harness.conf, text_printf("pg_host = 127.0.0.1\npg_port = %d\npg_user = kong\npg_password = kong\n", harness.port));
-    return harness.port > 0 ? 0 : -1;
+    if (harness.port <= 0)
+        return -1;
+    db_ask("postgres", "ALTER ROLE kong PASSWORD '" HARNESS_PASSWORD "'");
+    text_save(harness.conf, text_printf("pg_host = 127.0.0.1\npg_port = %d\npg_user = kong\npg_password = %s\n", harness.port, HARNESS_PASSWORD));
+    return 0;
 }
 
 int harness_teardown(void **state)
@@ -269,7 +272,7 @@ bool harness_have(const char *file)
 
 /* Databases. */
 
-static PGconn *connect_as(const char *user, const char *name)
+PGconn *db_connect(const char *user, const char *name)
 {
     const char *port = text_printf("%d", harness.port);
     const char *const keywords[] = {"host", "port", "user", "dbname", "application_name", "client_encoding", NULL};
@@ -280,14 +283,9 @@ static PGconn *connect_as(const char *user, const char *name)
     return connection;
 }
 
-PGconn *db_connect(const char *name)
-{
-    return connect_as("postgres", name);
-}
-
 static char *ask_as(const char *user, const char *name, const char *sql)
 {
-    PGconn *connection = connect_as(user, name);
+    PGconn *connection = db_connect(user, name);
     PGresult *result = PQexec(connection, sql);
     ExecStatusType status = PQresultStatus(result);
     if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK)
@@ -391,6 +389,29 @@ void await_true(const char *database, const char *sql)
 }
 
 /* Journals. */
+
+char *await_journal(const char *database, const char *part)
+{
+    int64_t end = now_ms() + AWAIT_MS;
+    for (;;) {
+        char *path = journal_newest(database), *text = path != NULL ? text_file(path) : NULL;
+        if (text != NULL && strstr(text, part) != NULL)
+            return path;
+        if (now_ms() > end)
+            fail_msg("the journal %s has no %s within %d s:\n%.3000s", path != NULL ? path : "(none)", part, AWAIT_MS / 1000, text != NULL ? text : "");
+        pause_ms(20);
+    }
+}
+
+void await_gone(pid_t pid)
+{
+    int64_t end = now_ms() + AWAIT_MS;
+    while (kill(pid, 0) == 0) {
+        if (now_ms() > end)
+            fail_msg("process %d did not end within %d s", (int)pid, AWAIT_MS / 1000);
+        pause_ms(10);
+    }
+}
 
 char *journal_newest(const char *database)
 {

@@ -25,11 +25,14 @@ struct harness {
     char folder[64];        /* temporary, for everything; also $HOME of what is run. Removed at the end */
     char server[96];        /* the server's folder, and its Unix socket's */
     char state[96];         /* XDG_STATE_HOME */
-    char conf[96];          /* a kong.conf that names the server, and the role and password kong/kong; no database */
+    char conf[96];          /* a kong.conf that names the server, the role kong and its password; no database */
     int port;
 };
 
 extern struct harness harness;
+
+/* Of the role kong: a text that is nowhere by chance. */
+#define HARNESS_PASSWORD "Open-Sesame-47"
 
 /* cmocka's group setup and teardown: they start the server, and stop it and remove the folder. Call harness_arguments first, in
  * main; it returns false after a message where they are wrong. */
@@ -50,7 +53,7 @@ char *harness_reference(const char *file);                   /* its path */
 void db_create(const char *name, const char *like);
 void db_drop(const char *name);
 void db_load(const char *name, const char *dump);            /* by psql, as kong */
-PGconn *db_connect(const char *name);                        /* as the superuser; the caller PQfinishes */
+PGconn *db_connect(const char *user, const char *name);      /* as "kong", or as the superuser "postgres"; the caller PQfinishes */
 void db_run(const char *name, const char *sql);              /* one or several statements, as the role kong */
 char *db_ask(const char *name, const char *sql);             /* the first column of all rows, a line each, as the superuser */
 char *db_psql(const char *name, const char *file);           /* what the script writes, as kong; the test fails where psql does */
@@ -89,6 +92,12 @@ void expect_part(const char *text, const char *part);
 
 /* Waits until the question's answer is `t`; the test fails after 20 s. */
 void await_true(const char *database, const char *sql);
+
+void pause_ms(long milliseconds);
+
+/* Wait until the newest journal of that database has the text (its path is returned), and until a process is gone: 20 s likewise. */
+char *await_journal(const char *database, const char *part);
+void await_gone(pid_t pid);
 
 /* The newest journal of that database, or NULL; and the pid of the worker that wrote it. */
 char *journal_newest(const char *database);
