@@ -1,4 +1,5 @@
 /* The commands that change the database: they are refused here as early as they can be, started as a worker, and followed. */
+#include "core/base/json.h"
 #include "core/base/mem.h"
 #include "core/journal.h"
 #include "core/migrations/order.h"
@@ -22,15 +23,25 @@ static bool is_resumed(const struct app *app)
     return resumed;
 }
 
-/* A run that goes on already is followed instead of a second one being started. Returns -1 if there is none. */
-static int follow_running(const struct app *app)
+/* The same command, going on already, is followed instead of a second one being started; another one is in the way. Returns -1 if
+ * there is none. */
+static int follow_running(const struct app *app, const char *command)
 {
     char *folder = journal_folder(&app->conf.pg, false, NULL);
     char *running = folder != NULL ? journal_find_running(folder) : NULL;
     int exit_code = -1;
     if (running != NULL) {
-        complain_text("a worker runs already on this database: following it");
-        exit_code = follow_journal(app, running);
+        json_t *worker = app_worker_json(app);
+        const char *other = json_get_text(worker, "command");
+        if (strcmp(other, command) == 0) {
+            complain_text("a worker runs already on this database: following it");
+            exit_code = follow_journal(app, running);
+        } else {
+            complain_text("`%s` runs on this database: nothing was begun; wait until it has ended (`kong-upgrade attach` follows it), then run `%s` again",
+                          other[0] != '\0' ? other : "another command", command);
+            exit_code = EXIT_HELD;
+        }
+        json_decref(worker);
     }
     free(running);
     free(folder);
@@ -103,7 +114,7 @@ static int run_command(struct app *app, struct run_job *job, confirmation *confi
 {
     struct error error = {0};
     struct state state;
-    int exit_code = follow_running(app);
+    int exit_code = app->options->dry_run ? -1 : follow_running(app, job->command);
     if (exit_code >= 0)
         return exit_code;
     struct pg *pg = app_connect(app, job->command, &state, &error);
