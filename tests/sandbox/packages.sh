@@ -52,6 +52,7 @@ packages_need() {
   missing=$(packages_missing $(packages_complete "$@"))
   [ -n "$missing" ] || return 0
   echo "Missing packages, to be installed now: $missing"
+  packages_root true || return 1
   packages_root apt-get -qq update || echo "the package lists could not be brought up to date: going on with those that are here" >&2
   missing=$(packages_missing $(packages_complete "$@"))
   packages_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o DPkg::Lock::Timeout=120 --no-install-recommends install $missing >/dev/null
