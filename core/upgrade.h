@@ -42,6 +42,7 @@ struct upgrade_facts {
 };
 
 #define UPGRADE_QUIET_MS 120000
+#define UPGRADE_GONE_MS 5000     /* an old node must have been silent for so long to be taken for stopped */
 
 enum step_state {
     STEP_STATE_LOCKED,
@@ -70,6 +71,7 @@ void upgrade_derive(const struct upgrade_facts *facts, struct upgrade *upgrade);
 struct step_text {
     int number;          /* 1 to 5; 0 for the others */
     const char *title;   /* "Migrate up" */
+    const char *brief;   /* where there is little room; NULL: the title */
     const char *word;    /* "up": the short name, and what is typed to overrule its gate */
     bool irreversible;
     const char *does;    /* what this step does */

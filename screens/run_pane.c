@@ -4,7 +4,6 @@
  */
 #include "screens/screen.h"
 
-#include "core/base/clock.h"
 #include "core/base/mem.h"
 #include "core/migrations/corrections.h"
 #include "screens/say.h"
@@ -103,7 +102,7 @@ static void plan_cell(const void *context, size_t row, size_t column, struct tab
     }
 }
 
-struct table_model plan_table(const struct wizard *wizard)
+static struct table_model plan_table(const struct wizard *wizard)
 {
     return (struct table_model){columns, COUNT_OF(columns), wizard->model.has_plan ? wizard->model.plan.change_count : 0, plan_cell, wizard,
                                 wizard->model.has_plan ? "nothing to change" : "the plan is being made", false};
@@ -175,18 +174,6 @@ void run_pane_draw(struct wizard *wizard, struct area area)
         table_draw(parts[2], &table, state, true);
 }
 
-bool run_pane_key(struct wizard *wizard, const struct input *input)
-{
-    struct view *view = &wizard->view;
-    struct table_model table = run_table(wizard);
-    if (view->show_log)
-        return prose_key(&view->proses[view->shown], input) != REACTION_NONE;
-    enum reaction reaction = table_key(&table, &view->tables[view->shown], input);
-    if (reaction == REACTION_ACTIVATE)
-        run_pane_details(wizard);
-    return reaction != REACTION_NONE;
-}
-
 static void add_cost(struct prose *prose, const char *table, const char *lock, bool rewrite, bool scan, int64_t rows, int64_t bytes)
 {
     char size[SAY_SIZE];
@@ -212,28 +199,59 @@ static void add_correction(struct prose *prose, const char *id)
     prose_add(prose, PROSE_PARAGRAPH, "Source: %s", correction->source);
 }
 
-/* The change selected: of the run shown, or of the plan. */
-void run_pane_details(struct wizard *wizard)
+static void open_run_details(struct wizard *wizard, const struct run_change *each)
 {
-    const struct model *model = &wizard->model;
-    size_t row = wizard->view.tables[wizard->view.shown].selected;
-    bool of_run = model_runs(model, wizard->view.shown == STEP_FINISH ? "finish" : "up");
-    if (of_run && row < model->run.change_count) {
-        const struct run_change *each = &model->run.changes[row];
-        wizard_open_text(wizard, each->id);
-        prose_add(&wizard->view.text, PROSE_HEADING, "%s", each->what);
-        add_cost(&wizard->view.text, each->table, each->lock, each->rewrite, each->scan, each->rows, each->bytes);
-        add_correction(&wizard->view.text, each->correction);
-    } else if (!of_run && model->has_plan && row < model->plan.change_count) {
-        const struct plan_change *each = &model->plan.changes[row];
-        char *id = plan_change_id(&model->plan, each), *text = change_text(each->change);
-        wizard_open_text(wizard, id);
-        prose_add(&wizard->view.text, PROSE_HEADING, "%s", text);
-        add_cost(&wizard->view.text, each->change->table != NULL ? each->change->table : "", each->cost.lock, each->cost.rewrite, each->cost.scan, each->rows, each->bytes);
-        if (each->done)
-            prose_add(&wizard->view.text, PROSE_PARAGRAPH, "Its effect is there already: it will not be made again.");
-        add_correction(&wizard->view.text, each->change->correction);
-        free(text);
-        free(id);
-    }
+    wizard_open_text(wizard, each->id);
+    prose_add(&wizard->view.text, PROSE_HEADING, "%s", each->what);
+    add_cost(&wizard->view.text, each->table, each->lock, each->rewrite, each->scan, each->rows, each->bytes);
+    add_correction(&wizard->view.text, each->correction);
+}
+
+bool run_pane_key(struct wizard *wizard, const struct input *input)
+{
+    struct view *view = &wizard->view;
+    struct table_model table = run_table(wizard);
+    if (view->show_log)
+        return prose_key(&view->proses[view->shown], input) != REACTION_NONE;
+    struct table_state *state = &view->tables[view->shown];
+    enum reaction reaction = table_key(&table, state, input);
+    if (reaction == REACTION_ACTIVATE)
+        open_run_details(wizard, &wizard->model.run.changes[state->selected]);
+    return reaction != REACTION_NONE;
+}
+
+void plan_pane_draw(struct wizard *wizard, struct area area)
+{
+    struct table_model table = plan_table(wizard);
+    table_draw(area, &table, &wizard->view.tables[wizard->view.shown], true);
+}
+
+static void open_plan_details(struct wizard *wizard, const struct plan_change *each)
+{
+    const char *table = each->change->table != NULL ? each->change->table : "";
+    char *id = plan_change_id(&wizard->model.plan, each), *text = change_text(each->change);
+    wizard_open_text(wizard, id);
+    prose_add(&wizard->view.text, PROSE_HEADING, "%s", text);
+    add_cost(&wizard->view.text, table, each->cost.lock, each->cost.rewrite, each->cost.scan, each->rows, each->bytes);
+    if (each->done)
+        prose_add(&wizard->view.text, PROSE_PARAGRAPH, "Its effect is there already: it will not be made again.");
+    add_correction(&wizard->view.text, each->change->correction);
+    free(text);
+    free(id);
+}
+
+bool plan_pane_key(struct wizard *wizard, const struct input *input)
+{
+    struct table_model table = plan_table(wizard);
+    struct table_state *state = &wizard->view.tables[wizard->view.shown];
+    enum reaction reaction = table_key(&table, state, input);
+    if (reaction == REACTION_ACTIVATE)
+        open_plan_details(wizard, &wizard->model.plan.changes[state->selected]);
+    return reaction != REACTION_NONE;
+}
+
+bool dead_lock_is_there(const struct model *model)
+{
+    const struct lock_info *lock = &model->state.lock;
+    return model->has_state && lock->held && !lock->worker_alive && strncmp(lock->owner, LOCK_OWNER_PREFIX, strlen(LOCK_OWNER_PREFIX)) == 0;
 }

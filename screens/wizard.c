@@ -22,6 +22,8 @@
 
 #define WIDE_STEPS 100       /* columns from which the steps stand beside the screen */
 #define WIDE_WHY 140         /* and the why, too */
+#define NARROW_STEPS 76      /* on one line only the five numbered ones have room below that */
+#define STATUS_LINES 3
 #define MESSAGE_MS 8000
 
 static const struct screen *const screens[STEPS] = {
@@ -333,15 +335,22 @@ static void draw_steps(struct wizard *wizard, struct area area)
         [STEP_STATE_LOCKED] = STEPS_LOCKED, [STEP_STATE_OPEN] = STEPS_NEXT, [STEP_STATE_HERE] = STEPS_HERE, [STEP_STATE_DONE] = STEPS_DONE,
     };
     struct steps_item items[STEPS];
-    for (int i = 0; i < STEPS; i++)
-        items[i] = (struct steps_item){
+    size_t count = 0;
+    bool all = area.height >= 3;
+    for (int i = 0; i < STEPS; i++) {
+        bool viewed = i == (int)wizard->view.shown;
+        if (!all && step_texts[i].number == 0 && !(viewed && area.width >= NARROW_STEPS))
+            continue;
+        items[count++] = (struct steps_item){
             .label = step_texts[i].title,
+            .name = step_texts[i].brief,
             .progress = progress[wizard->model.upgrade.states[i]],
             .number = step_texts[i].number,
             .irreversible = step_texts[i].irreversible,
-            .viewed = i == (int)wizard->view.shown,
+            .viewed = viewed,
         };
-    steps_draw(area, items, STEPS);
+    }
+    steps_draw(area, items, count);
 }
 
 static void draw_why(struct wizard *wizard, struct area area)
@@ -368,19 +377,46 @@ static int why_height(struct wizard *wizard, int width, enum charset charset)
     return prose_height(blocks, COUNT_OF(blocks), width - 3, charset) + 2;
 }
 
-/* The gate's sentence where it is shut; the last message otherwise. */
-static void draw_status(struct wizard *wizard, struct area area)
+/* The last message, what is wrong, or the gate's sentence where it is shut. */
+static struct prose_block status_block(const struct wizard *wizard)
 {
     const struct view *view = &wizard->view;
-    const struct gate *gate = &wizard->model.upgrade.gates[view->shown];
-    if (view->message[0] != '\0' && clock_ms() < view->message_until)
-        frame_status(area, 0, view->message_mark, view->message);
-    else if (wizard->model.state_error != NULL)
-        frame_status(area, 0, MARK_DANGER, wizard->model.state_error);
-    else if (!gate->open)
-        frame_status(area, 0, gate->can_overrule ? MARK_WARN : MARK_DANGER, gate->reason);
-    else if (gate->overruled)
-        frame_status(area, 0, MARK_WARN, "This gate was overruled.");
+    const struct model *model = &wizard->model;
+    const struct gate *gate = &model->upgrade.gates[view->shown];
+    struct prose_block block = {.kind = PROSE_MARK};
+    if (view->message[0] != '\0' && model->now < view->message_until) {
+        block.text = view->message;
+        block.mark = view->message_mark;
+    } else if (model->conf_error != NULL || model->state_error != NULL) {
+        block.text = model->conf_error != NULL ? model->conf_error : model->state_error;
+        block.mark = MARK_DANGER;
+    } else if (!gate->open) {
+        block.text = gate->reason;
+        block.mark = gate->can_overrule ? MARK_WARN : MARK_DANGER;
+    } else if (gate->overruled) {
+        block.text = "This gate was overruled.";
+        block.mark = MARK_WARN;
+    }
+    if (!model->has_state && block.mark != MARK_DANGER && model->configured) {
+        block.text = "Asking the database.";
+        block.mark = MARK_WAIT;
+    }
+    return block;
+}
+
+static int status_height(const struct wizard *wizard, struct area area)
+{
+    struct prose_block block = status_block(wizard);
+    int height = block.text != NULL ? prose_height(&block, 1, area.width, area.canvas->charset) : 1;
+    return height < STATUS_LINES ? height : STATUS_LINES;
+}
+
+static void draw_status(struct wizard *wizard, struct area area)
+{
+    struct prose_block block = status_block(wizard);
+    struct prose_state state = {0};
+    if (block.text != NULL)
+        prose_draw(area, &block, 1, &state);
 }
 
 static void draw_footer(struct wizard *wizard, struct area area)
@@ -436,11 +472,12 @@ static void draw_middle(struct wizard *wizard, struct area area)
 void wizard_draw(struct wizard *wizard, struct canvas *canvas)
 {
     struct area all = canvas_area(canvas);
+    wizard->view.charset = canvas->charset;
     if (frame_too_small(all, 30, 8))
         return;
     bool steps_line = all.width < WIDE_STEPS;
     const struct layout_request rows[] = {
-        LAYOUT_FIXED(1, 9), LAYOUT_FIXED(steps_line ? 1 : 0, 8), LAYOUT_FIXED(1, 2), LAYOUT_FILL(4, 7), LAYOUT_FIXED(1, 6), LAYOUT_FIXED(1, 9),
+        LAYOUT_FIXED(1, 9), LAYOUT_FIXED(steps_line ? 1 : 0, 8), LAYOUT_FIXED(1, 2), LAYOUT_FILL(4, 7), LAYOUT_FIXED(status_height(wizard, all), 6), LAYOUT_FIXED(1, 9),
     };
     struct area parts[6];
     layout_rows(all, 0, rows, 6, parts);
@@ -477,13 +514,16 @@ int wizard_main(const struct options *options)
         complain_text("%s; or use the commands status, check, plan, up, nodes, finish", message);
         return EXIT_USAGE;
     }
-    int exit_code = loop_run(&wizard);
-    bool lost = terminal_lost();
+    bool ended = loop_run(&wizard), lost = terminal_lost();
     terminal_close();
     if (!lost)
         say_what_goes_on(&wizard);
+    if (!ended) {
+        fflush(NULL);
+        _exit(lost ? EXIT_TERMINAL_LOST : wizard.exit_code);
+    }
     prose_free(&wizard.view.text);
     free(wizard.view.title);
     model_free(&wizard.model);
-    return lost ? EXIT_TERMINAL_LOST : exit_code;
+    return lost ? EXIT_TERMINAL_LOST : wizard.exit_code;
 }
