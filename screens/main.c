@@ -3,6 +3,7 @@
 #include "screens/app.h"
 #include "screens/plain.h"
 #include "screens/say.h"
+#include "screens/wizard.h"
 
 #include <curl/curl.h>
 #include <locale.h>
@@ -58,7 +59,7 @@ static int run(const struct options *options, const struct command *command)
     struct error error = {0};
     struct app app;
     if (command == NULL)
-        return options_wrong("say a command");
+        return wizard_main(options);
     if (!app_load(&app, options, &error))
         return complain(&error);
     int exit_code = command->run(&app);
