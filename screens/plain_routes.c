@@ -50,12 +50,18 @@ static void say_winners(const char *label, const struct routes *routes, const st
     buf_free(&text);
 }
 
+static bool is_host(const char *sni, const char *host)
+{
+    size_t length = strlen(sni);
+    return host != NULL && strncmp(sni, host, length) == 0 && (host[length] == '\0' || host[length] == ':');
+}
+
 static char *request_line(const struct request *request)
 {
     struct buf text = {0};
     char *url = request_url(request);
     buf_addf(&text, "%s %s", request->method, url);
-    if (request->sni != NULL && strcmp(request->sni, request->host != NULL ? request->host : "") != 0)
+    if (request->sni != NULL && !is_host(request->sni, request->host))
         buf_addf(&text, "  (SNI %s)", request->sni);
     for (size_t i = 0; i < request->header_count; i++)
         buf_addf(&text, "  (%s: %s)", request->headers[i].name, request->headers[i].values.count > 0 ? request->headers[i].values.list[0] : "");

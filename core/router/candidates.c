@@ -11,6 +11,8 @@
 #define NEIGHBOURS 4
 #define VALUES 4             /* of one attribute, where two routes meet */
 #define PRODUCT 64           /* of one route's own values */
+#define CROSSED 20000        /* requests of any values with any others: of few routes that is all there is */
+#define CROSSED_HOSTS 64     /* hosts that are under two wildcards, as api.example is under api.* and *.example */
 
 /* What may stand for "none of the others": a host for a route without, and what stands in a wildcard's place. */
 #define ANY_LABEL "any"
@@ -27,6 +29,7 @@ struct maker {
     size_t seen_slots;
     struct names *samples;   /* one list a path; empty for plain ones */
     size_t neighbours, turn;
+    const char *unnamed;     /* a method that no route names */
 };
 
 /* Trying. */
@@ -186,8 +189,20 @@ static void read_methods(const struct maker *maker, uint32_t route, struct value
     *values = (struct values){0};
     for (uint32_t i = 0; i < keys->method_count; i++)
         add_value(values, maker->index->methods.list[keys->methods[i]].text, most);
-    if (values->count == 0)
+    if (values->count > 0)
+        return;
+    add_value(values, maker->unnamed, most);
+    if (atoms_find_text(&maker->index->methods, "GET") != ATOM_NONE)
         add_value(values, "GET", most);
+}
+
+static const char *unnamed_method(const struct route_index *index)
+{
+    static const char *const methods[] = {"GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE", "PROPFIND"};
+    size_t i = 0;
+    while (i + 1 < sizeof methods / sizeof methods[0] && atoms_find_text(&index->methods, methods[i]) != ATOM_NONE)
+        i++;
+    return methods[i];
 }
 
 static void read_snis(const struct maker *maker, uint32_t route, struct values *values, size_t most)
@@ -248,6 +263,8 @@ static void try_foreign(struct maker *maker, const struct keys *keys, const stru
     if (method != NULL) {
         struct request other = request;
         other.method = method;
+        try_request(maker, &other);
+        other.method = maker->unnamed;
         try_request(maker, &other);
     }
     if (sni != NULL && keys->sni_count == 0) {
@@ -408,11 +425,102 @@ static void try_hosts(struct maker *maker, uint32_t route)
     free_values(&hosts);
 }
 
+/* Any values with any others. */
+
+struct texts {
+    const char **list;
+    struct names own;        /* those made here */
+    size_t count;
+};
+
+static void add_text(struct texts *texts, const char *text)
+{
+    texts->list = mem_grow(texts->list, texts->count + 1, sizeof *texts->list);
+    texts->list[texts->count++] = text;
+}
+
+static void add_own_text(struct texts *texts, char *text)
+{
+    names_add(&texts->own, text);
+    add_text(texts, texts->own.list[texts->own.count - 1]);
+    free(text);
+}
+
+static void free_texts(struct texts *texts)
+{
+    names_free(&texts->own);
+    free(texts->list);
+}
+
+static struct texts all_hosts(const struct route_index *index)
+{
+    struct texts hosts = {0};
+    add_text(&hosts, "");
+    for (size_t i = 0; i < index->hosts.count && i < CROSSED; i++)
+        add_own_text(&hosts, instance_of(index->hosts.list[i].text));
+    for (size_t i = 0; i < CROSSED_HOSTS && i < index->heads.count * index->tails.count; i++) {
+        const struct atom *head = &index->heads.list[i % index->heads.count], *tail = &index->tails.list[i / index->heads.count];
+        add_own_text(&hosts, mem_printf("%.*s%s", (int)(head->length - 1), head->text, tail->text));
+    }
+    return hosts;
+}
+
+static struct texts all_paths(const struct maker *maker)
+{
+    const struct route_index *index = maker->index;
+    struct texts paths = {0};
+    add_text(&paths, "/");
+    add_text(&paths, "/" ANY_LABEL);
+    for (size_t i = 0; i < index->paths.count && i < CROSSED; i++) {
+        const char *path = index->paths.list[i].text;
+        for (size_t j = 0; j < maker->samples[i].count; j++)
+            add_text(&paths, maker->samples[i].list[j]);
+        if (index->path_info[i].pattern != NULL || path[0] == '\0')
+            continue;
+        add_text(&paths, path);
+        add_own_text(&paths, mem_printf("%s/x", path));
+    }
+    return paths;
+}
+
+static struct texts all_of(const struct atoms *atoms, const char *other)
+{
+    struct texts texts = {0};
+    add_text(&texts, other);
+    for (size_t i = 0; i < atoms->count && i < CROSSED; i++)
+        add_text(&texts, atoms->list[i].text);
+    return texts;
+}
+
+/* All of them where they are few; else some from all over: a step that is prime to any count of small factors. */
+static void try_crossed(struct maker *maker)
+{
+    struct texts hosts = all_hosts(maker->index), paths = all_paths(maker);
+    struct texts methods = all_of(&maker->index->methods, maker->unnamed), snis = all_of(&maker->index->snis, NULL);
+    size_t all = hosts.count * paths.count, step = 1;
+    all = methods.count < SIZE_MAX / all ? all * methods.count : SIZE_MAX / 2;
+    all = snis.count < SIZE_MAX / all ? all * snis.count : SIZE_MAX / 2;
+    if (all > CROSSED)
+        step = (all / CROSSED) | 1;
+    for (size_t i = 0, at = 0; i < CROSSED && i < all && !maker->ended; i++, at += step) {
+        size_t h = at % hosts.count, rest = at / hosts.count, p = rest % paths.count;
+        rest /= paths.count;
+        struct request request = {.host = hosts.list[h], .path = paths.list[p], .method = methods.list[rest % methods.count],
+                                  .sni = snis.list[rest / methods.count % snis.count]};
+        try_request(maker, &request);
+    }
+    free_texts(&hosts);
+    free_texts(&paths);
+    free_texts(&methods);
+    free_texts(&snis);
+}
+
 struct candidates_done candidates_each(struct router *old, struct router *new, size_t most, candidate_try *try, void *context)
 {
     struct route_index *index = new->index;
     struct maker maker = {.new = new, .index = index, .try = try, .context = context, .most = most};
     maker.neighbours = index->routes->count > MANY_ROUTES ? 2 : NEIGHBOURS;
+    maker.unnamed = unnamed_method(index);
     maker.samples = mem_zero(index->paths.count + 1, sizeof *maker.samples);
     for (uint32_t i = 0; i < index->paths.count; i++)
         if (index->path_info[i].pattern != NULL)
@@ -426,6 +534,7 @@ struct candidates_done candidates_each(struct router *old, struct router *new, s
         try_paths(&maker, i);
         try_hosts(&maker, i);
     }
+    try_crossed(&maker);
     for (size_t i = 0; i < index->paths.count; i++)
         names_free(&maker.samples[i]);
     free(maker.samples);
