@@ -475,6 +475,8 @@ static struct texts all_paths(const struct maker *maker)
         const char *path = index->paths.list[i].text;
         for (size_t j = 0; j < maker->samples[i].count; j++)
             add_text(&paths, maker->samples[i].list[j]);
+        if (index->path_info[i].pattern != NULL && strpbrk(path, "? \t\r\n") == NULL)
+            add_text(&paths, path);   /* a path that equals a regex' text is let through by it */
         if (index->path_info[i].pattern != NULL || path[0] == '\0')
             continue;
         add_text(&paths, path);

@@ -10,6 +10,7 @@
 /* Bounds, for any set of routes: requests tried, and routes built again to find out what would keep the old behaviour. */
 #define MOST_REQUESTS 1000000
 #define MOST_REMEDIES 400000
+#define MOST_WORK 150000000
 
 struct compare {
     const struct routes *routes;
@@ -113,6 +114,7 @@ struct collection {
     struct comparison *comparison;
     uint32_t *slots;          /* number + 1 */
     size_t slot_count, capacity;
+    bool exhausted;
 };
 
 static uint64_t hash_of(const struct difference *difference)
@@ -174,11 +176,12 @@ static bool try_one(const struct request *request, void *context)
     ask(collection->compare, request, &difference);
     difference.reason = reason_find(collection->compare->old, collection->compare->new, &difference.old, &difference.new);
     collection->comparison->open += difference.reason == REASON_OPEN ? 1 : 0;
+    collection->exhausted = index_work(collection->compare->index) > MOST_WORK;
     if (difference.reason <= REASON_OPEN)
-        return true;
+        return !collection->exhausted;
     collection->comparison->differing++;
     add_request(find(collection, &difference), request);
-    return true;
+    return !collection->exhausted;
 }
 
 static int by_count(const void *one, const void *other)
@@ -248,8 +251,9 @@ void compare_all(struct compare *compare, struct comparison *comparison)
         qsort(comparison->list, comparison->count, sizeof *comparison->list, by_count);
     note_routes(compare, comparison);
     note_regexes(compare, comparison);
-    if (done.cut)
-        add_problem(comparison, mem_printf("there are more requests worth trying than the %zu that were tried", done.tried));
+    if (done.cut || collection.exhausted)
+        add_problem(comparison, mem_printf("there are more requests worth trying than the %zu that were tried: ask for those you know of with"
+                                           " --requests", done.tried));
     for (size_t i = 0; i < comparison->count; i++)
         find_remedy(compare, &comparison->list[i]);
 }

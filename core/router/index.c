@@ -180,6 +180,11 @@ void index_free(struct route_index *index)
     free(index);
 }
 
+uint64_t index_work(const struct route_index *index)
+{
+    return index->glances + matcher_work(index->matcher);
+}
+
 /* Looking at a request. */
 
 /* A copy without the port: what follows the first `:` from the second character on. */

@@ -49,6 +49,7 @@ struct route_index {
     bool *path_lengths;           /* [length]: a plain path or a stem is as long */
     size_t longest;
     struct matcher *matcher;
+    uint64_t glances;             /* at routes, that might have matched */
 
     /* The request that was looked at last. */
     uint32_t look;                /* counts */

@@ -11,10 +11,12 @@
 
 /* OpenResty's lua_regex_match_limit is PCRE's 10 million by default: no path that real clients send needs more than a trace of that. A
  * regex that has reached the limit several times is not worth milliseconds again and again. */
-#define STEPS 100000
+#define STEPS 50000
 #define STEPS_OF_A_SUSPECT 1000
 #define PATIENCE 4
+#define PATIENCE_WITH_ALL 40
 #define HEAP_KIB 20000
+#define WORK 16              /* of one comparison, beside a glance at a route */
 
 struct pattern {
     const char *text;
@@ -27,6 +29,8 @@ struct pattern {
 struct matcher {
     pcre2_match_context *limits;
     pcre2_match_data *data;
+    unsigned gave_up;
+    uint64_t work;
 };
 
 bool path_is_plain(const char *path)
@@ -185,16 +189,27 @@ void matcher_free(struct matcher *matcher)
     free(matcher);
 }
 
+uint64_t matcher_work(const struct matcher *matcher)
+{
+    return matcher->work;
+}
+
 static enum verdict judge(struct matcher *matcher, struct pattern *pattern, const pcre2_code *code, const char *subject, size_t length)
 {
     if (code == NULL || matcher->limits == NULL || matcher->data == NULL)
         return VERDICT_ERROR;
-    pcre2_set_match_limit(matcher->limits, pattern->gave_up < PATIENCE ? STEPS : STEPS_OF_A_SUSPECT);
+    uint32_t steps = pattern->gave_up < PATIENCE && matcher->gave_up < PATIENCE_WITH_ALL ? STEPS : STEPS_OF_A_SUSPECT;
+    pcre2_set_match_limit(matcher->limits, steps);
+    matcher->work += WORK;
     int result = pcre2_match(code, (PCRE2_SPTR)subject, length, 0, 0, matcher->data, matcher->limits);
     if (result >= 0)
         return VERDICT_YES;
-    pattern->gave_up += result != PCRE2_ERROR_NOMATCH ? 1 : 0;
-    return result == PCRE2_ERROR_NOMATCH ? VERDICT_NO : VERDICT_ERROR;
+    if (result == PCRE2_ERROR_NOMATCH)
+        return VERDICT_NO;
+    pattern->gave_up++;
+    matcher->gave_up++;
+    matcher->work += steps;
+    return VERDICT_ERROR;
 }
 
 enum verdict pattern_hits(struct matcher *matcher, struct pattern *pattern, const char *subject, size_t length)

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Whether a path is a plain one: ^[a-zA-Z0-9\.\-_~/%]*$ */
 bool path_is_plain(const char *path);
@@ -32,6 +33,7 @@ bool pattern_gave_up(const struct pattern *pattern);   /* a limit of steps was r
 struct matcher;
 struct matcher *matcher_new(void);
 void matcher_free(struct matcher *matcher);
+uint64_t matcher_work(const struct matcher *matcher);   /* what was done so far, in glances at a route */
 
 /* Whether what Kong appends can make a difference between the two: where not, pattern_hits answers both. */
 bool pattern_postfix_matters(const struct pattern *pattern);

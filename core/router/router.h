@@ -44,6 +44,9 @@ void index_free(struct route_index *index);
 /* Looks at a request: what follows, router_match included, is about it. The request must live as long. */
 void index_look(struct route_index *index, const struct request *request);
 
+/* What looking and matching took so far, whatever the machine: some 100 million of these are a second. */
+uint64_t index_work(const struct route_index *index);
+
 /* NULL only for a version that is none. */
 struct router *router_build(enum router_version version, struct route_index *index);
 void router_free(struct router *router);

@@ -5,7 +5,7 @@
 #include "core/router/index.h"
 
 /* The attributes, as bits of a category: the higher goes before. (1.2 has no HEADER, and HOST one bit lower: the order is the same.) */
-enum attribute { DST = 0, SRC, SNI, METHOD, URI, HEADER, HOST, ATTRIBUTES, STEM = ATTRIBUTES, ALL };
+enum attribute { DST = 0, SRC, SNI, METHOD, URI, HEADER, HOST, ATTRIBUTES, STEM = ATTRIBUTES, PAIR, WIDE, ALL };
 #define BIT(attribute) (1u << (attribute))
 #define CATEGORIES 128
 
@@ -74,7 +74,7 @@ struct router {
 
     /* Entries by what they hold: of one category, or of all (EVERY_CATEGORY), in order. */
     struct list *lists;
-    size_t list_slots;
+    size_t list_slots, list_count;
     uint32_t *members;
 
     /* While a request is matched. */
@@ -87,6 +87,10 @@ struct router {
 
 /* The entries of that category that hold the value, in order, those that hold it twice twice. */
 struct list router_list(const struct router *router, unsigned category, unsigned attribute, uint32_t value);
+
+/* Those that hold both a host and a path, or a host and a regex with that stem. Entries with very many hosts and paths are in no such
+ * list, but in that of WIDE. */
+struct list router_pair_list(const struct router *router, unsigned category, uint32_t host, unsigned attribute, uint32_t value);
 
 void router_make_lists(struct router *router);
 void router_make_categories(struct router *router);

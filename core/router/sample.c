@@ -110,11 +110,15 @@ static void make_escape(struct maker *maker)
     char escape = maker->at[1];
     maker->at += escape != '\0' ? 2 : 1;
     switch (escape) {
+    case 'Q':
+        while (*maker->at != '\0' && strncmp(maker->at, "\\E", 2) != 0)
+            add(maker, *maker->at++);
+        break;
     case 'd': add(maker, maker->variant == 1 ? '7' : '1'); break;
     case 'D': case 'w': case 'S': case 'N': add(maker, maker->variant == 1 ? 'b' : 'a'); break;
     case 's': case 'h': add(maker, ' '); break;
     case 'W': add(maker, '-'); break;
-    case 'b': case 'B': case 'A': case 'z': case 'Z': case 'G': case 'K': case 'E': case 'Q': case '\0': break;
+    case 'b': case 'B': case 'A': case 'z': case 'Z': case 'G': case 'K': case 'E': case '\0': break;
     default:
         if (!ascii_is_alnum(escape))
             add(maker, escape);

@@ -90,7 +90,7 @@ static void each_host_list(struct router *router, const struct choice *choice, t
     const struct route_index *index = router->index;
     each_of(router, choice, HOST, choice->hits->host != ATOM_NONE ? choice->hits->host : index->host, take, context);
     for (size_t i = 0; router->rules->any_wildcard && i < index->wildcards.count; i++)
-        if (index->wildcards.list[i] != choice->hits->host)
+        if (index->wildcards.list[i] != choice->hits->host)   /* that one was taken */
             each_of(router, choice, HOST, index->wildcards.list[i], take, context);
 }
 
@@ -106,6 +106,37 @@ static void each_path_list(struct router *router, const struct choice *choice, t
         each_of(router, choice, STEM, index->path_stems.list[i], take, context);
 }
 
+/* `host` with each path key. */
+static void each_pair_of(struct router *router, const struct choice *choice, uint32_t host, take_list *take, void *context)
+{
+    const struct route_index *index = router->index;
+    uint32_t key = choice->hits->uri != ATOM_NONE ? choice->hits->uri : index->path_key;
+    struct list list = router_pair_list(router, choice->category, host, URI, key);
+    if (list.count > 0)
+        take(router, choice, list, context);
+    for (size_t i = 0; i < index->prefixes.count; i++) {
+        list = index->prefixes.list[i] != key ? router_pair_list(router, choice->category, host, URI, index->prefixes.list[i]) : NO_LIST;
+        if (list.count > 0)
+            take(router, choice, list, context);
+    }
+    for (size_t i = 0; i < index->path_stems.count; i++) {
+        list = router_pair_list(router, choice->category, host, STEM, index->path_stems.list[i]);
+        if (list.count > 0)
+            take(router, choice, list, context);
+    }
+}
+
+static void each_pair_list(struct router *router, const struct choice *choice, take_list *take, void *context)
+{
+    const struct route_index *index = router->index;
+    uint32_t host = choice->hits->host != ATOM_NONE ? choice->hits->host : index->host;
+    each_of(router, choice, WIDE, 0, take, context);
+    each_pair_of(router, choice, host, take, context);
+    for (size_t i = 0; router->rules->any_wildcard && i < index->wildcards.count; i++)
+        if (index->wildcards.list[i] != host)
+            each_pair_of(router, choice, index->wildcards.list[i], take, context);
+}
+
 static void each_list(struct router *router, const struct choice *choice, take_list *take, void *context)
 {
     const struct route_index *index = router->index;
@@ -113,6 +144,8 @@ static void each_list(struct router *router, const struct choice *choice, take_l
         each_of(router, choice, choice->attribute, choice->value, take, context);
     else if (choice->attribute == HOST)
         each_host_list(router, choice, take, context);
+    else if (choice->attribute == PAIR)
+        each_pair_list(router, choice, take, context);
     else if (choice->attribute == URI)
         each_path_list(router, choice, take, context);
     else if (choice->attribute == HEADER)
@@ -133,7 +166,7 @@ static void add_count(struct router *router, const struct choice *choice, struct
 /* Of the ways to look for the matches of a category the one with the fewest entries. */
 static struct choice choose(struct router *router, unsigned category, unsigned attribute, uint32_t value, const struct hits *hits, size_t *fewest)
 {
-    static const unsigned attributes[] = {HOST, SNI, URI, METHOD, HEADER};
+    static const unsigned attributes[] = {HOST, SNI, URI, PAIR, METHOD, HEADER};
     unsigned bits = router->categories[category].bits;
     struct choice best = {router, hits, category, attribute, attribute == ALL ? 0 : value};
     *fewest = 0;
@@ -141,7 +174,8 @@ static struct choice choose(struct router *router, unsigned category, unsigned a
     for (size_t i = 0; i < sizeof attributes / sizeof attributes[0] && *fewest > 2; i++) {
         struct choice choice = {router, hits, category, attributes[i], ATOM_NONE};
         size_t count = 0;
-        if (!(bits & BIT(attributes[i])))
+        unsigned needed = attributes[i] == PAIR ? BIT(HOST) | BIT(URI) : BIT(attributes[i]);
+        if ((bits & needed) != needed)
             continue;
         each_list(router, &choice, add_count, &count);
         if (count < *fewest) {
@@ -176,6 +210,7 @@ static void search_list(struct router *router, const struct choice *choice, stru
     (void)choice;
     for (uint32_t i = 0; i < list.count; i++) {
         uint32_t entry = router->members[list.start + i], group = router->entries[entry].group;
+        router->index->glances++;
         uint32_t best = found->count > 0 ? router->entries[found->list[0]].group : UINT32_MAX;
         if (group > best || (group == best && found->count > ROUTER_WINNERS))
             return;
