@@ -76,7 +76,8 @@ static bool may_branch(const char *regex)
             return true;
         else if (*c == '|' && depth <= 0)
             return true;
-        depth += *c == '(' ? 1 : *c == ')' ? -1 : 0;
+        else
+            depth += *c == '(' ? 1 : *c == ')' ? -1 : 0;
     }
     return false;
 }

@@ -117,6 +117,35 @@ static void add_quoted_path(struct names *names, const char *path)
     buf_free(&regex);
 }
 
+/* The old winner's paths, and these exactly: as regexes, which 1.3 looks at first. */
+static char *try_paths(struct attempt *attempt, uint32_t route, double priority)
+{
+    const struct route *original = &attempt->original->list[route];
+    struct names values = {0}, paths = {0};
+    struct buf text = {0};
+    char *sentence = NULL;
+    for (size_t i = 0; i < original->paths.count; i++)
+        names_add(&paths, original->paths.list[i]);
+    if (original->paths.count > 0 && collect(attempt->difference, URI, &values)) {
+        for (size_t i = 0; i < values.count; i++)
+            add_quoted_path(&paths, values.list[i]);
+        start(attempt);
+        attempt->routes.list[route].paths = paths;
+        attempt->routes.list[route].regex_priority = priority;
+        if (keeps(attempt)) {
+            buf_addf(&text, "add to route %s the path%s", route_label(original), values.count > 1 ? "s" : "");
+            for (size_t i = original->paths.count; i < paths.count; i++)
+                buf_addf(&text, "%s %s", i > original->paths.count ? "," : "", paths.list[i]);
+            if (priority != original->regex_priority)
+                buf_addf(&text, " and set its regex_priority to %.0f", priority);
+            sentence = buf_take(&text);
+        }
+    }
+    names_free(&values);
+    names_free(&paths);
+    return sentence;
+}
+
 static void say_list(struct buf *text, const char *label, const struct names *names)
 {
     for (size_t i = 0; i < names->count; i++)
@@ -130,7 +159,7 @@ static char *describe(const struct attempt *attempt, const struct route *old)
     if (old == NULL)
         buf_add(&text, "add a route whose plugin request-termination answers 404, with");
     else
-        buf_addf(&text, "add a route to the service of %s%s%s%s, with", route_label(old), old->service != NULL ? " (" : "",
+        buf_addf(&text, "add a route to the service of %s%s%s%s, with the same plugins,", route_label(old), old->service != NULL ? " (" : "",
                  old->service != NULL ? old->service : "", old->service != NULL ? ")" : "");
     say_list(&text, " hosts ", &added->hosts);
     say_list(&text, " paths ", &added->paths);
@@ -193,6 +222,11 @@ char *remedy_find(const struct routes *routes, const struct difference *differen
         sentence = try_priority(&attempt, difference->old.winners[0], new->regex_priority + 1);
         if (sentence == NULL)
             sentence = try_priority(&attempt, difference->new.winners[0], old->regex_priority - 1);
+        double most = old->regex_priority > new->regex_priority ? old->regex_priority : new->regex_priority;
+        if (sentence == NULL)
+            sentence = try_paths(&attempt, difference->old.winners[0], old->regex_priority);
+        if (sentence == NULL)
+            sentence = try_paths(&attempt, difference->old.winners[0], most + 1);
     }
     if (sentence == NULL)
         sentence = try_route(&attempt, old, new, false);
