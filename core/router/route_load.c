@@ -117,28 +117,41 @@ static char *select_sql(const PGresult *names)
     return buf_take(&sql);
 }
 
-bool routes_load(struct pg *pg, struct routes *routes, struct error *error)
+/* In the connection's transaction. */
+static PGresult *select_rows(struct pg *pg, struct error *error)
 {
-    *routes = (struct routes){0};
+    /* Bytes as they are stored: what Kong, which asks for no encoding, compares with a request's. */
+    if (!pg_run(pg, error, "BEGIN TRANSACTION READ ONLY; SET LOCAL client_encoding TO 'SQL_ASCII'"))
+        return NULL;
     PGresult *names = pg_query(pg, error, "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass('routes') AND attnum > 0"
                                           " AND NOT attisdropped");
     if (names == NULL)
-        return false;
-    if (PQntuples(names) == 0) {
-        PQclear(names);
-        return error_set(error, ERROR_REFUSED, "%s has no table routes in schema %s; check pg_database and pg_schema in kong.conf", pg_where(pg),
-                         pg_schema(pg));
-    }
+        return NULL;
+    PGresult *rows = NULL;
     char *sql = select_sql(names);
-    PGresult *rows = pg_query(pg, error, sql);
+    if (PQntuples(names) == 0)
+        error_set(error, ERROR_REFUSED, "%s has no table routes in schema %s; check pg_database and pg_schema in kong.conf", pg_where(pg),
+                  pg_schema(pg));
+    else
+        rows = pg_query(pg, error, sql);
     free(sql);
     PQclear(names);
+    return rows;
+}
+
+bool routes_load(struct pg *pg, struct routes *routes, struct error *error)
+{
+    *routes = (struct routes){0};
+    PGresult *rows = select_rows(pg, error);
+    pg_rollback(pg);
     if (rows == NULL)
         return false;
     bool read = true;
     routes->list = mem_zero((size_t)PQntuples(rows) + 1, sizeof *routes->list);
-    for (int i = 0; read && i < PQntuples(rows); i++, routes->count++)
+    for (int i = 0; read && i < PQntuples(rows); i++) {
+        routes->count++;
         read = read_row(rows, i, &routes->list[i], error);
+    }
     PQclear(rows);
     return read;
 }
