@@ -51,7 +51,7 @@ static void read_array(const char *text, struct names *names, bool upper)
 
 static const char *cell(const PGresult *result, int row, enum column column)
 {
-    return PQgetisnull(result, row, column) ? NULL : PQgetvalue(result, row, column);
+    return PQgetisnull(result, row, (int)column) ? NULL : PQgetvalue(result, row, (int)column);
 }
 
 static void read_texts(const PGresult *result, int row, enum column column, struct names *names)

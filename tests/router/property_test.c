@@ -131,7 +131,7 @@ static void test_index_agrees_with_naive(void **state)
 {
     (void)state;
     size_t compared = 0, open = 0;
-    for (unsigned set = 0; set < 3000; set++) {
+    for (unsigned set = 0; set < 1800; set++) {
         struct routes routes = make_routes(&styles[set % STYLES], 7);
         struct route_index *index = index_build(&routes);
         struct router *routers[ROUTER_VERSIONS] = {router_build(ROUTER_1_2, index), router_build(ROUTER_1_3, index)};
@@ -159,14 +159,14 @@ static void test_index_agrees_with_naive(void **state)
         routes_free(&routes);
     }
     print_message("%zu choices compared, %zu of them open\n", compared, open);
-    assert_true(compared > 50000 && open > 500);
+    assert_true(compared > 30000 && open > 200);
 }
 
 static void test_reported_differ(void **state)
 {
     (void)state;
     size_t checked = 0, remedies = 0, sets = 0;
-    for (unsigned set = 0; set < 400; set++) {
+    for (unsigned set = 0; set < 250; set++) {
         struct routes routes = make_routes(&styles[set % STYLES], 6);
         struct compare *compare = compare_new(&routes);
         struct comparison comparison;
@@ -194,7 +194,7 @@ static void test_reported_differ(void **state)
         routes_free(&routes);
     }
     print_message("%zu reported requests asked again, from %zu sets; %zu remedies\n", checked, sets, remedies);
-    assert_true(checked > 1000 && remedies > 100);
+    assert_true(checked > 500 && remedies > 100);
 }
 
 /* And nothing of what random requests find is missing from the report. */
@@ -202,7 +202,7 @@ static void test_nothing_missed(void **state)
 {
     (void)state;
     size_t differing = 0;
-    for (unsigned set = 0; set < 300; set++) {
+    for (unsigned set = 0; set < 150; set++) {
         struct routes routes = make_routes(&styles[set % STYLES], 5);
         struct compare *compare = compare_new(&routes);
         struct comparison comparison;
@@ -226,7 +226,7 @@ static void test_nothing_missed(void **state)
         compare_free(compare);
         routes_free(&routes);
     }
-    assert_true(differing > 300);
+    assert_true(differing > 150);
 }
 
 /* Plain hosts or none, single paths of which none begins another, at most one SNI, no ties. */
@@ -235,7 +235,7 @@ static void test_what_cannot_differ(void **state)
     (void)state;
     static const struct style style = {plain_hosts, unnested_paths, 3, 0, false};
     size_t tried = 0;
-    for (unsigned set = 0; set < 300; set++) {
+    for (unsigned set = 0; set < 150; set++) {
         struct routes routes = make_routes(&style, 8);
         for (size_t i = 0; i < routes.count; i++) {
             struct names *const lists[] = {&routes.list[i].paths, &routes.list[i].snis};
