@@ -10,8 +10,8 @@ enum { DST = 1, SRC = 2, SNI = 4, METHOD = 8, URI = 16, HOST = 64 };
 
 struct seen {
     enum router_version version;
-    const struct routes *routes;
-    int order[NAIVE_ROUTES], count;      /* routes that take part, in order */
+    const struct naive_order *order;
+    int count;
     char host[256], path[512];
     const char *method, *sni, *hit_host, *hit_uri;
     unsigned before;
@@ -23,7 +23,7 @@ static int regex(const char *pattern, const char *suffix, const char *subject)
     static struct {
         char text[256];
         pcre2_code *code;
-    } cache[64];
+    } cache[256];
     static int count;
     char text[256];
     int i = 0, error;
@@ -32,7 +32,7 @@ static int regex(const char *pattern, const char *suffix, const char *subject)
     while (i < count && strcmp(cache[i].text, text) != 0)
         i++;
     if (i == count) {
-        if (count == 64)
+        if (count == 256)
             abort();
         strcpy(cache[count].text, text);
         cache[count++].code = pcre2_compile((PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED, PCRE2_ANCHORED, &error, &at, NULL);
@@ -120,26 +120,29 @@ static bool takes_part(enum router_version version, const struct route *route)
     return !route->bare && (web || (version == ROUTER_1_3 && grpc));
 }
 
-static void sort(struct seen *seen, const int *rank)
+void naive_sort(struct naive_order *order, enum router_version version, const struct routes *routes, const int *rank)
 {
-    for (int i = 0; i < (int)seen->routes->count; i++) {
-        const struct route *route = &seen->routes->list[i];
-        if (!takes_part(seen->version, route))
+    order->version = version;
+    order->routes = routes;
+    order->count = 0;
+    for (int i = 0; i < (int)routes->count && order->count < NAIVE_ROUTES; i++) {
+        const struct route *route = &routes->list[i];
+        if (!takes_part(version, route))
             continue;
-        int at = seen->count++;
+        int at = order->count++;
         for (; at > 0; at--) {
-            int other = seen->order[at - 1], order = compare(seen->version, route, &seen->routes->list[other]);
-            if (order > 0 || (order == 0 && rank[i] > rank[other]))
+            int other = order->list[at - 1], which = compare(version, route, &routes->list[other]);
+            if (which > 0 || (which == 0 && rank[i] > rank[other]))
                 break;
-            seen->order[at] = other;
+            order->list[at] = other;
         }
-        seen->order[at] = i;
+        order->list[at] = i;
     }
 }
 
 static const struct route *at(const struct seen *seen, int i)
 {
-    return &seen->routes->list[seen->order[i]];
+    return &seen->order->routes->list[seen->order->list[i]];
 }
 
 static bool host_matches(const struct seen *seen, const struct route *route)
@@ -202,7 +205,7 @@ static int first_match(const struct seen *seen, unsigned bits, unsigned attribut
         bool in_set = attribute == 0 || (attribute == HOST && has(&route->hosts, value)) || (attribute == URI && has(&route->paths, value)) ||
             (attribute == METHOD && has(&route->methods, value)) || (attribute == SNI && has(&route->snis, value));
         if (bits_of(route) == bits && in_set && route_matches(seen, route))
-            return seen->order[i];
+            return seen->order->list[i];
     }
     return NAIVE_NONE;
 }
@@ -275,16 +278,16 @@ static bool look(struct seen *seen, unsigned *category)
     return true;
 }
 
-int naive_match(enum router_version version, const struct routes *routes, const int *rank, unsigned before, const struct request *request)
+int naive_match(const struct naive_order *order, unsigned before, const struct request *request)
 {
-    struct seen seen = {.version = version, .routes = routes, .method = request->method, .sni = request->sni, .before = before};
+    struct seen seen = {.version = order->version, .order = order, .count = order->count, .method = request->method, .sni = request->sni,
+                        .before = before};
     const char *colon = request->host[0] != '\0' ? strchr(request->host + 1, ':') : NULL;
     const char *query = request->path[0] != '\0' ? strchr(request->path + 1, '?') : NULL;
     unsigned category, found[128], weights[128];
     int count = 0, start = 0;
     snprintf(seen.host, sizeof seen.host, "%.*s", colon != NULL ? (int)(colon - request->host) : 255, request->host);
     snprintf(seen.path, sizeof seen.path, "%.*s", query != NULL ? (int)(query - request->path) : 511, request->path);
-    sort(&seen, rank);
     if (!look(&seen, &category) || category == 0)
         return NAIVE_NONE;
     for (int i = 0; i < seen.count; i++) {   /* categories, heaviest first; each weighs what its first route does */
@@ -315,12 +318,14 @@ int naive_match(enum router_version version, const struct routes *routes, const 
 
 /* All orders: only among routes that are tied with another one. */
 
+#define MOST_TIED 5
+
 struct orders {
     enum router_version version;
     const struct routes *routes;
     const struct request *request;
-    int tied[NAIVE_ROUTES], count, rank[NAIVE_ROUTES];
-    bool used[NAIVE_ROUTES];
+    int tied[MOST_TIED], count, rank[32];
+    bool used[MOST_TIED];
     uint32_t winners;
 };
 
@@ -337,8 +342,10 @@ static void try_orders(struct orders *orders, int depth)
         }
         return;
     }
+    struct naive_order order;
+    naive_sort(&order, orders->version, orders->routes, orders->rank);
     for (unsigned before = 0; before < (orders->version == ROUTER_1_2 ? 8u : 1u); before++) {
-        int winner = naive_match(orders->version, orders->routes, orders->rank, before, orders->request);
+        int winner = naive_match(&order, before, orders->request);
         orders->winners |= winner == NAIVE_NONE ? NAIVE_NONE_BIT : 1u << winner;
     }
 }
@@ -350,11 +357,11 @@ bool naive_match_all(enum router_version version, const struct routes *routes, c
         bool tied = false;
         for (int j = 0; j < (int)routes->count; j++)
             tied |= i != j && compare(version, &routes->list[i], &routes->list[j]) == 0;
+        if (tied && orders.count == MOST_TIED)
+            return false;
         if (tied)
             orders.tied[orders.count++] = i;
     }
-    if (orders.count > 5)
-        return false;
     try_orders(&orders, 0);
     *winners = orders.winners;
     return true;
