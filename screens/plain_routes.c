@@ -110,6 +110,14 @@ static json_t *request_json(const struct request *request)
     return json;
 }
 
+static const char *remedy_text(const struct difference *difference)
+{
+    if (difference->remedy != NULL)
+        return difference->remedy;
+    return difference->remedy_sought ? "nothing that was tried keeps it: change the routes, or the clients"
+                                     : "not worked out for so many at once: ask for one with --request";
+}
+
 /* Given requests. */
 
 static void say_request_json(const struct routes *routes, const struct request *request, const struct difference *difference, bool first)
@@ -139,8 +147,8 @@ static void say_request(const struct app *app, const struct routes *routes, cons
     }
     if (difference->reason != REASON_NONE)
         say_line("why", reason_text(difference->reason));
-    if (difference->remedy != NULL)
-        say_line("to keep", difference->remedy);
+    if (differs)
+        say_line("to keep", remedy_text(difference));
     free(line);
     free(text);
 }
@@ -211,7 +219,7 @@ static void say_difference(const struct app *app, const struct routes *routes, c
     }
     if (shown < difference->count)
         say("      %-8s and %zu more: -v shows all\n", "", difference->count - shown);
-    say_line("to keep", difference->remedy != NULL ? difference->remedy : "not found by trying: change the routes, or live with it");
+    say_line("to keep", remedy_text(difference));
 }
 
 static void say_comparison(const struct app *app, const struct routes *routes, const struct comparison *comparison)

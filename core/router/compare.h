@@ -19,7 +19,8 @@ struct tried_request {
 struct difference {
     struct router_result old, new;
     enum reason reason;
-    char *remedy;             /* what to change so that both versions choose as 1.2 does now; NULL: not worked out */
+    char *remedy;             /* what to change so that both versions choose as 1.2 does now; NULL: nothing that was tried does */
+    bool remedy_sought;       /* false: not tried at all, among so many differences or routes */
     struct tried_request *requests;
     size_t count, capacity;
 };

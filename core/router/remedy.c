@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ATTEMPTS 6
 #define REQUESTS 20          /* of a difference, that an attempt must keep */
 #define VALUES 8             /* of one attribute of a route to be added */
 
@@ -18,12 +17,8 @@ struct attempt {
     const struct difference *difference;
     struct routes routes;
     struct route *added;
+    size_t *spent;
 };
-
-size_t remedy_cost(const struct routes *routes)
-{
-    return (routes->count + 1) * ATTEMPTS;
-}
 
 static void start(struct attempt *attempt)
 {
@@ -52,6 +47,7 @@ static bool keeps(const struct attempt *attempt)
     struct router *routers[ROUTER_VERSIONS] = {router_build(ROUTER_1_2, index), router_build(ROUTER_1_3, index)};
     size_t step = difference->count > REQUESTS ? difference->count / REQUESTS : 1;
     bool kept = true;
+    *attempt->spent += attempt->routes.count;
     for (size_t i = 0; kept && i < difference->count; i += step) {
         struct request request = difference_request(difference, i);
         index_look(index, &request);
@@ -146,6 +142,17 @@ static char *try_paths(struct attempt *attempt, uint32_t route, double priority)
     return sentence;
 }
 
+/* Whether another of the paths is the beginning of this one. */
+static bool is_covered(const struct names *paths, size_t number)
+{
+    for (size_t i = 0; i < paths->count; i++) {
+        size_t length = strlen(paths->list[i]);
+        if (i != number && strncmp(paths->list[number], paths->list[i], length) == 0)
+            return true;
+    }
+    return false;
+}
+
 static void say_list(struct buf *text, const char *label, const struct names *names)
 {
     for (size_t i = 0; i < names->count; i++)
@@ -192,7 +199,7 @@ static char *try_route(struct attempt *attempt, const struct route *old, const s
     for (size_t i = 0; i < paths.count; i++) {
         if (regex)
             add_quoted_path(&added->paths, paths.list[i]);
-        else
+        else if (!is_covered(&paths, i))
             names_add(&added->paths, paths.list[i]);
     }
     if (fits) {
@@ -211,11 +218,11 @@ static const struct route *winner_of(const struct routes *routes, const struct r
     return result->count > 0 ? &routes->list[result->winners[0]] : NULL;
 }
 
-char *remedy_find(const struct routes *routes, const struct difference *difference)
+char *remedy_find(const struct routes *routes, const struct difference *difference, size_t *spent)
 {
     const struct route *old = winner_of(routes, &difference->old), *new = winner_of(routes, &difference->new);
     struct route added;
-    struct attempt attempt = {.original = routes, .difference = difference, .added = &added};
+    struct attempt attempt = {.original = routes, .difference = difference, .added = &added, .spent = spent};
     char *sentence = NULL;
     attempt.routes.list = mem_zero(routes->count + 1, sizeof *attempt.routes.list);
     if (old != NULL && new != NULL && old != new) {

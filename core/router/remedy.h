@@ -4,10 +4,8 @@
 
 #include "core/router/compare.h"
 
-/* A sentence for the operator, or NULL where nothing that was tried keeps it for the requests of the difference. The caller frees. */
-char *remedy_find(const struct routes *routes, const struct difference *difference);
-
-/* How many routes are built again for one attempt, so that a caller can keep within bounds. */
-size_t remedy_cost(const struct routes *routes);
+/* A sentence for the operator, or NULL where nothing that was tried keeps it for the requests of the difference. The caller frees. The
+ * routes that were built again for it are added to `spent`. */
+char *remedy_find(const struct routes *routes, const struct difference *difference, size_t *spent);
 
 #endif
