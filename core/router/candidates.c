@@ -27,7 +27,8 @@ struct maker {
     bool ended;
     uint64_t *seen;          /* hashes of what was tried; 0 is free */
     size_t seen_slots;
-    struct names *samples;   /* one list a path; empty for plain ones */
+    struct names *samples;   /* one list a path, made when asked for; empty for plain ones */
+    bool *sampled;
     size_t neighbours, turn;
     const char *unnamed;     /* a method that no route names */
 };
@@ -100,6 +101,15 @@ static void try_path(struct maker *maker, struct request *request, const char *p
 
 /* A route's values, as requests have them. */
 
+static const struct names *samples_of(const struct maker *maker, uint32_t path)
+{
+    struct pattern *pattern = maker->index->path_info[path].pattern;
+    if (pattern != NULL && !maker->sampled[path])
+        regex_samples(maker->index->matcher, pattern, maker->index->paths.list[path].text, &maker->samples[path]);
+    maker->sampled[path] = true;
+    return &maker->samples[path];
+}
+
 struct values {
     const char *list[PRODUCT];
     bool longer[PRODUCT];       /* of paths: try it longer too */
@@ -166,7 +176,7 @@ static void read_paths(const struct maker *maker, uint32_t route, struct values 
     const struct keys *keys = &maker->index->keys[route];
     *values = (struct values){0};
     for (uint32_t i = 0; i < keys->path_count && values->count < most; i++) {
-        const struct names *samples = &maker->samples[keys->paths[i]];
+        const struct names *samples = samples_of(maker, keys->paths[i]);
         bool plain = maker->index->path_info[keys->paths[i]].pattern == NULL;
         for (size_t j = 0; !plain && j < samples->count && values->count < most; j++) {
             values->longer[values->count] = j == 0;
@@ -473,8 +483,9 @@ static struct texts all_paths(const struct maker *maker)
     add_text(&paths, "/" ANY_LABEL);
     for (size_t i = 0; i < index->paths.count && i < CROSSED; i++) {
         const char *path = index->paths.list[i].text;
-        for (size_t j = 0; j < maker->samples[i].count; j++)
-            add_text(&paths, maker->samples[i].list[j]);
+        const struct names *samples = samples_of(maker, (uint32_t)i);
+        for (size_t j = 0; j < samples->count; j++)
+            add_text(&paths, samples->list[j]);
         if (index->path_info[i].pattern != NULL && strpbrk(path, "? \t\r\n") == NULL)
             add_text(&paths, path);   /* a path that equals a regex' text is let through by it */
         if (index->path_info[i].pattern != NULL || path[0] == '\0')
@@ -517,29 +528,55 @@ static void try_crossed(struct maker *maker)
     free_texts(&snis);
 }
 
-struct candidates_done candidates_each(struct router *old, struct router *new, size_t most, candidate_try *try, void *context)
+static struct maker start(struct router *new, size_t most, candidate_try *try, void *context)
 {
     struct route_index *index = new->index;
     struct maker maker = {.new = new, .index = index, .try = try, .context = context, .most = most};
     maker.neighbours = index->routes->count > MANY_ROUTES ? 2 : NEIGHBOURS;
     maker.unnamed = unnamed_method(index);
     maker.samples = mem_zero(index->paths.count + 1, sizeof *maker.samples);
-    for (uint32_t i = 0; i < index->paths.count; i++)
-        if (index->path_info[i].pattern != NULL)
-            regex_samples(index->matcher, index->path_info[i].pattern, index->paths.list[i].text, &maker.samples[i]);
-    for (uint32_t i = 0; i < index->routes->count && !maker.ended; i++)
+    maker.sampled = mem_zero(index->paths.count + 1, sizeof *maker.sampled);
+    return maker;
+}
+
+static struct candidates_done end(struct maker *maker)
+{
+    for (size_t i = 0; i < maker->index->paths.count; i++)
+        names_free(&maker->samples[i]);
+    free(maker->samples);
+    free(maker->sampled);
+    free(maker->seen);
+    return maker->done;
+}
+
+static void try_meetings(struct maker *maker, uint32_t route)
+{
+    try_paths(maker, route);
+    try_hosts(maker, route);
+}
+
+struct candidates_done candidates_each(struct router *old, struct router *new, size_t most, candidate_try *try, void *context)
+{
+    struct maker maker = start(new, most, try, context);
+    for (uint32_t i = 0; i < new->index->routes->count && !maker.ended; i++)
         if (router_takes(old, i) || router_takes(new, i))
             try_route(&maker, i);
-    for (uint32_t i = 0; i < index->routes->count && !maker.ended; i++) {
-        if (!router_takes(new, i))
-            continue;
-        try_paths(&maker, i);
-        try_hosts(&maker, i);
-    }
+    for (uint32_t i = 0; i < new->index->routes->count && !maker.ended; i++)
+        if (router_takes(new, i))
+            try_meetings(&maker, i);
     try_crossed(&maker);
-    for (size_t i = 0; i < index->paths.count; i++)
-        names_free(&maker.samples[i]);
-    free(maker.samples);
-    free(maker.seen);
-    return maker.done;
+    return end(&maker);
+}
+
+struct candidates_done candidates_of(struct router *old, struct router *new, const struct numbers *routes, size_t most, candidate_try *try,
+                                     void *context)
+{
+    struct maker maker = start(new, most, try, context);
+    for (size_t i = 0; i < routes->count && !maker.ended; i++)
+        if (router_takes(old, routes->list[i]) || router_takes(new, routes->list[i]))
+            try_route(&maker, routes->list[i]);
+    for (size_t i = 0; i < routes->count && !maker.ended; i++)
+        if (router_takes(new, routes->list[i]))
+            try_meetings(&maker, routes->list[i]);
+    return end(&maker);
 }

@@ -21,4 +21,8 @@ struct candidates_done {
 /* Both routers stand on one index. `most` requests at most. */
 struct candidates_done candidates_each(struct router *old, struct router *new, size_t most, candidate_try *try, void *context);
 
+/* The same for some routes alone, and whom they meet. */
+struct candidates_done candidates_of(struct router *old, struct router *new, const struct numbers *routes, size_t most, candidate_try *try,
+                                     void *context);
+
 #endif

@@ -41,7 +41,7 @@ void compare_free(struct compare *compare)
 
 /* Differences. */
 
-static char *pack(const struct request *request)
+struct tried_request tried_request_keep(const struct request *request)
 {
     const char *const parts[] = {request->method, request->host, request->path, request->sni};
     size_t length = 0;
@@ -50,16 +50,20 @@ static char *pack(const struct request *request)
     char *text = mem_zero(length + 1, 1), *end = text;
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
         end = stpcpy(end, parts[i] != NULL ? parts[i] : "") + 1;
-    return text;
+    return (struct tried_request){text, request->headers, request->header_count};
 }
 
-struct request difference_request(const struct difference *difference, size_t number)
+struct request tried_request_get(const struct tried_request *tried)
 {
-    const struct tried_request *tried = &difference->requests[number];
     const char *method = tried->texts, *host = method + strlen(method) + 1, *path = host + strlen(host) + 1;
     const char *sni = path + strlen(path) + 1;
     return (struct request){.method = method, .host = host, .path = path, .sni = sni[0] != '\0' ? sni : NULL,
                             .headers = tried->headers, .header_count = tried->header_count};
+}
+
+struct request difference_request(const struct difference *difference, size_t number)
+{
+    return tried_request_get(&difference->requests[number]);
 }
 
 static void add_request(struct difference *difference, const struct request *request)
@@ -68,7 +72,7 @@ static void add_request(struct difference *difference, const struct request *req
         difference->capacity = difference->capacity > 0 ? difference->capacity * 2 : 2;
         difference->requests = mem_grow(difference->requests, difference->capacity, sizeof *difference->requests);
     }
-    difference->requests[difference->count++] = (struct tried_request){pack(request), request->headers, request->header_count};
+    difference->requests[difference->count++] = tried_request_keep(request);
 }
 
 void difference_free(struct difference *difference)
@@ -92,7 +96,7 @@ static void find_remedy(struct compare *compare, struct difference *difference)
 {
     difference->remedy_sought = compare->spent < MOST_REMEDIES;
     if (difference->remedy_sought)
-        difference->remedy = remedy_find(compare->routes, difference, &compare->spent);
+        difference->remedy = remedy_find(compare->old, compare->new, difference, &compare->spent);
 }
 
 void compare_request(struct compare *compare, const struct request *request, struct difference *difference)

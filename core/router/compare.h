@@ -15,6 +15,9 @@ struct tried_request {
     size_t header_count;
 };
 
+struct tried_request tried_request_keep(const struct request *request);       /* a copy; free its texts */
+struct request tried_request_get(const struct tried_request *tried);          /* its texts belong to `tried` */
+
 /* Requests with the same winners before, the same after, and the same reason. */
 struct difference {
     struct router_result old, new;

@@ -3,13 +3,22 @@
 #include "core/base/ascii.h"
 #include "core/base/buf.h"
 #include "core/base/mem.h"
-#include "core/router/index.h"
+#include "core/router/candidates.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define REQUESTS 20          /* of a difference, that an attempt must keep */
+#define REQUESTS 50          /* of a difference, that an attempt must keep */
+#define WITNESSES 4000
+#define AROUND 100           /* routes, whose requests are the witnesses */
+#define AROUND_EACH 10
 #define VALUES 8             /* of one attribute of a route to be added */
+
+/* What must not change for a remedy: requests of the routes around, and who wins them now. */
+struct witness {
+    struct tried_request request;
+    struct router_result results[ROUTER_VERSIONS];
+};
 
 /* A copy of the routes, whose texts are the originals', and with room for one more. */
 struct attempt {
@@ -17,6 +26,10 @@ struct attempt {
     const struct difference *difference;
     struct routes routes;
     struct route *added;
+    bool from_old;            /* the added route stands for the old winner */
+    struct router *now[ROUTER_VERSIONS];
+    struct witness *witnesses;
+    size_t witness_count;
     size_t *spent;
 };
 
@@ -26,37 +39,125 @@ static void start(struct attempt *attempt)
     attempt->routes.count = attempt->original->count;
 }
 
+/* The routes around. */
+
+static void add_around(const struct router *router, struct numbers *around, struct list list)
+{
+    for (uint32_t i = 0; i < list.count && i < AROUND_EACH; i++) {
+        uint32_t route = router->entries[router->members[list.start + i]].route;
+        if (around->count < AROUND && !keys_have(around->list, (uint32_t)around->count, route))
+            numbers_add(around, route);
+    }
+}
+
+static void look_around(struct router *router, const struct request *request, struct numbers *around)
+{
+    struct route_index *index = router->index;
+    index_look(index, request);
+    add_around(router, around, router_list(router, EVERY_CATEGORY, HOST, index->host));
+    for (size_t i = 0; i < index->wildcards.count; i++)
+        add_around(router, around, router_list(router, EVERY_CATEGORY, HOST, index->wildcards.list[i]));
+    for (size_t i = index->prefixes.count; i-- > 0;)
+        add_around(router, around, router_list(router, EVERY_CATEGORY, URI, index->prefixes.list[i]));
+    for (size_t i = index->path_stems.count; i-- > 0;)
+        add_around(router, around, router_list(router, EVERY_CATEGORY, STEM, index->path_stems.list[i]));
+}
+
+static bool note_witness(const struct request *request, void *context)
+{
+    struct attempt *attempt = context;
+    struct witness *witness = &attempt->witnesses[attempt->witness_count++];
+    witness->request = tried_request_keep(request);
+    index_look(attempt->now[0]->index, request);
+    for (size_t v = 0; v < ROUTER_VERSIONS; v++)
+        router_match(attempt->now[v], &witness->results[v]);
+    return true;
+}
+
+static void call_witnesses(struct attempt *attempt)
+{
+    const struct difference *difference = attempt->difference;
+    struct numbers around = {0};
+    for (size_t i = 0; i < difference->old.count && i < AROUND_EACH; i++)
+        numbers_add(&around, difference->old.winners[i]);
+    for (size_t i = 0; i < difference->new.count && i < AROUND_EACH; i++)
+        if (!keys_have(around.list, (uint32_t)around.count, difference->new.winners[i]))
+            numbers_add(&around, difference->new.winners[i]);
+    for (size_t i = 0; i < difference->count && i < AROUND_EACH; i++) {
+        struct request request = difference_request(difference, i);
+        look_around(attempt->now[ROUTER_1_3], &request, &around);
+    }
+    attempt->witnesses = mem_zero(WITNESSES, sizeof *attempt->witnesses);
+    if (attempt->original->count <= AROUND)
+        candidates_each(attempt->now[ROUTER_1_2], attempt->now[ROUTER_1_3], WITNESSES, note_witness, attempt);
+    else
+        candidates_of(attempt->now[ROUTER_1_2], attempt->now[ROUTER_1_3], &around, WITNESSES, note_witness, attempt);
+    free(around.list);
+}
+
+/* A change tried. */
+
+static bool has_winner(const struct router_result *result, uint32_t route)
+{
+    return keys_have(result->winners, (uint32_t)result->count, route);
+}
+
 static bool is_kept(const struct attempt *attempt, const struct router_result *result)
 {
-    const struct router_result *old = &attempt->difference->old;
     if (result->count != 1 || result->none)
         return false;
-    if (result->winners[0] == attempt->original->count)
+    return result->winners[0] == attempt->original->count || has_winner(&attempt->difference->old, result->winners[0]);
+}
+
+/* The same as before, but that the added route may stand for the old winner, or for no route. */
+static bool is_unchanged(const struct attempt *attempt, const struct router_result *before, const struct router_result *after)
+{
+    struct router_result result = *after;
+    if (router_same(before, after))
         return true;
-    for (size_t i = 0; i < old->count; i++)
-        if (old->winners[i] == result->winners[0])
-            return true;
-    return false;
+    if (result.count != 1 || result.none || result.more || result.winners[0] != attempt->original->count)
+        return false;
+    return attempt->from_old ? before->count > 0 && has_winner(&attempt->difference->old, before->winners[0]) && before->count == 1 && !before->none
+                             : before->count == 0;
+}
+
+static bool keeps_witness(const struct attempt *attempt, struct router *const *routers, const struct witness *witness)
+{
+    struct router_result old, new;
+    struct request request = tried_request_get(&witness->request);
+    index_look(routers[0]->index, &request);
+    router_match(routers[ROUTER_1_2], &old);
+    router_match(routers[ROUTER_1_3], &new);
+    return is_unchanged(attempt, &witness->results[ROUTER_1_2], &old) && (is_unchanged(attempt, &witness->results[ROUTER_1_3], &new) ||
+                                                                          is_unchanged(attempt, &witness->results[ROUTER_1_2], &new));
+}
+
+static bool keeps_difference(const struct attempt *attempt, struct router *const *routers)
+{
+    const struct difference *difference = attempt->difference;
+    size_t step = difference->count > REQUESTS ? difference->count / REQUESTS : 1;
+    for (size_t i = 0; i < difference->count; i += step) {
+        struct request request = difference_request(difference, i);
+        index_look(routers[0]->index, &request);
+        for (size_t v = 0; v < ROUTER_VERSIONS; v++) {
+            struct router_result result;
+            router_match(routers[v], &result);
+            if (!is_kept(attempt, &result))
+                return false;
+        }
+    }
+    return true;
 }
 
 /* Both versions must choose as 1.2 does now: the database is one, and old nodes still read it. */
 static bool keeps(const struct attempt *attempt)
 {
-    const struct difference *difference = attempt->difference;
     struct route_index *index = index_build(&attempt->routes);
     struct router *routers[ROUTER_VERSIONS] = {router_build(ROUTER_1_2, index), router_build(ROUTER_1_3, index)};
-    size_t step = difference->count > REQUESTS ? difference->count / REQUESTS : 1;
-    bool kept = true;
+    bool kept = keeps_difference(attempt, routers);
+    for (size_t i = 0; kept && i < attempt->witness_count; i++)
+        kept = keeps_witness(attempt, routers, &attempt->witnesses[i]);
     *attempt->spent += attempt->routes.count;
-    for (size_t i = 0; kept && i < difference->count; i += step) {
-        struct request request = difference_request(difference, i);
-        index_look(index, &request);
-        for (size_t v = 0; kept && v < ROUTER_VERSIONS; v++) {
-            struct router_result result;
-            router_match(routers[v], &result);
-            kept = is_kept(attempt, &result);
-        }
-    }
     router_free(routers[0]);
     router_free(routers[1]);
     index_free(index);
@@ -156,7 +257,7 @@ static bool is_covered(const struct names *paths, size_t number)
 static void say_list(struct buf *text, const char *label, const struct names *names)
 {
     for (size_t i = 0; i < names->count; i++)
-        buf_addf(text, "%s%s", i == 0 ? label : ", ", names->list[i]);
+        buf_addf(text, "%s%s%s", i == 0 ? label : ", ", names->list[i], i + 1 == names->count ? ";" : "");
 }
 
 static char *describe(const struct attempt *attempt, const struct route *old)
@@ -164,9 +265,9 @@ static char *describe(const struct attempt *attempt, const struct route *old)
     const struct route *added = attempt->added;
     struct buf text = {0};
     if (old == NULL)
-        buf_add(&text, "add a route whose plugin request-termination answers 404, with");
+        buf_add(&text, "add a route whose plugin request-termination answers 404:");
     else
-        buf_addf(&text, "add a route to the service of %s%s%s%s, with the same plugins,", route_label(old), old->service != NULL ? " (" : "",
+        buf_addf(&text, "add a route to the service of %s%s%s%s, with the same plugins:", route_label(old), old->service != NULL ? " (" : "",
                  old->service != NULL ? old->service : "", old->service != NULL ? ")" : "");
     say_list(&text, " hosts ", &added->hosts);
     say_list(&text, " paths ", &added->paths);
@@ -176,28 +277,52 @@ static char *describe(const struct attempt *attempt, const struct route *old)
     return buf_take(&text);
 }
 
-static char *try_route(struct attempt *attempt, const struct route *old, const struct route *new, bool regex)
+/* A plain path of the route with which all the requests' begin; NULL: there is none. */
+static const char *common_path(const struct difference *difference, const struct route *route)
+{
+    for (size_t i = 0; route != NULL && i < route->paths.count; i++) {
+        const char *path = route->paths.list[i];
+        bool common = path_is_plain(path);
+        for (size_t j = 0; common && j < difference->count; j++)
+            common = strncmp(difference_request(difference, j).path, path, strlen(path)) == 0;
+        if (common)
+            return path;
+    }
+    return NULL;
+}
+
+enum kind { WITH_NEW_PATH, WITH_OLD_PATH, WITH_PATHS, EXACTLY };
+
+static bool collect_paths(const struct attempt *attempt, const struct route *old, const struct route *new, enum kind kind, struct names *paths)
+{
+    if (kind == WITH_PATHS || kind == EXACTLY)
+        return collect(attempt->difference, URI, paths);
+    const char *path = common_path(attempt->difference, kind == WITH_NEW_PATH ? new : old);
+    if (path != NULL)
+        names_add(paths, path);
+    return path != NULL;
+}
+
+static char *try_route(struct attempt *attempt, const struct route *old, const struct route *new, enum kind kind, bool narrow, double priority)
 {
     struct route *added = attempt->added;
     const struct route *const both[] = {old, new};
     bool have[ATTRIBUTES] = {[URI] = true};
     struct names paths = {0};
-    *added = (struct route){.id = (char *)(uintptr_t)"", .created_at = INT64_MAX};
+    *added = (struct route){.id = (char *)(uintptr_t)"", .created_at = INT64_MAX, .regex_priority = priority};
     for (size_t i = 0; i < 2; i++) {
         have[HOST] |= both[i] != NULL && both[i]->hosts.count > 0;
-        have[METHOD] |= both[i] != NULL && both[i]->methods.count > 0;
-        have[SNI] |= both[i] != NULL && both[i]->snis.count > 0;
-        if (both[i] != NULL && both[i]->regex_priority >= added->regex_priority)
-            added->regex_priority = both[i]->regex_priority + 1;
+        have[METHOD] |= narrow && both[i] != NULL && both[i]->methods.count > 0;
+        have[SNI] |= narrow && both[i] != NULL && both[i]->snis.count > 0;
     }
     char *sentence = NULL;
     names_add(&added->protocols, "http");
     added->hosts_null = !have[HOST];
-    bool fits = (!have[HOST] || collect(attempt->difference, HOST, &added->hosts)) &&
+    bool fits = (!narrow || have[METHOD] || have[SNI]) && (!have[HOST] || collect(attempt->difference, HOST, &added->hosts)) &&
         (!have[METHOD] || collect(attempt->difference, METHOD, &added->methods)) &&
-        (!have[SNI] || collect(attempt->difference, SNI, &added->snis)) && collect(attempt->difference, URI, &paths);
+        (!have[SNI] || collect(attempt->difference, SNI, &added->snis)) && collect_paths(attempt, old, new, kind, &paths);
     for (size_t i = 0; i < paths.count; i++) {
-        if (regex)
+        if (kind == EXACTLY)
             add_quoted_path(&added->paths, paths.list[i]);
         else if (!is_covered(&paths, i))
             names_add(&added->paths, paths.list[i]);
@@ -205,6 +330,7 @@ static char *try_route(struct attempt *attempt, const struct route *old, const s
     if (fits) {
         start(attempt);
         attempt->routes.list[attempt->routes.count++] = *added;
+        attempt->from_old = old != NULL;
         sentence = keeps(attempt) ? describe(attempt, old) : NULL;
     }
     struct names *const lists[] = {&added->protocols, &added->hosts, &added->methods, &added->snis, &added->paths, &paths};
@@ -218,27 +344,44 @@ static const struct route *winner_of(const struct routes *routes, const struct r
     return result->count > 0 ? &routes->list[result->winners[0]] : NULL;
 }
 
-char *remedy_find(const struct routes *routes, const struct difference *difference, size_t *spent)
+/* What is least to change first. */
+static char *try_changes(struct attempt *attempt, const struct route *old, const struct route *new, double most)
 {
-    const struct route *old = winner_of(routes, &difference->old), *new = winner_of(routes, &difference->new);
+    const struct difference *difference = attempt->difference;
+    char *sentence = try_priority(attempt, difference->old.winners[0], new->regex_priority + 1);
+    if (sentence == NULL)
+        sentence = try_priority(attempt, difference->new.winners[0], old->regex_priority - 1);
+    if (sentence == NULL)
+        sentence = try_paths(attempt, difference->old.winners[0], old->regex_priority);
+    if (sentence == NULL)
+        sentence = try_paths(attempt, difference->old.winners[0], most + 1);
+    return sentence;
+}
+
+static char *try_all(struct attempt *attempt)
+{
+    const struct route *old = winner_of(attempt->original, &attempt->difference->old);
+    const struct route *new = winner_of(attempt->original, &attempt->difference->new);
+    double most = old != NULL ? old->regex_priority : new != NULL ? new->regex_priority : 0;
+    most = new != NULL && new->regex_priority > most ? new->regex_priority : most;
+    char *sentence = old != NULL && new != NULL && old != new ? try_changes(attempt, old, new, most) : NULL;
+    for (int higher = 0; sentence == NULL && higher <= 1; higher++)
+        for (enum kind kind = WITH_NEW_PATH; sentence == NULL && kind <= EXACTLY; kind++)
+            for (int narrow = 0; sentence == NULL && narrow <= 1; narrow++)
+                sentence = try_route(attempt, old, new, kind, narrow == 1, most + higher);
+    return sentence;
+}
+
+char *remedy_find(struct router *old, struct router *new, const struct difference *difference, size_t *spent)
+{
     struct route added;
-    struct attempt attempt = {.original = routes, .difference = difference, .added = &added, .spent = spent};
-    char *sentence = NULL;
-    attempt.routes.list = mem_zero(routes->count + 1, sizeof *attempt.routes.list);
-    if (old != NULL && new != NULL && old != new) {
-        sentence = try_priority(&attempt, difference->old.winners[0], new->regex_priority + 1);
-        if (sentence == NULL)
-            sentence = try_priority(&attempt, difference->new.winners[0], old->regex_priority - 1);
-        double most = old->regex_priority > new->regex_priority ? old->regex_priority : new->regex_priority;
-        if (sentence == NULL)
-            sentence = try_paths(&attempt, difference->old.winners[0], old->regex_priority);
-        if (sentence == NULL)
-            sentence = try_paths(&attempt, difference->old.winners[0], most + 1);
-    }
-    if (sentence == NULL)
-        sentence = try_route(&attempt, old, new, false);
-    if (sentence == NULL)
-        sentence = try_route(&attempt, old, new, true);
+    struct attempt attempt = {.original = old->index->routes, .difference = difference, .added = &added, .now = {old, new}, .spent = spent};
+    attempt.routes.list = mem_zero(attempt.original->count + 1, sizeof *attempt.routes.list);
+    call_witnesses(&attempt);
+    char *sentence = try_all(&attempt);
+    for (size_t i = 0; i < attempt.witness_count; i++)
+        free(attempt.witnesses[i].request.texts);
+    free(attempt.witnesses);
     free(attempt.routes.list);
     return sentence;
 }

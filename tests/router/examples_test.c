@@ -201,7 +201,9 @@ static void test_remedies(void **state)
                   "add to route r1 the path /route/fixture$");
     expect_choice("{'paths':['/route/fixture','/route/fixture$']},{'paths':['/route/(fixture)']}", "GET /route/fixture", "r1");
     expect_remedy("{'hosts':['*.route.com'],'paths':['/path1']},{'hosts':['plain.route.com'],'paths':['/path2']}", "GET plain.route.com/path1",
-                  "add a route whose plugin request-termination answers 404, with hosts plain.route.com paths /path1 regex_priority 1");
+                  "add a route whose plugin request-termination answers 404: hosts plain.route.com; paths /path1; regex_priority 0");
+    expect_remedy("{'hosts':['*.api.com'],'methods':['GET']},{'paths':['/']},{'hosts':['www.api.com'],'paths':['/shop']}", "GET www.api.com/x",
+                  "add a route to the service of r2, with the same plugins: hosts www.api.com; paths /; regex_priority 0");
 }
 
 /* Hostile sets. */
