@@ -10,7 +10,7 @@
 /* Bounds, for any set of routes: requests tried, and routes built again to find out what would keep the old behaviour. */
 #define MOST_REQUESTS 1000000
 #define MOST_REMEDIES 600000
-#define MOST_WORK 150000000
+#define MOST_WORK 300000000
 
 struct compare {
     const struct routes *routes;

@@ -76,8 +76,13 @@ static void visit_entry(struct router *router, visit *each, uint32_t entry)
         visit_value(router, each, entry, HOST, keys->hosts[i]);
     for (uint32_t i = 0; i < keys->path_count; i++) {
         visit_value(router, each, entry, URI, keys->paths[i]);
-        if (paths[keys->paths[i]].pattern != NULL)
-            visit_value(router, each, entry, STEM, paths[keys->paths[i]].stem);
+        if (paths[keys->paths[i]].pattern == NULL)
+            continue;
+        each(router, key_of(router->entries[entry].category, STEM, paths[keys->paths[i]].stem), entry);
+        uint32_t *group = &router->regex_group[keys->paths[i]];
+        *group = *group == UINT32_MAX ? router->entries[entry].group : *group;
+        if (*group == router->entries[entry].group)
+            each(router, key_of(EVERY_CATEGORY, STEM, paths[keys->paths[i]].stem), entry);
     }
     for (uint32_t i = 0; i < keys->method_count; i++)
         visit_value(router, each, entry, METHOD, keys->methods[i]);
@@ -122,6 +127,9 @@ static void fill(struct router *router, uint64_t key, uint32_t entry)
 void router_make_lists(struct router *router)
 {
     uint32_t start = 0;
+    router->regex_group = mem_zero(router->index->paths.count + 1, sizeof *router->regex_group);
+    for (size_t i = 0; i < router->index->paths.count; i++)
+        router->regex_group[i] = UINT32_MAX;
     grow(router);
     for (uint32_t i = 0; i < router->entry_count; i++)
         visit_entry(router, count, i);

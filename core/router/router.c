@@ -72,8 +72,9 @@ void router_free(struct router *router)
     free(router->arrangements);
     free(router->lists);
     free(router->members);
+    free(router->regex_group);
     free(router->found.list);
-    free(router->stem_at.list);
+    free(router->stems);
     free(router);
 }
 
@@ -184,28 +185,40 @@ static void ask_entry_regex(struct router *router, struct question *question, ui
     }
 }
 
+static size_t list_stems(struct router *router)
+{
+    const struct numbers *stems = &router->index->path_stems;
+    size_t count = 0;
+    if (stems->count > router->stem_capacity) {
+        router->stem_capacity = stems->count * 2;
+        router->stems = mem_grow(router->stems, router->stem_capacity, sizeof *router->stems);
+    }
+    for (size_t i = 0; i < stems->count; i++) {
+        struct list list = router_list(router, EVERY_CATEGORY, STEM, stems->list[i]);
+        if (list.count > 0)
+            router->stems[count++] = list;
+    }
+    return count;
+}
+
 /* All lists of regexes whose matches begin as the request's path does, read side by side in the router's order until one is hit. */
 static void ask_regex(struct router *router, struct question *question)
 {
-    const struct route_index *index = router->index;
-    struct numbers *at = &router->stem_at;
-    at->count = 0;
-    for (size_t i = 0; i < index->path_stems.count; i++)
-        numbers_add(at, 0);
+    size_t count = list_stems(router);
     for (;;) {
-        uint32_t next = UINT32_MAX;
-        size_t from = 0;
-        for (size_t i = 0; i < at->count; i++) {
-            struct list list = router_list(router, EVERY_CATEGORY, STEM, index->path_stems.list[i]);
-            uint32_t entry = at->list[i] < list.count ? router->members[list.start + at->list[i]] : UINT32_MAX;
-            if (entry < next) {
-                next = entry;
-                from = i;
-            }
+        struct list *from = NULL;
+        for (size_t i = 0; i < count; i++) {
+            struct list *list = &router->stems[i];
+            if (list->count > 0 && (from == NULL || router->members[list->start] < router->members[from->start]))
+                from = list;
         }
-        if (next == UINT32_MAX || (question->count > 0 && router->entries[next].group > question->group))
+        if (from == NULL)
             return;
-        at->list[from]++;
+        uint32_t next = router->members[from->start++];
+        from->count--;
+        if (question->count > 0 && router->entries[next].group > question->group)
+            return;
+        router->index->glances++;
         ask_entry_regex(router, question, next);
     }
 }

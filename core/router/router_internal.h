@@ -76,10 +76,12 @@ struct router {
     struct list *lists;
     size_t list_slots, list_count;
     uint32_t *members;
+    uint32_t *regex_group;            /* [path]: the group in which a regex stands first; UINT32_MAX: in none */
 
     /* While a request is matched. */
     struct numbers found;             /* entries */
-    struct numbers stem_at;           /* how far each stem's list was read */
+    struct list *stems;               /* what is left to read of each stem's list */
+    size_t stem_capacity;
 };
 
 #define EVERY_CATEGORY 255
@@ -87,6 +89,9 @@ struct router {
 
 /* The entries of that category that hold the value, in order, those that hold it twice twice. */
 struct list router_list(const struct router *router, unsigned category, unsigned attribute, uint32_t value);
+
+/* EVERY_CATEGORY's lists of STEM hold only entries that are the first to hold one of their regexes, or tied with those: no other can be
+ * the first whose regex hits. */
 
 /* Those that hold both a host and a path, or a host and a regex with that stem. Entries with very many hosts and paths are in no such
  * list, but in that of WIDE. */

@@ -4,6 +4,7 @@
 #include "core/base/buf.h"
 #include "core/base/mem.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,6 +106,19 @@ static void make_class(struct maker *maker)
     maker->at = *to == ']' ? to + 1 : to;
 }
 
+/* \x41 and \x{41}. */
+static void make_hex(struct maker *maker)
+{
+    bool braces = *maker->at == '{';
+    unsigned code = 0;
+    int length = 0;
+    sscanf(maker->at + (braces ? 1 : 0), braces ? "%8x%n" : "%2x%n", &code, &length);
+    maker->at += length + (braces ? 1 : 0);
+    maker->at += braces && *maker->at == '}' ? 1 : 0;
+    if (code > 0 && code < 128)
+        add(maker, (char)code);
+}
+
 static void make_escape(struct maker *maker)
 {
     char escape = maker->at[1];
@@ -114,6 +128,7 @@ static void make_escape(struct maker *maker)
         while (*maker->at != '\0' && strncmp(maker->at, "\\E", 2) != 0)
             add(maker, *maker->at++);
         break;
+    case 'x': make_hex(maker); break;
     case 'd': add(maker, maker->variant == 1 ? '7' : '1'); break;
     case 'D': case 'w': case 'S': case 'N': add(maker, maker->variant == 1 ? 'b' : 'a'); break;
     case 's': case 'h': add(maker, ' '); break;

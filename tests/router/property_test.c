@@ -31,7 +31,8 @@ static unsigned chance(unsigned below)
 static const char *const hosts[] = {"a.com", "b.org", "api.a.com", "x.a.com", "*.a.com", "*.com", "api.*", "*.b.org", "x.a.*", NULL};
 static const char *const plain_hosts[] = {"a.com", "b.org", "api.a.com", "x.a.com", "c.net", NULL};
 static const char *const paths[] = {"/", "/a", "/a/b", "/a/b/c", "/ab", "/b", "/(a)", "/a/(b|c)", "/\\w+", "/a+b", "/a/b$", "/n/(?<uri_postfix>x)",
-                                    "/q\\Qa+b", "/a|/b", "/x(", NULL};
+                                    "/q\\Qa+b", "/a|/b", "/x(", "/[ab]+/b", "/\\x61/b", "/a{1,2}b?", "/.*b/c", "/(?i)A/b", "/a/(?=b)b",
+                                    NULL};
 static const char *const unnested_paths[] = {"/one", "/two", "/three", "/four-x", "/five", "/six", NULL};
 static const char *const methods[] = {"GET", "POST", "PUT", NULL};
 static const char *const snis[] = {"s1", "s2", "s3", NULL};
