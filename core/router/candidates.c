@@ -1,7 +1,6 @@
-#include "core/router/candidates.h"
+#include "core/router/candidates_internal.h"
 
 #include "core/base/mem.h"
-#include "core/router/sample.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,28 +9,6 @@
 #define MANY_ROUTES 8000
 #define NEIGHBOURS 4
 #define VALUES 4             /* of one attribute, where two routes meet */
-#define PRODUCT 64           /* of one route's own values */
-#define CROSSED 20000        /* requests of any values with any others: of few routes that is all there is */
-#define CROSSED_HOSTS 64     /* hosts that are under two wildcards, as api.example is under api.* and *.example */
-
-/* What may stand for "none of the others": a host for a route without, and what stands in a wildcard's place. */
-#define ANY_LABEL "any"
-
-struct maker {
-    struct router *new;
-    struct route_index *index;
-    candidate_try *try;
-    void *context;
-    size_t most;
-    struct candidates_done done;
-    bool ended;
-    uint64_t *seen;          /* hashes of what was tried; 0 is free */
-    size_t seen_slots;
-    struct names *samples;   /* one list a path, made when asked for; empty for plain ones */
-    bool *sampled;
-    size_t neighbours, turn;
-    const char *unnamed;     /* a method that no route names */
-};
 
 /* Trying. */
 
@@ -65,7 +42,7 @@ static void grow_seen(struct maker *maker)
     free(old);
 }
 
-static void try_request(struct maker *maker, const struct request *request)
+void candidate_request(struct maker *maker, const struct request *request)
 {
     uint64_t hash = hash_text(hash_text(hash_text(hash_text(ATOM_HASH_START, request->method), request->host), request->path), request->sni);
     for (size_t i = 0; i < request->header_count; i++)
@@ -88,141 +65,15 @@ static void try_request(struct maker *maker, const struct request *request)
 static void try_path(struct maker *maker, struct request *request, const char *path, bool longer)
 {
     request->path = path;
-    try_request(maker, request);
+    candidate_request(maker, request);
     if (!longer || maker->ended)
         return;
     size_t length = strlen(path);
     char *extended = mem_printf("%s%s", path, length > 0 && path[length - 1] == '/' ? "x" : "/x");
     request->path = extended;
-    try_request(maker, request);
+    candidate_request(maker, request);
     free(extended);
     request->path = path;
-}
-
-/* A route's values, as requests have them. */
-
-static const struct names *samples_of(const struct maker *maker, uint32_t path)
-{
-    struct pattern *pattern = maker->index->path_info[path].pattern;
-    if (pattern != NULL && !maker->sampled[path])
-        regex_samples(maker->index->matcher, pattern, maker->index->paths.list[path].text, &maker->samples[path]);
-    maker->sampled[path] = true;
-    return &maker->samples[path];
-}
-
-struct values {
-    const char *list[PRODUCT];
-    bool longer[PRODUCT];       /* of paths: try it longer too */
-    size_t count;
-    char *own[PRODUCT];         /* to be freed */
-    size_t own_count;
-};
-
-static void add_value(struct values *values, const char *text, size_t most)
-{
-    if (values->count < most)
-        values->list[values->count++] = text;
-}
-
-static void add_own(struct values *values, char *text, size_t most)
-{
-    if (values->count < most) {
-        values->own[values->own_count++] = text;
-        add_value(values, text, most);
-    } else {
-        free(text);
-    }
-}
-
-static void free_values(struct values *values)
-{
-    for (size_t i = 0; i < values->own_count; i++)
-        free(values->own[i]);
-}
-
-/* Something in the place of each `*`. */
-static char *instance_of(const char *wildcard)
-{
-    size_t length = strlen(wildcard), stars = 0;
-    for (const char *c = wildcard; *c != '\0'; c++)
-        stars += *c == '*' ? 1 : 0;
-    char *host = mem_zero(length + stars * strlen(ANY_LABEL) + 1, 1), *end = host;
-    for (const char *c = wildcard; *c != '\0'; c++) {
-        if (*c == '*')
-            end = stpcpy(end, ANY_LABEL);
-        else
-            *end++ = *c;
-    }
-    return host;
-}
-
-static void read_hosts(const struct maker *maker, uint32_t route, struct values *values, size_t most)
-{
-    const struct keys *keys = &maker->index->keys[route];
-    *values = (struct values){0};
-    for (uint32_t i = 0; i < keys->host_count && values->count < most; i++) {
-        const char *host = maker->index->hosts.list[keys->hosts[i]].text;
-        if (maker->index->host_info[keys->hosts[i]].kind == HOST_PLAIN)
-            add_value(values, host, most);
-        else
-            add_own(values, instance_of(host), most);
-    }
-    if (values->count == 0)
-        add_value(values, "", most);
-}
-
-static void read_paths(const struct maker *maker, uint32_t route, struct values *values, size_t most)
-{
-    const struct keys *keys = &maker->index->keys[route];
-    *values = (struct values){0};
-    for (uint32_t i = 0; i < keys->path_count && values->count < most; i++) {
-        const struct names *samples = samples_of(maker, keys->paths[i]);
-        bool plain = maker->index->path_info[keys->paths[i]].pattern == NULL;
-        for (size_t j = 0; !plain && j < samples->count && values->count < most; j++) {
-            values->longer[values->count] = j == 0;
-            add_value(values, samples->list[j], most);
-        }
-        if (plain) {
-            values->longer[values->count] = true;
-            add_value(values, maker->index->paths.list[keys->paths[i]].text, most);
-        }
-    }
-    if (values->count == 0) {
-        values->longer[0] = true;
-        add_value(values, "/", most);
-    }
-}
-
-static void read_methods(const struct maker *maker, uint32_t route, struct values *values, size_t most)
-{
-    const struct keys *keys = &maker->index->keys[route];
-    *values = (struct values){0};
-    for (uint32_t i = 0; i < keys->method_count; i++)
-        add_value(values, maker->index->methods.list[keys->methods[i]].text, most);
-    if (values->count > 0)
-        return;
-    add_value(values, maker->unnamed, most);
-    if (atoms_find_text(&maker->index->methods, "GET") != ATOM_NONE)
-        add_value(values, "GET", most);
-}
-
-static const char *unnamed_method(const struct route_index *index)
-{
-    static const char *const methods[] = {"GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE", "PROPFIND"};
-    size_t i = 0;
-    while (i + 1 < sizeof methods / sizeof methods[0] && atoms_find_text(&index->methods, methods[i]) != ATOM_NONE)
-        i++;
-    return methods[i];
-}
-
-static void read_snis(const struct maker *maker, uint32_t route, struct values *values, size_t most)
-{
-    const struct keys *keys = &maker->index->keys[route];
-    *values = (struct values){0};
-    for (uint32_t i = 0; i < keys->sni_count; i++)
-        add_value(values, maker->index->snis.list[keys->snis[i]].text, most);
-    if (values->count == 0)
-        add_value(values, NULL, most);
 }
 
 /* A text that other routes have, others in turn; NULL where none has. */
@@ -273,26 +124,26 @@ static void try_foreign(struct maker *maker, const struct keys *keys, const stru
     if (method != NULL) {
         struct request other = request;
         other.method = method;
-        try_request(maker, &other);
+        candidate_request(maker, &other);
         other.method = maker->unnamed;
-        try_request(maker, &other);
+        candidate_request(maker, &other);
     }
     if (sni != NULL && keys->sni_count == 0) {
         struct request other = request;
         other.sni = sni;
-        try_request(maker, &other);
+        candidate_request(maker, &other);
     }
     if (host != NULL && keys->host_count == 0) {
         struct request other = request;
         char *instance = instance_of(host);
         other.host = instance;
-        try_request(maker, &other);
+        candidate_request(maker, &other);
         free(instance);
     }
     if (path != NULL && keys->path_count == 0 && path_is_plain(path)) {
         struct request other = request;
         other.path = path;
-        try_request(maker, &other);
+        candidate_request(maker, &other);
     }
 }
 
@@ -306,8 +157,8 @@ static void try_route(struct maker *maker, uint32_t route)
     read_snis(maker, route, &snis, PRODUCT);
     try_product(maker, route_of(maker, route), &hosts, &paths, &methods, &snis);
     try_foreign(maker, &maker->index->keys[route], &hosts, &paths, &methods, &snis);
-    free_values(&hosts);
-    free_values(&paths);
+    values_free(&hosts);
+    values_free(&paths);
 }
 
 /* Two routes. */
@@ -321,7 +172,7 @@ static void join(struct values *values, const struct values *others, size_t most
             known |= one == other || (one != NULL && other != NULL && strcmp(one, other) == 0);
         }
         if (!known)
-            add_value(values, others->list[i], most);
+            values_add(values, others->list[i], most);
     }
 }
 
@@ -344,8 +195,8 @@ static void try_pair(struct maker *maker, uint32_t one, uint32_t other, const ch
                 struct request request = {.host = host != NULL ? host : hosts.list[h], .method = methods.list[m], .sni = snis.list[s]};
                 try_path(maker, &request, path, longer);
             }
-    free_values(&hosts);
-    free_values(&other_hosts);
+    values_free(&hosts);
+    values_free(&other_hosts);
 }
 
 /* The routes of a list that this one meets: those that stand first, then others in turn. */
@@ -396,7 +247,7 @@ static void try_paths(struct maker *maker, uint32_t route)
     read_paths(maker, route, &paths, VALUES * 2);
     for (size_t i = 0; i < paths.count && !maker->ended; i++)
         try_rivals(maker, route, paths.list[i], paths.longer[i]);
-    free_values(&paths);
+    values_free(&paths);
 }
 
 /* A host with all that the wildcards it is under are for: a plain host turns them off in 1.2, of several only one works there. */
@@ -411,7 +262,7 @@ static void try_wildcard(struct maker *maker, uint32_t route, const char *host, 
         read_paths(maker, other, &paths, VALUES);
         for (size_t j = 0; j < paths.count && !maker->ended; j++)
             try_pair(maker, route, other, host, paths.list[j], paths.longer[j]);
-        free_values(&paths);
+        values_free(&paths);
     }
 }
 
@@ -432,100 +283,18 @@ static void try_hosts(struct maker *maker, uint32_t route)
         for (size_t j = 0; j < count && !maker->ended; j++)
             try_wildcard(maker, route, hosts.list[i], lists[j]);
     }
-    free_values(&hosts);
+    values_free(&hosts);
 }
 
-/* Any values with any others. */
+/* All. */
 
-struct texts {
-    const char **list;
-    struct names own;        /* those made here */
-    size_t count;
-};
-
-static void add_text(struct texts *texts, const char *text)
+static const char *unnamed_method(const struct route_index *index)
 {
-    texts->list = mem_grow(texts->list, texts->count + 1, sizeof *texts->list);
-    texts->list[texts->count++] = text;
-}
-
-static void add_own_text(struct texts *texts, char *text)
-{
-    names_add(&texts->own, text);
-    add_text(texts, texts->own.list[texts->own.count - 1]);
-    free(text);
-}
-
-static void free_texts(struct texts *texts)
-{
-    names_free(&texts->own);
-    free(texts->list);
-}
-
-static struct texts all_hosts(const struct route_index *index)
-{
-    struct texts hosts = {0};
-    add_text(&hosts, "");
-    for (size_t i = 0; i < index->hosts.count && i < CROSSED; i++)
-        add_own_text(&hosts, instance_of(index->hosts.list[i].text));
-    for (size_t i = 0; i < CROSSED_HOSTS && i < index->heads.count * index->tails.count; i++) {
-        const struct atom *head = &index->heads.list[i % index->heads.count], *tail = &index->tails.list[i / index->heads.count];
-        add_own_text(&hosts, mem_printf("%.*s%s", (int)(head->length - 1), head->text, tail->text));
-    }
-    return hosts;
-}
-
-static struct texts all_paths(const struct maker *maker)
-{
-    const struct route_index *index = maker->index;
-    struct texts paths = {0};
-    add_text(&paths, "/");
-    add_text(&paths, "/" ANY_LABEL);
-    for (size_t i = 0; i < index->paths.count && i < CROSSED; i++) {
-        const char *path = index->paths.list[i].text;
-        const struct names *samples = samples_of(maker, (uint32_t)i);
-        for (size_t j = 0; j < samples->count; j++)
-            add_text(&paths, samples->list[j]);
-        if (index->path_info[i].pattern != NULL && strpbrk(path, "? \t\r\n") == NULL)
-            add_text(&paths, path);   /* a path that equals a regex' text is let through by it */
-        if (index->path_info[i].pattern != NULL || path[0] == '\0')
-            continue;
-        add_text(&paths, path);
-        add_own_text(&paths, mem_printf("%s/x", path));
-    }
-    return paths;
-}
-
-static struct texts all_of(const struct atoms *atoms, const char *other)
-{
-    struct texts texts = {0};
-    add_text(&texts, other);
-    for (size_t i = 0; i < atoms->count && i < CROSSED; i++)
-        add_text(&texts, atoms->list[i].text);
-    return texts;
-}
-
-/* All of them where they are few; else some from all over: a step that is prime to any count of small factors. */
-static void try_crossed(struct maker *maker)
-{
-    struct texts hosts = all_hosts(maker->index), paths = all_paths(maker);
-    struct texts methods = all_of(&maker->index->methods, maker->unnamed), snis = all_of(&maker->index->snis, NULL);
-    size_t all = hosts.count * paths.count, step = 1;
-    all = methods.count < SIZE_MAX / all ? all * methods.count : SIZE_MAX / 2;
-    all = snis.count < SIZE_MAX / all ? all * snis.count : SIZE_MAX / 2;
-    if (all > CROSSED)
-        step = (all / CROSSED) | 1;
-    for (size_t i = 0, at = 0; i < CROSSED && i < all && !maker->ended; i++, at += step) {
-        size_t h = at % hosts.count, rest = at / hosts.count, p = rest % paths.count;
-        rest /= paths.count;
-        struct request request = {.host = hosts.list[h], .path = paths.list[p], .method = methods.list[rest % methods.count],
-                                  .sni = snis.list[rest / methods.count % snis.count]};
-        try_request(maker, &request);
-    }
-    free_texts(&hosts);
-    free_texts(&paths);
-    free_texts(&methods);
-    free_texts(&snis);
+    static const char *const methods[] = {"GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE", "PROPFIND"};
+    size_t i = 0;
+    while (i + 1 < sizeof methods / sizeof methods[0] && atoms_find_text(&index->methods, methods[i]) != ATOM_NONE)
+        i++;
+    return methods[i];
 }
 
 static struct maker start(struct router *new, size_t most, candidate_try *try, void *context)
