@@ -45,8 +45,10 @@ static void grow_seen(struct maker *maker)
 void candidate_request(struct maker *maker, const struct request *request)
 {
     uint64_t hash = hash_text(hash_text(hash_text(hash_text(ATOM_HASH_START, request->method), request->host), request->path), request->sni);
-    for (size_t i = 0; i < request->header_count; i++)
-        hash = hash_text(hash_text(hash, request->headers[i].name), request->headers[i].values.count > 0 ? request->headers[i].values.list[0] : NULL);
+    for (size_t i = 0; i < request->header_count; i++) {
+        const struct names *values = &request->headers[i].values;
+        hash = hash_text(hash_text(hash, request->headers[i].name), values->count > 0 ? values->list[0] : NULL);
+    }
     if (maker->ended)
         return;
     if (maker->done.tried >= maker->most) {

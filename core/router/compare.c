@@ -7,16 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Bounds, for any set of routes: requests tried, and routes built again to find out what would keep the old behaviour. */
+/* Bounds, for any set of routes: requests tried, what finding out takes that would keep the old behaviour, and what choosing takes. */
 #define MOST_REQUESTS 1000000
-#define MOST_REMEDIES 600000
+#define MOST_REMEDIES 3000000
 #define MOST_WORK 300000000
 
 struct compare {
     const struct routes *routes;
     struct route_index *index;
     struct router *old, *new;
-    size_t spent;             /* routes built again */
+    size_t spent;             /* on remedies */
 };
 
 struct compare *compare_new(const struct routes *routes)
@@ -208,8 +208,9 @@ static void note_routes(const struct compare *compare, struct comparison *compar
     for (uint32_t i = 0; i < compare->routes->count; i++) {
         const struct route *route = &compare->routes->list[i];
         if (route->bare && shown++ < 20)
-            add_problem(comparison, mem_printf("route %s has no hosts, paths, methods or snis: no Kong can build its router with it; delete it, or"
-                                               " give it one", route_label(route)));
+            add_problem(comparison, mem_printf("route %s has no hosts, paths, methods or snis%s: %s can build its router with it; delete it, or give"
+                                               " it one", route_label(route), route->header_count > 0 ? ", but headers" : "",
+                                               route->header_count > 0 ? "only Kong 1.3" : "no Kong"));
         others += !route->bare && !router_takes(compare->new, i) && !router_takes(compare->old, i) ? 1 : 0;
     }
     if (others > 0)
@@ -231,11 +232,11 @@ static void note_regexes(const struct compare *compare, struct comparison *compa
         if (pattern == NULL || route == NULL || shown == 20)
             continue;
         if (pattern_is_broken(pattern))
-            add_problem(comparison, mem_printf("route %s: path %.200s is no regex that PCRE understands: a request for which Kong comes to it finds no"
-                                               " route at all", route_label(route), compare->index->paths.list[i].text));
+            add_problem(comparison, mem_printf("route %s: path %.200s is no regex that PCRE understands: a request for which Kong comes to it finds"
+                                               " no route at all", route_label(route), compare->index->paths.list[i].text));
         else if (pattern_gave_up(pattern))
-            add_problem(comparison, mem_printf("route %s: regex %.200s takes too many steps on some paths: taken as an error here, as by Kong beyond its"
-                                               " own limit", route_label(route), compare->index->paths.list[i].text));
+            add_problem(comparison, mem_printf("route %s: regex %.200s takes too many steps on some paths: taken as an error here, as by Kong beyond"
+                                               " its own limit", route_label(route), compare->index->paths.list[i].text));
         else
             continue;
         shown++;

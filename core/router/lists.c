@@ -11,7 +11,8 @@ static uint64_t key_of(unsigned category, unsigned attribute, uint32_t value)
 
 static uint64_t pair_key(unsigned category, uint32_t host, unsigned attribute, uint32_t value)
 {
-    return 1ull << 63 | (uint64_t)(category & 127) << 56 | (uint64_t)(attribute == STEM) << 55 | (uint64_t)(host & 0x7ffffff) << 28 | (value & 0xfffffff);
+    uint64_t kind = 1ull << 63 | (uint64_t)(category & 127) << 56 | (uint64_t)(attribute == STEM) << 55;
+    return kind | (uint64_t)(host & 0x7ffffff) << 28 | (value & 0xfffffff);
 }
 
 static struct list *slot_of(const struct router *router, uint64_t key)

@@ -12,6 +12,7 @@
 #define WITNESSES 4000
 #define AROUND 100           /* routes, whose requests are the witnesses */
 #define AROUND_EACH 10
+#define BUILD 10             /* what a route built again takes, beside hearing a witness */
 #define VALUES 8             /* of one attribute of a route to be added */
 
 /* What must not change for a remedy: requests of the routes around, and who wins them now. */
@@ -92,6 +93,7 @@ static void call_witnesses(struct attempt *attempt)
         candidates_each(attempt->now[ROUTER_1_2], attempt->now[ROUTER_1_3], WITNESSES, note_witness, attempt);
     else
         candidates_of(attempt->now[ROUTER_1_2], attempt->now[ROUTER_1_3], &around, WITNESSES, note_witness, attempt);
+    *attempt->spent += attempt->witness_count;
     free(around.list);
 }
 
@@ -117,8 +119,9 @@ static bool is_unchanged(const struct attempt *attempt, const struct router_resu
         return true;
     if (result.count != 1 || result.none || result.more || result.winners[0] != attempt->original->count)
         return false;
-    return attempt->from_old ? before->count > 0 && has_winner(&attempt->difference->old, before->winners[0]) && before->count == 1 && !before->none
-                             : before->count == 0;
+    if (!attempt->from_old)
+        return before->count == 0;
+    return before->count == 1 && !before->none && has_winner(&attempt->difference->old, before->winners[0]);
 }
 
 static bool keeps_witness(const struct attempt *attempt, struct router *const *routers, const struct witness *witness)
@@ -155,9 +158,10 @@ static bool keeps(const struct attempt *attempt)
     struct route_index *index = index_build(&attempt->routes);
     struct router *routers[ROUTER_VERSIONS] = {router_build(ROUTER_1_2, index), router_build(ROUTER_1_3, index)};
     bool kept = keeps_difference(attempt, routers);
-    for (size_t i = 0; kept && i < attempt->witness_count; i++)
-        kept = keeps_witness(attempt, routers, &attempt->witnesses[i]);
-    *attempt->spent += attempt->routes.count;
+    size_t heard = 0;
+    for (; kept && heard < attempt->witness_count; heard++)
+        kept = keeps_witness(attempt, routers, &attempt->witnesses[heard]);
+    *attempt->spent += attempt->routes.count * BUILD + heard;
     router_free(routers[0]);
     router_free(routers[1]);
     index_free(index);

@@ -226,6 +226,7 @@ static void test_hostile(void **state)
     (void)state;
     compare_without_harm("", 0);
     compare_without_harm("{'paths':[]},{'hosts':[],'snis':[]}", 0);
+    compare_without_harm("{'headers':{'x-a':['1']}},{'paths':['/a']}", 1);   /* 1.2 can't build its router with the first */
     compare_without_harm("{}", 1);                                      /* nothing at all: no router can be built with it */
     compare_without_harm("{'paths':['/a'],'protocols':['tcp']}", 1);
     compare_without_harm("{'paths':['/x(','/[','/a{2,1}','/\\\\']},{'paths':['/ok']}", 4);
