@@ -1,29 +1,48 @@
 #include "core/journal.h"
 
+#include "core/base/ascii.h"
 #include "core/base/clock.h"
 #include "core/base/mem.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-/* Letters that are harmless in a file name stay; the others, of which a host or database name may have any, become %XX. */
+#define NAME_PART_LIMIT 60   /* a file system takes 255 bytes; a host name alone may have as many */
+
+static uint64_t hash_of(const char *text)
+{
+    uint64_t hash = 0xCBF29CE484222325;   /* FNV-1a */
+    for (; *text != '\0'; text++)
+        hash = (hash ^ (unsigned char)*text) * 0x100000001B3;
+    return hash;
+}
+
+/* Letters that are harmless in a file name stay; the others, of which a host or database name may have any, become %XX. Of what
+ * gets too long so, a hash stands for the end. */
 static void add_file_name(struct buf *path, const char *name)
 {
+    struct buf part = {0};
     for (const char *c = name; *c != '\0'; c++) {
         bool leading_dot = *c == '.' && c == name;
-        if ((isalnum((unsigned char)*c) || strchr("-.", *c) != NULL) && !leading_dot)
-            buf_add_bytes(path, c, 1);
+        if ((ascii_is_alnum(*c) || *c == '-' || *c == '.') && !leading_dot)
+            buf_add_bytes(&part, c, 1);
         else
-            buf_addf(path, "%%%02X", (unsigned char)*c);
+            buf_addf(&part, "%%%02X", (unsigned char)*c);
     }
+    if (part.length > NAME_PART_LIMIT)
+        buf_addf(path, "%.*s~%016" PRIx64, NAME_PART_LIMIT - 17, part.data, hash_of(name));
+    else
+        buf_add(path, buf_text(&part));
+    buf_free(&part);
 }
 
 static bool make_folders(const char *path, struct error *error)
@@ -79,14 +98,27 @@ char *journal_new_path(const char *folder, const char *command)
 struct journal {
     char *path;
     int fd;
-    bool failed;
+    bool failed;   /* an event was lost */
+    bool torn;     /* the last line may stand there in part */
 };
+
+/* Who looks whether a worker lives takes the lock for a moment: that passes. */
+static bool take_lock(int fd)
+{
+    static const struct timespec pause = {.tv_nsec = 2 * 1000 * 1000};
+    for (int tries = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; tries++) {
+        if (errno != EWOULDBLOCK || tries == 500)
+            return false;
+        nanosleep(&pause, NULL);
+    }
+    return true;
+}
 
 struct journal *journal_create(const char *path, struct error *error)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
-    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        error_set(error, ERROR_FILE, "can't create the journal %s: %s", path, strerror(errno));
+    if (fd < 0 || !take_lock(fd)) {
+        error_set(error, ERROR_FILE, "can't create the journal %s: %s; free disk space, or make its folder writable", path, strerror(errno));
         if (fd >= 0)
             close(fd);
         return NULL;
@@ -122,13 +154,14 @@ void journal_add(struct journal *journal, bool durable, json_t *event)
     json_object_set_new(event, "t", json_string(clock_text(clock_wall_ms(), now)));
     char *line = json_dumps(event, JSON_COMPACT);
     json_decref(event);
-    if (line == NULL)
-        return;
-    /* After a failed write a line may stand there in part: a newline first keeps the next one whole. */
-    char *text = mem_printf("%s%s\n", journal->failed ? "\n" : "", line);
-    journal->failed = !write_all(journal->fd, text, strlen(text));
-    if (durable && !journal->failed && fdatasync(journal->fd) != 0)
+    if (line == NULL) {
         journal->failed = true;
+        return;
+    }
+    /* After a failed write a newline first keeps this line whole. */
+    char *text = mem_printf("%s%s\n", journal->torn ? "\n" : "", line);
+    journal->torn = !write_all(journal->fd, text, strlen(text));
+    journal->failed = journal->failed || journal->torn || (durable && fdatasync(journal->fd) != 0);
     free(text);
     free(line);
 }
@@ -149,7 +182,7 @@ void journal_close(struct journal *journal)
 
 bool journal_open(struct journal_reader *reader, const char *path, struct error *error)
 {
-    *reader = (struct journal_reader){.fd = open(path, O_RDONLY | O_CLOEXEC)};
+    *reader = (struct journal_reader){.fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
     if (reader->fd < 0)
         return error_set(error, ERROR_FILE, "can't read the journal %s: %s", path, strerror(errno));
     reader->path = mem_dup(path);
@@ -194,7 +227,7 @@ void journal_read(struct journal_reader *reader, journal_event *each, void *cont
 
 bool journal_alive(const char *path)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return false;
     bool locked = flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
@@ -208,10 +241,16 @@ static int is_journal(const struct dirent *entry)
     return length > 6 && strcmp(entry->d_name + length - 6, ".jsonl") == 0;
 }
 
+/* By bytes, not as the locale sorts: times come first. */
+static int compare_names(const struct dirent **left, const struct dirent **right)
+{
+    return strcmp((*left)->d_name, (*right)->d_name);
+}
+
 void journal_list(const char *folder, struct names *paths)
 {
     struct dirent **entries = NULL;
-    int count = scandir(folder, &entries, is_journal, alphasort);
+    int count = scandir(folder, &entries, is_journal, compare_names);
     for (int i = 0; i < count; i++) {
         char *path = mem_printf("%s/%s", folder, entries[i]->d_name);
         names_add(paths, path);
