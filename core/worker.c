@@ -201,6 +201,7 @@ char *worker_start(const struct run_job *job, struct error *error)
 
 struct glance {
     char command[32];
+    bool planned;      /* it had its locks and a plan: the database may have been changed */
     bool ended_well;
     pid_t pid;
 };
@@ -212,6 +213,8 @@ static void glance_at(void *context, const json_t *event)
     if (strcmp(kind, "start") == 0) {
         snprintf(glance->command, sizeof glance->command, "%s", json_get_text(event, "command"));
         glance->pid = (pid_t)json_integer_value(json_object_get(event, "pid"));
+    } else if (strcmp(kind, "plan") == 0) {
+        glance->planned = true;
     } else if (strcmp(kind, "end") == 0) {
         const char *result = json_get_text(event, "result");
         glance->ended_well = strcmp(result, "done") == 0 || strcmp(result, "nothing") == 0;
@@ -248,7 +251,7 @@ bool worker_up_interrupted(const char *folder)
     bool found = false, interrupted = false;
     journal_list(folder, &paths);
     for (size_t i = paths.count; i > 0 && !found; i--) {
-        found = read_glance(paths.list[i - 1], &glance, NULL) && strcmp(glance.command, "up") == 0;
+        found = read_glance(paths.list[i - 1], &glance, NULL) && strcmp(glance.command, "up") == 0 && (glance.planned || glance.ended_well);
         interrupted = found && !glance.ended_well && !journal_alive(paths.list[i - 1]);
     }
     names_free(&paths);

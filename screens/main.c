@@ -55,7 +55,7 @@ static int run(const struct options *options, const struct command *command)
     struct error error = {0};
     struct app app;
     if (command == NULL)
-        return options_wrong("say a command");
+        return options_wrong("the wizard needs a terminal; without one use the commands status, check, plan, up, nodes, finish");
     if (!app_load(&app, options, &error))
         return complain(&error);
     int exit_code = command->run(&app);

@@ -7,6 +7,7 @@
 #include "core/journal.h"
 #include "core/report.h"
 #include "core/run_view.h"
+#include "core/worker.h"
 
 #include <signal.h>
 #include <sys/file.h>
@@ -593,6 +594,50 @@ static void the_report_in_json_has_the_same_facts(void **state)
     json_decref(report);
 }
 
+/* Only an `up` that began can be resumed, whatever came after it. */
+static void an_up_cut_short_is_resumed(void **state)
+{
+    static const struct {
+        const char *command, *events;
+        bool interrupted;   /* with all journals up to this one */
+    } journals[] = {
+        {"up", "", false},
+        {"up", "{\"event\":\"end\",\"result\":\"refused\"}\n", false},
+        {"up", "{\"event\":\"end\",\"result\":\"held\"}\n", false},
+        {"finish", "{\"event\":\"plan\"}\n", false},
+        {"up", "{\"event\":\"end\",\"result\":\"nothing\"}\n", false},
+        {"up", "{\"event\":\"plan\"}\n{\"event\":\"cha", true},
+        {"up", "{\"event\":\"end\",\"result\":\"held\"}\n", true},
+        {"finish", "{\"event\":\"end\",\"result\":\"refused\"}\n", true},
+        {"up", "{\"event\":\"plan\"}\n{\"event\":\"end\",\"result\":\"done\"}\n", false},
+        {"up", "{\"event\":\"plan\"}\n{\"event\":\"end\",\"result\":\"paused\"}\n", true},
+        {"up", "{\"event\":\"plan\"}\n{\"event\":\"end\",\"result\":\"failed\"}\n", true},
+    };
+    assert_false(worker_up_interrupted(*state));
+    for (EACH(journals)) {
+        char *path = mem_printf("%s/2026-01-%02zu.jsonl", (char *)*state, i + 1);
+        char *text = mem_printf("{\"event\":\"start\",\"command\":\"%s\",\"pid\":1}\n%s", journals[i].command, journals[i].events);
+        write_text(path, text);
+        if (worker_up_interrupted(*state) != journals[i].interrupted)
+            fail_msg("journal %zu", i);
+        free(text);
+        free(path);
+    }
+    struct error error = {0};
+    char *last = mem_printf("%s/2026-01-99.jsonl", (char *)*state);
+    struct journal *journal = journal_create(last, &error);
+    journal_add(journal, true, json_pack("{s:s, s:s, s:i}", "event", "start", "command", "up", "pid", 0));
+    journal_add(journal, true, json_pack("{s:s}", "event", "plan"));
+    assert_false(worker_up_interrupted(*state));   /* it lives */
+    assert_false(worker_stop(last, &error));       /* but pid 0 is no one's, and would be us all */
+    assert_error(&error, ERROR_REFUSED, "no worker runs");
+    journal_close(journal);
+    assert_true(worker_up_interrupted(*state));
+    assert_false(worker_stop(last, &error));
+    assert_error(&error, ERROR_REFUSED, "no worker runs");
+    free(last);
+}
+
 int main(void)
 {
 #define TEST(name_) cmocka_unit_test_setup_teardown(name_, make_folder, remove_folder)
@@ -614,6 +659,7 @@ int main(void)
         TEST(the_report_tells_what_was_done),
         TEST(a_run_that_lives_is_said_to_run),
         TEST(the_report_in_json_has_the_same_facts),
+        TEST(an_up_cut_short_is_resumed),
     };
     return cmocka_run_group_tests_name("journal", tests, NULL, NULL);
 }
