@@ -83,7 +83,7 @@ static inline void assert_has(const char *text, const char *part)
 
 static inline void assert_has_not(const char *text, const char *part)
 {
-    if (strstr(text, part) != NULL)
+    if (text != NULL && strstr(text, part) != NULL)
         fail_msg("'%s' in '%s'", part, text);
 }
 
