@@ -13,7 +13,7 @@
 static void print(FILE *file, const char *prefix, const char *format, va_list arguments, const char *suffix)
 {
     char *text = mem_vprintf(format, arguments);
-    char *plain = text_plain_lines(text);
+    char *plain = file == stdout ? text_plain_lines(text) : text_plain(text);   /* a sentence is one line, whatever it quotes */
     fprintf(file, "%s%s%s", prefix, plain, suffix);
     fflush(file);
     free(plain);
