@@ -27,6 +27,8 @@ static const char *stage_sentence(const struct state *state)
     };
     if (state->stage == STAGE_PENDING && state_count_new(state) > 0)
         return state_pending_from_before(state) ? "an earlier upgrade was never finished" : "being migrated up: run `kong-upgrade up` to go on";
+    if (state->stage == STAGE_EMPTY && state->reason != NULL)
+        return "nothing of Kong's is here";
     return sentences[state->stage];
 }
 
