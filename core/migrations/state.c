@@ -216,6 +216,13 @@ static void decide_from_meta(struct state *state)
     }
 }
 
+static bool find_apis(struct pg *pg, struct state *state, struct error *error)
+{
+    bool exists = false;
+    return pg_ask(pg, error, "SELECT to_regclass('apis') IS NOT NULL", &exists) &&
+           (!exists || pg_ask(pg, error, "SELECT EXISTS (SELECT 1 FROM apis)", &state->has_apis));
+}
+
 /* 0.14 is a database that has every migration of the list; the first missing one is named. */
 static bool decide_legacy(struct pg *pg, struct state *state, struct error *error)
 {
@@ -239,7 +246,7 @@ static bool decide_legacy(struct pg *pg, struct state *state, struct error *erro
     PQclear(result);
     for (size_t i = 0; i < state->subsystem_count; i++)
         find_new(&state->subsystems[i]);
-    return true;
+    return find_apis(pg, state, error);
 }
 
 static void decide_without_kong(struct pg *pg, const struct survey *survey, struct state *state)
