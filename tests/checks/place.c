@@ -16,7 +16,7 @@
 
 static const char *program, *postgres_sh;
 static char folder[64];
-static int port;
+static int port, server_version;
 
 void place_arguments(const char *the_program, const char *the_script)
 {
@@ -29,9 +29,9 @@ int place_port(void)
     return port;
 }
 
-const char *place_folder(void)
+int place_version(void)
 {
-    return folder;
+    return server_version;
 }
 
 PGconn *place_session(const char *database, const char *role)
@@ -84,8 +84,31 @@ int place_open(void **state)
     free(command);
     if (made != 0 || start == NULL || fscanf(start, "%d", &port) != 1 || pclose(start) != 0)
         return -1;
+    PGconn *session = place_session("postgres", "postgres");
+    server_version = PQserverVersion(session);
+    PQfinish(session);
     place_sql("postgres", "CREATE ROLE other; CREATE ROLE \"o\"\"ther\nrole\"");
     return make_schema("k12", "1.2") == 0 && make_schema("k10", "1.0") == 0 ? 0 : -1;
+}
+
+int place_standby(void)
+{
+    char *command = mem_printf("dir=%s/standby; { sh %s start $dir && touch $dir/data/standby.signal && sh %s crash $dir; } >/dev/null && cat $dir/port",
+                               folder, postgres_sh, postgres_sh);
+    int standby_port = 0;
+    FILE *start = popen(command, "r");
+    free(command);
+    assert_non_null(start);
+    assert_int_equal(fscanf(start, "%d", &standby_port), 1);
+    assert_int_equal(pclose(start), 0);
+    return standby_port;
+}
+
+void place_standby_end(void)
+{
+    char *command = mem_printf("sh %s stop %s/standby", postgres_sh, folder);
+    assert_int_equal(system(command), 0);
+    free(command);
 }
 
 int place_close(void **state)
@@ -118,12 +141,9 @@ void place_check(const char *database, const char *const *environment, struct ch
     struct error error = {0};
     struct names ids = {0};
     for (; environment != NULL && *environment != NULL; environment++) {
-        for (size_t i = 0; i < 3; i++) {
-            size_t length = strcspn(all[i], "=") + 1;
-            bool same = strncmp(all[i], *environment, length) == 0;
-            if (same)
-                all[i][5] = '~';
-        }
+        for (size_t i = 0; i < 3; i++)
+            if (strncmp(all[i], *environment, strcspn(all[i], "=") + 1) == 0)
+                all[i][0] = '~';   /* the test's own goes before it */
         all[count++] = mem_dup(*environment);
     }
     assert_true(kong_conf_load(&conf, NULL, nowhere, all, &error));

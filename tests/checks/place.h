@@ -30,7 +30,11 @@ const struct check_result *place_find(const struct check_results *results, const
 /* Runs the program with these arguments (a shell's words) on the database; its output is added to `output`. Returns the exit code. */
 int place_program(const char *database, const char *arguments, struct buf *output);
 
+/* A second server, in recovery as a standby is (PostgreSQL 12 and later). Returns its port. */
+int place_standby(void);
+void place_standby_end(void);
+
 int place_port(void);
-const char *place_folder(void);
+int place_version(void);   /* the server's, as libpq counts */
 
 #endif
