@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Letters that are harmless in a file name stay; the others, of which a host or database name may have any, become %XX. */
@@ -79,13 +80,27 @@ char *journal_new_path(const char *folder, const char *command)
 struct journal {
     char *path;
     int fd;
-    bool failed;
+    int problem;   /* errno of the last write, 0 where it went well */
 };
+
+/* Whoever asks whether the worker lives holds a shared lock for a moment: a few tries get past it. */
+static bool lock_own(int fd)
+{
+    for (int tries = 0; tries < 200; tries++) {
+        const struct timespec pause = {.tv_nsec = 5 * 1000 * 1000};
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+            return true;
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            return false;
+        nanosleep(&pause, NULL);
+    }
+    return false;
+}
 
 struct journal *journal_create(const char *path, struct error *error)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
-    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    if (fd < 0 || !lock_own(fd)) {
         error_set(error, ERROR_FILE, "can't create the journal %s: %s", path, strerror(errno));
         if (fd >= 0)
             close(fd);
@@ -108,6 +123,8 @@ static bool write_all(int fd, const char *bytes, size_t length)
         ssize_t written = write(fd, bytes, length);
         if (written < 0 && errno == EINTR)
             continue;
+        if (written == 0)
+            errno = ENOSPC;
         if (written <= 0)
             return false;
         bytes += written;
@@ -125,17 +142,19 @@ void journal_add(struct journal *journal, bool durable, json_t *event)
     if (line == NULL)
         return;
     /* After a failed write a line may stand there in part: a newline first keeps the next one whole. */
-    char *text = mem_printf("%s%s\n", journal->failed ? "\n" : "", line);
-    journal->failed = !write_all(journal->fd, text, strlen(text));
-    if (durable && !journal->failed && fdatasync(journal->fd) != 0)
-        journal->failed = true;
+    char *text = mem_printf("%s%s\n", journal->problem != 0 ? "\n" : "", line);
+    bool written = write_all(journal->fd, text, strlen(text)) && (!durable || fdatasync(journal->fd) == 0);
+    journal->problem = written ? 0 : errno;
     free(text);
     free(line);
 }
 
-bool journal_failed(const struct journal *journal)
+bool journal_failed(const struct journal *journal, struct error *error)
 {
-    return journal->failed;
+    if (journal->problem != 0)
+        error_set(error, ERROR_FILE, "can't write the journal %s: %s; free disk space, or set XDG_STATE_HOME to a folder with room",
+                  journal->path, strerror(journal->problem));
+    return journal->problem != 0;
 }
 
 void journal_close(struct journal *journal)
