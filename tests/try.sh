@@ -70,12 +70,13 @@ fi
 sandbox="sh $root/tests/sandbox/sandbox.sh"
 cat <<TEXT
 
-A Kong 1.2 cluster of three nodes is running. The wizard opens on it: take it to 1.3.
+A Kong 1.2 cluster of three nodes is running: take it to 1.3.
 TEXT
 if [ -z "$by_hand" ]; then
   cat <<TEXT
-Once \`up\` is complete, the rest of the cluster moves by itself, a few seconds apart, as an operator would move it: new nodes are
-started, traffic is diverted, old nodes are stopped. To do that yourself: sh tests/try.sh --by-hand
+Once \`up\` is complete, the rest of the cluster moves by itself, a few seconds
+apart, as an operator would move it: new nodes are started, traffic is
+diverted, old nodes are stopped. To move it yourself: sh tests/try.sh --by-hand
 TEXT
 else
   cat <<TEXT
