@@ -79,7 +79,7 @@ char *journal_new_path(const char *folder, const char *command)
 struct journal {
     char *path;
     int fd;
-    bool failed;
+    int problem;   /* errno of the last write, 0 where it went well */
 };
 
 struct journal *journal_create(const char *path, struct error *error)
@@ -108,6 +108,8 @@ static bool write_all(int fd, const char *bytes, size_t length)
         ssize_t written = write(fd, bytes, length);
         if (written < 0 && errno == EINTR)
             continue;
+        if (written == 0)
+            errno = ENOSPC;
         if (written <= 0)
             return false;
         bytes += written;
@@ -125,17 +127,19 @@ void journal_add(struct journal *journal, bool durable, json_t *event)
     if (line == NULL)
         return;
     /* After a failed write a line may stand there in part: a newline first keeps the next one whole. */
-    char *text = mem_printf("%s%s\n", journal->failed ? "\n" : "", line);
-    journal->failed = !write_all(journal->fd, text, strlen(text));
-    if (durable && !journal->failed && fdatasync(journal->fd) != 0)
-        journal->failed = true;
+    char *text = mem_printf("%s%s\n", journal->problem != 0 ? "\n" : "", line);
+    bool written = write_all(journal->fd, text, strlen(text)) && (!durable || fdatasync(journal->fd) == 0);
+    journal->problem = written ? 0 : errno;
     free(text);
     free(line);
 }
 
-bool journal_failed(const struct journal *journal)
+bool journal_failed(const struct journal *journal, struct error *error)
 {
-    return journal->failed;
+    if (journal->problem != 0)
+        error_set(error, ERROR_FILE, "can't write the journal %s: %s; free disk space, or set XDG_STATE_HOME to a folder with room",
+                  journal->path, strerror(journal->problem));
+    return journal->problem != 0;
 }
 
 void journal_close(struct journal *journal)

@@ -87,7 +87,7 @@ static void gate_divert(const struct upgrade_facts *facts, struct gate *gate)
     if (facts->new_nodes == 0)
         shut(gate, true, "No new node is in fleet.ini, so none can be seen to be ready. Add them on the Welcome screen.");
     else if (facts->new_ready == 0)
-        shut(gate, true, "None of the %zu new nodes is ready yet.", facts->new_nodes);
+        shut(gate, true, "No new node is ready yet, of %zu in fleet.ini.", facts->new_nodes);
 }
 
 static void gate_decommission(const struct upgrade_facts *facts, struct gate *gate)
@@ -112,6 +112,11 @@ static void gate_finish(const struct upgrade_facts *facts, struct gate *gate)
              facts->old_silent_too_short == 1 ? "" : "s", facts->old_silent_too_short == 1 ? "s" : "");
     else if (facts->old_nodes == 0)
         shut(gate, true, "No old node is in fleet.ini, so it can't be seen that all are stopped.");
+    else if (facts->new_nodes > 0 && facts->live_sessions > facts->new_nodes)
+        shut(gate, true, "At least %zu Kong nodes work on this database, more than the %zu new one%s in fleet.ini: is an old one still running?", facts->live_sessions,
+             facts->new_nodes, facts->new_nodes == 1 ? "" : "s");
+    else if (facts->new_ready == 0)
+        shut(gate, true, "No new node is seen to be ready: after this step only 1.3 nodes may run on this database.");
 }
 
 static void gate_done(const struct upgrade_facts *facts, struct gate *gate)

@@ -16,7 +16,7 @@ static void fill(struct prose *prose, const struct model *model)
     else if (there > 0)
         prose_add_mark(prose, MARK_WAIT, "%zu of %zu old nodes still answer. Stop them on their hosts: kong quit", there, all);
     else
-        prose_add_mark(prose, MARK_OK, "None of the %zu old nodes answers any more.", all);
+        prose_add_mark(prose, MARK_OK, "No old node answers any more, of %zu in fleet.ini.", all);
     if (!model->state.from_014)
         prose_add_mark(prose, MARK_WARN, "Nothing in Kong keeps a 1.0 to 1.2 node from being started again: see to it that nothing does (service managers, autoscaling, cron).");
 }

@@ -15,6 +15,7 @@
 
 #define TICK_MS 250              /* the terminal wants to be asked four times a second */
 #define LOOK_MS 2000             /* between looks at the database */
+#define SETTLE_MS 4000           /* after the database's first answer the screen is no longer chosen for the operator */
 #define LEAVE_MS 400             /* how long leaving waits for what is under way */
 
 struct loop {
@@ -34,7 +35,7 @@ struct loop {
 
     struct nodes *nodes;
     struct traffic *traffic;
-    int64_t noted_at;
+    int64_t noted_at, settles_at;
 
     char *wanted_conf;           /* another kong.conf is to be read; "" the one by default */
     bool loads;
@@ -91,17 +92,26 @@ static void on_signal(uv_signal_t *handle, int signal_number)
 
 /* What the looks found. */
 
-static void derive(struct loop *loop)
+/* The wizard opens where the upgrade stands: nodes take a moment to be known. From then on the operator alone changes the screen. */
+static void settle(struct loop *loop)
 {
     struct wizard *wizard = loop->wizard;
-    enum step here = wizard->model.upgrade.here;
-    wizard->model.now = clock_ms();
-    model_derive(&wizard->model);
-    bool moved = wizard->model.upgrade.here != here;
-    /* A running worker's screen is left by the operator, who has its result to read. */
-    bool busy = wizard->model.run_alive || wizard->view.overlay != OVERLAY_NONE;
-    if (moved && !wizard->view.moved && !busy)
-        wizard_go(wizard, wizard->model.upgrade.here);
+    const struct model *model = &wizard->model;
+    bool begun = model->state.stage == STAGE_PENDING || model->state.stage == STAGE_CURRENT;
+    if (wizard->view.settled || !model->has_state)
+        return;
+    if (loop->settles_at == 0)
+        loop->settles_at = clock_ms() + SETTLE_MS;
+    wizard->view.settled = clock_ms() >= loop->settles_at || !begun;
+    if (begun && wizard->view.shown != model->upgrade.here)
+        wizard_go(wizard, model->upgrade.here);
+}
+
+static void derive(struct loop *loop)
+{
+    loop->wizard->model.now = clock_ms();
+    model_derive(&loop->wizard->model);
+    settle(loop);
 }
 
 static void read_decisions(struct model *model, const char *folder)
@@ -245,8 +255,10 @@ static void read_run(struct loop *loop)
     model->run_is_news = model->run_is_news || model->run_alive || !ended_well;
     if (was_alive && !model->run_alive)
         loop_look(loop->wizard, true);
-    if (!was_alive && model->run_alive && !loop->wizard->view.moved)
+    if (!was_alive && model->run_alive && !loop->wizard->view.settled) {
+        loop->wizard->view.settled = true;
         wizard_go(loop->wizard, model_runs(model, STEP_FINISH) ? STEP_FINISH : STEP_UP);
+    }
 }
 
 /* The nodes. */

@@ -49,6 +49,7 @@ void model_derive(struct model *model)
         .old_silent_too_short = count_uncertain(model),
         .new_nodes = fleet_count(&model->app.fleet, CLUSTER_NEW),
         .new_ready = model_count_nodes(model, CLUSTER_NEW, node_is_ready),
+        .live_sessions = model->sessions.live,
         .old_rps = model->rps[CLUSTER_OLD],
         .new_rps = model->rps[CLUSTER_NEW],
         .old_quiet_ms = model->old_quiet_ms,

@@ -14,15 +14,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct table_column columns[] = {
-    {"state", LAYOUT_FIXED(9, 9), false},
-    {"change", LAYOUT_FILL(24, 10), false},
-    {"size", LAYOUT_FIXED(8, 4), true},
-    {"lock", LAYOUT_BETWEEN(10, 22, 2), false},
-    {"time", LAYOUT_FIXED(9, 5), true},
-    {"fix", LAYOUT_FIXED(3, 3), false},
+#define END_LINES 4
+#define END_SIZE 600
+
+enum column { COLUMN_STATE, COLUMN_CHANGE, COLUMN_SIZE, COLUMN_LOCK, COLUMN_TIME, COLUMN_FIX };
+
+#define CHANGE_COLUMN {"change", {20, 42, 0, 1, 9}, false}
+
+static const struct table_column run_columns[] = {
+    {"state", LAYOUT_FIXED(9, 10), false}, CHANGE_COLUMN,
+    {"time", LAYOUT_FIXED(9, 8), true},    {"size", LAYOUT_FIXED(8, 5), true},
+    {"fix", LAYOUT_FIXED(3, 6), false},    {"lock", LAYOUT_BETWEEN(16, 22, 2), false},
 };
-enum { COLUMN_STATE, COLUMN_CHANGE, COLUMN_SIZE, COLUMN_LOCK, COLUMN_TIME, COLUMN_FIX };
+static const enum column run_kinds[] = {COLUMN_STATE, COLUMN_CHANGE, COLUMN_TIME, COLUMN_SIZE, COLUMN_FIX, COLUMN_LOCK};
+
+static const struct table_column plan_columns[] = {
+    {"state", LAYOUT_FIXED(9, 10), false}, CHANGE_COLUMN,
+    {"size", LAYOUT_FIXED(8, 5), true},    {"fix", LAYOUT_FIXED(3, 6), false},
+    {"lock", LAYOUT_BETWEEN(16, 22, 2), false},
+};
+static const enum column plan_kinds[] = {COLUMN_STATE, COLUMN_CHANGE, COLUMN_SIZE, COLUMN_FIX, COLUMN_LOCK};
 
 static void run_cell(const void *context, size_t row, size_t column, struct table_cell *cell)
 {
@@ -38,7 +49,7 @@ static void run_cell(const void *context, size_t row, size_t column, struct tabl
     const struct run_change *each = &wizard->model.run.changes[row];
     text[0] = '\0';
     cell->text = text;
-    switch (column) {
+    switch (run_kinds[column]) {
     case COLUMN_STATE:
         cell->text = states[each->progress].word;
         cell->style = states[each->progress].style;
@@ -65,7 +76,7 @@ static void run_cell(const void *context, size_t row, size_t column, struct tabl
 
 static struct table_model run_table(const struct wizard *wizard)
 {
-    return (struct table_model){columns, COUNT_OF(columns), wizard->model.run.change_count, run_cell, wizard, "nothing to change", false};
+    return (struct table_model){run_columns, COUNT_OF(run_columns), wizard->model.run.change_count, run_cell, wizard, "nothing to change", false};
 }
 
 static void plan_cell(const void *context, size_t row, size_t column, struct table_cell *cell)
@@ -75,7 +86,7 @@ static void plan_cell(const void *context, size_t row, size_t column, struct tab
     const struct plan_change *each = &wizard->model.plan.changes[row];
     text[0] = '\0';
     cell->text = text;
-    switch (column) {
+    switch (plan_kinds[column]) {
     case COLUMN_STATE:
         cell->text = each->done ? "is there" : each->cost.rewrite ? "rewrite" : "to do";
         cell->style = each->done ? ROLE_OK : each->cost.rewrite ? ROLE_WARN : ROLE_TEXT;
@@ -104,7 +115,7 @@ static void plan_cell(const void *context, size_t row, size_t column, struct tab
 
 static struct table_model plan_table(const struct wizard *wizard)
 {
-    return (struct table_model){columns, COUNT_OF(columns), wizard->model.has_plan ? wizard->model.plan.change_count : 0, plan_cell, wizard,
+    return (struct table_model){plan_columns, COUNT_OF(plan_columns), wizard->model.has_plan ? wizard->model.plan.change_count : 0, plan_cell, wizard,
                                 wizard->model.has_plan ? "nothing to change" : "the plan is being made", false};
 }
 
@@ -125,24 +136,31 @@ static void draw_progress(const struct wizard *wizard, struct area area)
     }
 }
 
-static void draw_end(const struct wizard *wizard, struct area area)
+/* How it ended, or what it waits for. */
+static struct prose_block end_block(const struct model *model, char *text, size_t size)
 {
-    const struct model *model = &wizard->model;
     const struct run_view *run = &model->run;
-    if (run->ended)
-        frame_status(area, 0, run->exit_code == 0 ? MARK_OK : run->exit_code == 10 ? MARK_WARN : MARK_DANGER, run->message);
-    else if (!model->run_alive)
-        frame_status(area, 0, MARK_DANGER, "The worker ended without a word. Nothing half done is left: start again, and it goes on.");
-    else if (run->waiting && run->blocker_count > 0)
-        area_textf(area, 0, 0, ROLE_WARN, "Waits for backend %d: %s, %s, %s for %d s: %s", run->blockers[0].pid,
-                   run->blockers[0].application[0] != '\0' ? run->blockers[0].application : "no name", run->blockers[0].address, run->blockers[0].state,
-                   run->blockers[0].seconds, run->blockers[0].query);
-    else if (run->waiting)
-        frame_status(area, 0, MARK_WAIT, run->wait_what);
-    else if (run->stop_asked)
-        frame_status(area, 0, MARK_WAIT, "Stopping at the next safe point.");
-    else
-        area_textf(area, 0, 0, ROLE_DIM, "Worker %d of %s@%s. It goes on if this screen is closed.", run->pid, run->user, run->host);
+    const char *next = run->exit_code == 0 ? " Press → to go on." : "";
+    struct prose_block block = {.kind = PROSE_MARK, .mark = MARK_WAIT, .text = text};
+    if (run->ended) {
+        block.mark = run->exit_code == 0 ? MARK_OK : run->exit_code == 10 ? MARK_WARN : MARK_DANGER;
+        snprintf(text, size, "%s.%s", run->message, next);
+    } else if (!model->run_alive) {
+        block.mark = MARK_DANGER;
+        snprintf(text, size, "The worker ended without a word. Nothing half done is left: start again, and it goes on.");
+    } else if (run->waiting && run->blocker_count > 0) {
+        const struct run_blocker *first = &run->blockers[0];
+        block.mark = MARK_WARN;
+        snprintf(text, size, "Waits for backend %d: %s, %s, %s for %d s: %s", first->pid, first->application[0] != '\0' ? first->application : "no name",
+                 first->address, first->state, first->seconds, first->query);
+    } else if (run->waiting) {
+        snprintf(text, size, "%s", run->wait_what);
+    } else if (run->stop_asked) {
+        snprintf(text, size, "Stopping at the next safe point.");
+    } else {
+        snprintf(text, size, "Worker %d of %s@%s. It goes on if this screen is closed.", run->pid, run->user, run->host);
+    }
+    return block;
 }
 
 static void draw_log(const struct wizard *wizard, struct area area, struct prose_state *state)
@@ -159,11 +177,18 @@ void run_pane_draw(struct wizard *wizard, struct area area)
 {
     struct view *view = &wizard->view;
     const struct run_view *run = &wizard->model.run;
-    const struct layout_request rows[] = {LAYOUT_FIXED(3, 2), LAYOUT_FIXED(1, 3), LAYOUT_FILL(3, 1)};
+    char text[END_SIZE];
+    const struct prose_block end = end_block(&wizard->model, text, sizeof text);
+    int height = prose_height(&end, 1, area.width, area.canvas->charset);
+    bool live = run->current < run->change_count && !run->ended;
+    const struct layout_request rows[] = {
+        LAYOUT_FIXED(live ? 3 : 1, 2), LAYOUT_FIXED(height < END_LINES ? height : END_LINES, 3), LAYOUT_FILL(3, 1),
+    };
     struct area parts[3];
+    struct prose_state end_state = {0};
     layout_rows(area, 0, rows, 3, parts);
     draw_progress(wizard, parts[0]);
-    draw_end(wizard, parts[1]);
+    prose_draw(parts[1], &end, 1, &end_state);
     struct table_model table = run_table(wizard);
     struct table_state *state = &view->tables[view->shown];
     if (!run->ended && run->current < run->change_count && !state->typing && wizard->model.run_alive)

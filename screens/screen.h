@@ -41,7 +41,7 @@ enum overlay { OVERLAY_NONE, OVERLAY_TEXT, OVERLAY_DIALOG, OVERLAY_PROMPT };
 struct view {
     enum charset charset;               /* of the frame being drawn */
     enum step shown;
-    bool moved;                         /* the operator chose the screen: it is not changed under them */
+    bool settled;                       /* the screen is no longer chosen for the operator */
     bool why_hidden;
     bool show_log;                      /* Up and Finish: the log instead of the table */
     struct table_state tables[STEPS];

@@ -43,20 +43,25 @@ static struct table_model fleet_table(const struct wizard *wizard)
                                 "No node is known. Press a to add one: the later steps then watch the nodes for you.", false};
 }
 
-static const char *stage_text(const struct model *model)
+static char *stage_text(const struct model *model)
 {
+    static const char five_steps[] = ". Five steps lead to 1.3; until the fifth, the old cluster works as before.";
     static const char *const texts[] = {
         [STAGE_EMPTY] = "empty. Kong 1.3 can be installed on it: step 1 does it, and steps 2 to 5 fall away.",
         [STAGE_TOO_OLD] = "older than Kong 0.14. It can't be upgraded yet.",
-        [STAGE_LEGACY_014] = "Kong 0.14's. Five steps lead to 1.3; until the fifth, the old cluster works as before.",
-        [STAGE_UPGRADABLE] = "an older Kong's. Five steps lead to 1.3; until the fifth, the old cluster works as before.",
+        [STAGE_LEGACY_014] = five_steps,
+        [STAGE_UPGRADABLE] = five_steps,
         [STAGE_PENDING] = "migrated up: old nodes and 1.3 nodes may work on it side by side.",
         [STAGE_CURRENT] = "Kong 1.3's. There is nothing to do.",
         [STAGE_AHEAD] = "newer than Kong 1.3. This program can't help.",
         [STAGE_FOREIGN] = "not a Kong database.",
     };
-    bool is_half_up = model->state.stage == STAGE_PENDING && state_count_new(&model->state) > 0;
-    return is_half_up ? "half-way: `up` has begun and is not complete. Step 1 goes on with it." : texts[model->state.stage];
+    const struct state *state = &model->state;
+    if (state->stage == STAGE_PENDING && state_count_new(state) > 0)
+        return mem_dup("half-way: `up` has begun and is not complete. Step 1 goes on with it.");
+    if (texts[state->stage] == five_steps)
+        return mem_printf("Kong %s's%s", state->version, five_steps);
+    return mem_dup(texts[state->stage]);
 }
 
 /* Nodes that the database sees tell an operator what the fleet should hold. */
@@ -81,8 +86,10 @@ static void add_database(struct prose *prose, const struct model *model)
     char *text = mem_printf("%s at %s:%d, schema %s, PostgreSQL %s", state->database, state->host, state->port, state->schema, state->server_version);
     prose_add_key(prose, "Database", text);
     free(text);
-    text = mem_printf("The database is %s", stage_text(model));
+    char *stage = stage_text(model);
+    text = mem_printf("The database is %s", stage);
     prose_add_key(prose, "Stage", text);
+    free(stage);
     free(text);
     if (state->reason != NULL)
         prose_add_mark(prose, MARK_DANGER, "%s", state->reason);

@@ -24,6 +24,7 @@
 #define WIDE_WHY 140         /* and the why, too */
 #define NARROW_STEPS 76      /* on one line only the five numbered ones have room below that */
 #define STATUS_LINES 3
+#define STATUS_SIZE 400
 #define MESSAGE_MS 8000
 
 static const struct screen *const screens[STEPS] = {
@@ -53,7 +54,7 @@ static bool is_enabled_here(const void *context, int action)
 static const struct keys_row common_rows[] = {
     {{K_RIGHT}, "next", "Go to the next screen.", ACTION_NEXT, 60, "←→"},
     {{K_LEFT}, NULL, "Go back to the screen before.", ACTION_PREVIOUS, 0, NULL},
-    {{'o'}, "overrule", "Open this step though its gate is shut: its word must be typed, and the report says so.", ACTION_OVERRULE, 50, NULL},
+    {{'o'}, NULL, "Open this step though its gate is shut: its word must be typed, and the report says so.", ACTION_OVERRULE, 0, NULL},
     {{'1'}, NULL, "Go to step 1, Migrate up; 2 to 5: the other steps.", ACTION_GO_1, 0, NULL},
     {{'2'}, NULL, NULL, ACTION_GO_2, 0, NULL},
     {{'3'}, NULL, NULL, ACTION_GO_3, 0, NULL},
@@ -234,7 +235,6 @@ static void act_everywhere(struct wizard *wizard, int action)
         break;
     case ACTION_NEXT:
     case ACTION_PREVIOUS:
-        view->moved = true;
         wizard_go(wizard, (enum step)((int)view->shown + (action == ACTION_NEXT ? 1 : -1)));
         break;
     case ACTION_WHY:
@@ -253,7 +253,6 @@ static void act_everywhere(struct wizard *wizard, int action)
         open_overrule(wizard);
         break;
     default:
-        view->moved = true;
         wizard_go(wizard, (enum step)(STEP_UP + (action - ACTION_GO_1)));
     }
 }
@@ -288,6 +287,7 @@ void wizard_key(struct wizard *wizard, const struct input *input)
 {
     if (input->kind != INPUT_KEY)
         return;
+    wizard->view.settled = true;
     if (wizard->view.overlay != OVERLAY_NONE) {
         key_overlay(wizard, input);
         return;
@@ -378,7 +378,7 @@ static int why_height(struct wizard *wizard, int width, enum charset charset)
 }
 
 /* The last message, what is wrong, or the gate's sentence where it is shut. */
-static struct prose_block status_block(const struct wizard *wizard)
+static struct prose_block status_block(const struct wizard *wizard, char *text, size_t size)
 {
     const struct view *view = &wizard->view;
     const struct model *model = &wizard->model;
@@ -391,7 +391,8 @@ static struct prose_block status_block(const struct wizard *wizard)
         block.text = model->conf_error != NULL ? model->conf_error : model->state_error;
         block.mark = MARK_DANGER;
     } else if (!gate->open) {
-        block.text = gate->reason;
+        snprintf(text, size, "%s%s", gate->reason, gate->can_overrule ? " Press o to overrule." : "");
+        block.text = text;
         block.mark = gate->can_overrule ? MARK_WARN : MARK_DANGER;
     } else if (gate->overruled) {
         block.text = "This gate was overruled.";
@@ -406,14 +407,16 @@ static struct prose_block status_block(const struct wizard *wizard)
 
 static int status_height(const struct wizard *wizard, struct area area)
 {
-    struct prose_block block = status_block(wizard);
+    char text[STATUS_SIZE];
+    struct prose_block block = status_block(wizard, text, sizeof text);
     int height = block.text != NULL ? prose_height(&block, 1, area.width, area.canvas->charset) : 1;
     return height < STATUS_LINES ? height : STATUS_LINES;
 }
 
 static void draw_status(struct wizard *wizard, struct area area)
 {
-    struct prose_block block = status_block(wizard);
+    char text[STATUS_SIZE];
+    struct prose_block block = status_block(wizard, text, sizeof text);
     struct prose_state state = {0};
     if (block.text != NULL)
         prose_draw(area, &block, 1, &state);
@@ -461,7 +464,8 @@ static void draw_middle(struct wizard *wizard, struct area area)
         screens[wizard->view.shown]->draw(wizard, parts[1]);
         return;
     }
-    bool why = !wizard->view.why_hidden && parts[1].height >= 18;
+    bool runs = model_runs(&wizard->model, wizard->view.shown);
+    bool why = !wizard->view.why_hidden && parts[1].height >= (runs ? 26 : 18);
     const struct layout_request split[] = {LAYOUT_FILL(8, 2), LAYOUT_FIXED(why ? why_height(wizard, parts[1].width, area.canvas->charset) : 0, 1)};
     layout_rows(parts[1], 0, split, 2, rows);
     screens[wizard->view.shown]->draw(wizard, rows[0]);

@@ -20,10 +20,11 @@ void lock_info_free(struct lock_info *info)
     *info = (struct lock_info){0};
 }
 
+/* Another session's: the worker asks, too, while it holds it. */
 static bool worker_alive(struct pg *pg, bool *alive, struct error *error)
 {
     return pg_ask(pg, error,
-        "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 2"
+        "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 2 AND pid <> pg_backend_pid()"
         " AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())"
         " AND classid::bigint = hashtext('kong-upgrade')::bigint & 4294967295"
         " AND objid::bigint = hashtext(current_schema())::bigint & 4294967295)", alive);
@@ -60,7 +61,7 @@ static bool held_by_other(struct pg *pg, struct error *error)
     if (!lock_read(pg, &info, error))
         return false;
     if (info.held && strncmp(info.owner, LOCK_OWNER_PREFIX, strlen(LOCK_OWNER_PREFIX)) == 0 && !info.worker_alive)
-        error_set(error, ERROR_HELD, "%s: a worker that no longer runs (%s) left Kong's migrations lock behind; it expires in %d s: wait, or confirm that it be removed",
+        error_set(error, ERROR_HELD, "%s: a worker that no longer runs (%s) left Kong's migrations lock behind; it expires in %d s: wait, or run the same again with --yes to remove it",
                   pg_where(pg), info.owner, info.seconds_left);
     else if (info.held)
         error_set(error, ERROR_HELD, "%s: Kong's migrations lock is held by %s for another %d s; wait until that run has ended, then try again",

@@ -4,6 +4,7 @@
 #include "core/base/clock.h"
 #include "core/base/mem.h"
 
+#include <ctype.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -349,22 +350,4 @@ int pg_backend_pid(const struct pg *pg)
 bool pg_lost(const struct pg *pg)
 {
     return PQstatus(pg->connection) != CONNECTION_OK;
-}
-
-char *pg_mask_query(const char *query)
-{
-    struct buf out = {0};
-    for (const char *c = query; *c != '\0'; c++) {
-        if (*c != '\'') {
-            buf_add_bytes(&out, c, 1);
-            continue;
-        }
-        buf_add(&out, "'\xE2\x80\xA6'");
-        do
-            c++;
-        while (*c != '\0' && *c != '\'');
-        if (*c == '\0')
-            break;
-    }
-    return buf_take(&out);
 }

@@ -41,7 +41,7 @@ static struct verdict check_up(const struct state *state, bool resume)
     case STAGE_PENDING:
         if (state_count_new(state) == 0)
             return nothing("nothing to do: `up` has run; what remains is `finish`, once the old nodes are gone");
-        if (state_pending_from_before(state) && !resume)
+        if (state_pending_from_before(state) && !resume && !state_up_begun(state))
             return refuse(state, "an earlier upgrade was never finished: run `finish` first (its old nodes can't come back after it), then `up`");
         return go();
     default:
@@ -57,7 +57,7 @@ static struct verdict check_finish(const struct state *state, bool resume)
     case STAGE_CURRENT:
         return nothing("nothing to do: the database is Kong 1.3's, and nothing is pending");
     case STAGE_PENDING:
-        if (state_count_new(state) > 0 && (resume || !state_pending_from_before(state))) {
+        if (state_count_new(state) > 0 && (resume || state_up_begun(state) || !state_pending_from_before(state))) {
             struct verdict verdict = refuse(state, "`up` is not complete: there are new migrations; run `up` first");
             verdict.exit_code = 5;
             return verdict;

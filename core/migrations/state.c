@@ -169,6 +169,17 @@ bool state_pending_from_before(const struct state *state)
     return false;
 }
 
+bool state_up_begun(const struct state *state)
+{
+    const struct subsystem_state *core = &state->subsystems[0];
+    for (size_t i = 0; i < core->subsystem->migration_count; i++) {
+        const struct migration *migration = &core->subsystem->migrations[i];
+        if (migration->since == KONG_1_3 && (names_have(&core->executed, migration->name) || names_have(&core->pending, migration->name)))
+            return true;
+    }
+    return false;
+}
+
 /* Core's migrations tell the release. From 0.14 on the way up, 001 and 002 are pending until `finish`. */
 static const char *version_of(const struct state *state)
 {

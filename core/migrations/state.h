@@ -62,6 +62,9 @@ size_t state_count_pending(const struct state *state);
 /* The pending ones stem from an upgrade to 1.0, 1.1 or 1.2 that was never finished: some have come before 1.3. */
 bool state_pending_from_before(const struct state *state);
 
+/* An `up` to 1.3 has come past core's own migrations, on whatever machine: migrations that are still new are the rest of it. */
+bool state_up_begun(const struct state *state);
+
 /* The exit code of `status` (kong migrations list's, and 8). */
 int state_exit_code(const struct state *state);
 
