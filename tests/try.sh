@@ -6,7 +6,7 @@
 #   sh tests/try.sh --by-hand   the wizard; you move them, in another terminal
 #   sh tests/try.sh --plain     the whole upgrade through the plain commands, as it is done without a terminal too
 #
-# --built FOLDER: use the programs in there: nothing is installed, nothing built.
+# --built FOLDER: what was built there is used; nothing is installed, nothing built.
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -40,7 +40,7 @@ build() {
     meson setup -Dbuildtype=debugoptimized "$built" "$root" >"$built.log" 2>&1 || { cat "$built.log"; exit 1; }
   fi
   echo "Building kong-upgrade"
-  ninja -C "$built" kong-upgrade fake-node >"$built.log" 2>&1 || { cat "$built.log"; exit 1; }
+  ninja -C "$built" kong-upgrade tests/fake-node >"$built.log" 2>&1 || { cat "$built.log"; exit 1; }
 }
 
 dir='' stagehand=''
