@@ -160,10 +160,9 @@ static void an_upgrade_is_walked_by_keys(void **state)
     session_listen(500);
     session_press("KONG" ENTER);
     session_see("not the same yet");
-    session_press("\025kong" ENTER); /* ^U */
-    session_listen(300);
+    session_press("\025kong"); /* ^U */
     session_see("the name matches");
-    session_press(TAB TAB ENTER);
+    session_press(ENTER);
     session_see("the upgrade is complete");
     assert_int_equal(status(), 0);
     session_press(RIGHT);
@@ -202,7 +201,9 @@ static void every_size_and_terminal_is_survived(void **state)
         }
         session_press("3");
         session_see("new-3");
-        quit();
+        session_press("q");
+        assert_int_equal(session_ended(true, NULL), 0);
+        session_tear_down(NULL);
     }
 }
 
@@ -232,7 +233,7 @@ static void another_conf_can_be_chosen(void **state)
     session_press("\025");
     session_press(folder);
     session_press("/kong.conf" ENTER);
-    session_see("# Kong upgrade to 1.3");
+    session_see("There is nothing to do");
     quit();
 }
 
