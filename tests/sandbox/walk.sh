@@ -43,7 +43,7 @@ expect '0 6' check
 expect 0 plan
 expect 5 finish --confirm kong
 if sandbox new "$dir" 1; then
-  echo 'walk.sh: a 1.3 node started before `up`' >&2
+  echo 'walk.sh: a 1.3 node started before up' >&2
   exit 1
 fi
 
