@@ -141,8 +141,8 @@ int child_end(struct child *child)
     int status = 0;
     if (child->pid <= 0)
         return -1;
-    waitpid(child->pid, &status, 0);
     close(child->out);
+    waitpid(child->pid, &status, 0);
     *child = (struct child){0, -1};
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }

@@ -27,7 +27,7 @@ struct child {
 struct child child_start(const char *program, ...) __attribute__((sentinel));
 char *child_line(struct child *child);                       /* the next line, without the newline; NULL at the end. The caller frees */
 char *child_rest(struct child *child);                       /* all that is left; the caller frees */
-int child_end(struct child *child);                          /* waits; its exit code, or -1 */
+int child_end(struct child *child);                          /* closes its stdout, waits; its exit code, or -1 */
 int child_kill(struct child *child, int signal_number);      /* and waits likewise */
 
 struct fake {
