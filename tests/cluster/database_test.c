@@ -232,12 +232,16 @@ static void without_a_database(void **state)
 /* Versions are whatever a node says. */
 static void hostile_versions_are_shown_harmlessly(void **state)
 {
-    struct fake hostile = fake_start(0, "--version", "1.3.0\033[2J\a\n\xff" "9", "--no-database", NULL);
+    struct fake hostile = fake_start(0, "--version", "1.3.0\033[2J\a\n\xff" "9", "--conf", conf, "--no-database", NULL);
     (void)state;
-    write_fleet("127.0.0.1", 1, hostile.admin);
+    write_fleet("127.0.0.1", hostile.admin, hostile.admin);
     char *text = run_text(START("nodes"), 0);
     assert_null(strchr(text, '\033'));
     assert_null(strchr(text, '\a'));
+    int lines = 0;
+    for (const char *c = text; *c != '\0'; c++)
+        lines += *c == '\n' ? 1 : 0;
+    assert_int_equal(lines, 3);   /* the head and a row for each */
     free(text);
     text = run_text(START("nodes", "--json"), 0);
     json_decref(parse(text));
