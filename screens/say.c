@@ -45,7 +45,8 @@ int complain(struct error *error)
 
 void say_json(json_t *json, bool indent)
 {
-    char *text = json_dumps(json, indent ? JSON_INDENT(2) : JSON_COMPACT);
+    /* In ASCII: else C1 control characters and the like would reach a terminal that is looked at. */
+    char *text = json_dumps(json, JSON_ENSURE_ASCII | (indent ? JSON_INDENT(2) : JSON_COMPACT));
     if (text != NULL)
         puts(text);
     fflush(stdout);
@@ -75,11 +76,11 @@ const char *say_bytes(long long bytes, char text[SAY_SIZE])
     static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
     double value = (double)bytes;
     size_t unit = 0;
-    for (; value >= 1024 && unit + 1 < sizeof units / sizeof units[0]; unit++)
+    for (; value >= 1023.5 && unit + 1 < sizeof units / sizeof units[0]; unit++)
         value /= 1024;
     if (bytes < 0)
         snprintf(text, SAY_SIZE, "-");
     else
-        snprintf(text, SAY_SIZE, value < 10 && unit > 0 ? "%.1f %s" : "%.0f %s", value, units[unit]);
+        snprintf(text, SAY_SIZE, value < 9.95 && unit > 0 ? "%.1f %s" : "%.0f %s", value, units[unit]);
     return text;
 }

@@ -421,6 +421,18 @@ static void events_that_are_wrong_do_no_harm(void **state)
         run_view_free(&view);
     }
 
+    static const struct {
+        const char *end;
+        int exit_code;
+    } ends[] = {{"{\"event\":\"end\",\"exit\":0}", 0}, {"{\"event\":\"end\",\"exit\":-1}", 1}, {"{\"event\":\"end\",\"exit\":256}", 1},
+                {"{\"event\":\"end\",\"exit\":99999999999}", 1}, {"{\"event\":\"end\",\"exit\":true}", 1}, {"{\"event\":\"end\",\"exit\":75}", 75}};
+    for (EACH(ends)) {
+        struct run_view ended = {0};
+        apply_text(&ended, ends[i].end);
+        assert_int_equal(ended.exit_code, ends[i].exit_code);
+        run_view_free(&ended);
+    }
+
     /* What is not said is not known, which is not the same as none. */
     struct run_view view = {0};
     apply_text(&view, "{\"event\":\"plan\",\"changes\":[{\"id\":\"a\",\"rows\":\"many\"}]}");
