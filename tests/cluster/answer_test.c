@@ -157,6 +157,18 @@ static void long_texts_are_refused(void **state)
     free(version);
 }
 
+static void deep_nesting_is_refused(void **state)
+{
+    struct node node = {0};
+    char *body = mem_zero(NODE_ANSWER_LIMIT + 1, 1);
+    (void)state;
+    memset(body, '[', NODE_ANSWER_LIMIT);
+    char *sentence = read_as("/", body, NODE_ANSWER_LIMIT, &ours, &node);
+    assert_non_null(strstr(sentence, "not JSON"));
+    free(sentence);
+    free(body);
+}
+
 static void http_errors_are_said(void **state)
 {
     static const struct {
@@ -243,6 +255,7 @@ int main(void)
         cmocka_unit_test(status_is_read),
         cmocka_unit_test(the_rest_is_refused),
         cmocka_unit_test(long_texts_are_refused),
+        cmocka_unit_test(deep_nesting_is_refused),
         cmocka_unit_test(http_errors_are_said),
         cmocka_unit_test(problems_are_said),
         cmocka_unit_test(mangled_answers_do_no_harm),
