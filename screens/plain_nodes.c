@@ -258,7 +258,6 @@ static int show_nodes(struct app *app, bool watch)
     uv_loop_init(&view.loop);
     view.nodes = nodes_start(&view.loop, &app->fleet, &app->conf.pg, NULL, NULL, &error);
     if (view.nodes == NULL) {
-        uv_run(&view.loop, UV_RUN_DEFAULT);
         uv_loop_close(&view.loop);
         return complain(&error);
     }
