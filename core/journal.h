@@ -10,6 +10,7 @@
  *   change     id, state: "begin" | "done" | "already" | "failed", ms
  *   wait       id, what: why the change is tried again, blockers[{pid, application, address, state, seconds, query}]
  *   progress   id, rows, total
+ *   stall      id, worst_ms, p99_ms, samples: what the stall meter (migrations/probe.h) has seen since the change began
  *   record     subsystem, migration, state: "executed" | "pending"
  *   stop       asked for
  *   note       text: something the operator should know

@@ -55,18 +55,25 @@ static const char *outcome(const struct run_view *view, const char *path)
     return journal_alive(path) ? "running" : "cut short";
 }
 
+static void add_figure(struct buf *out, double ms)
+{
+    buf_addf(out, ms >= 0 ? "| %.1f " : "| ", ms);
+}
+
 static void add_changes(struct buf *out, const struct run_view *view)
 {
     static const char *const words[] = {"not made", "begun", "made", "was there already", "not made"};
     if (view->change_count == 0)
         return;
-    buf_add(out, "\n| change | outcome | ms | lock | correction |\n| --- | --- | ---: | --- | --- |\n");
+    buf_add(out, "\n| change | outcome | ms | lock | worst stall, ms | 99 % under, ms | correction |\n| --- | --- | ---: | --- | ---: | ---: | --- |\n");
     for (size_t i = 0; i < view->change_count; i++) {
         const struct run_change *each = &view->changes[i];
         add_cell(out, each->what);
         add_cell(out, words[each->progress]);
         buf_addf(out, each->ms >= 0 ? "| %lld " : "| ", (long long)each->ms);
         add_cell(out, each->lock);
+        add_figure(out, each->worst_ms);
+        add_figure(out, each->p99_ms);
         add_cell(out, each->correction);
         buf_add(out, "|\n");
     }
@@ -154,11 +161,17 @@ char *report_markdown(const char *folder, const struct state *state)
     return buf_take(&out);
 }
 
+static json_t *figure_json(double ms)
+{
+    return ms >= 0 ? json_real(ms) : json_null();
+}
+
 static json_t *change_json(const struct run_change *each)
 {
     static const char *const words[] = {"to_do", "begun", "done", "already", "failed"};
-    return json_pack("{s:o, s:o, s:s, s:I, s:o}", "id", json_text(each->id), "what", json_text(each->what), "outcome", words[each->progress],
-                     "ms", (json_int_t)each->ms, "correction", each->correction[0] != '\0' ? json_text(each->correction) : json_null());
+    return json_pack("{s:o, s:o, s:s, s:I, s:o, s:o, s:o}", "id", json_text(each->id), "what", json_text(each->what), "outcome",
+                     words[each->progress], "ms", (json_int_t)each->ms, "worst_stall_ms", figure_json(each->worst_ms), "p99_stall_ms",
+                     figure_json(each->p99_ms), "correction", each->correction[0] != '\0' ? json_text(each->correction) : json_null());
 }
 
 static json_t *run_json(const char *path)

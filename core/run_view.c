@@ -120,7 +120,10 @@ static void on_plan(struct run_view *view, const json_t *event)
             .rows = get_number(each, "rows", -1),
             .bytes = get_number(each, "bytes", -1),
             .ms = -1,
+            .worst_ms = -1,
+            .p99_ms = -1,
         };
+    view->worst_ms = -1;
     view->current = view->change_count;
     add_line(view, mem_printf("plan: %zu changes", view->change_count));
 }
@@ -176,6 +179,19 @@ static void on_progress(struct run_view *view, const json_t *event)
         return;
     change->rows_done = get_number(event, "rows", 0);
     change->rows_total = get_number(event, "total", 0);
+}
+
+static void on_stall(struct run_view *view, const json_t *event)
+{
+    struct run_change *change = find_change(view, json_get_text(event, "id"));
+    if (change == NULL)
+        return;
+    change->worst_ms = json_number_value(json_object_get(event, "worst_ms"));
+    change->p99_ms = json_number_value(json_object_get(event, "p99_ms"));
+    if (change->worst_ms > view->worst_ms) {
+        view->worst_ms = change->worst_ms;
+        view->worst_change = (size_t)(change - view->changes);
+    }
 }
 
 /* The state is not known of sessions that the role may not look at. */
@@ -241,6 +257,8 @@ static void on_end(struct run_view *view, const json_t *event)
     view->exit_code = get_int(event, "exit", 1);
     if (view->exit_code < 0 || view->exit_code > 255)
         view->exit_code = 1;
+    if (view->change_count > 0 && view->worst_ms >= 0)
+        add_line(view, mem_printf("the longest that a node would have waited: %.0f ms, during: %s", view->worst_ms, view->changes[view->worst_change].what));
     set_text(&view->result, json_get_text(event, "result"));
     set_text(&view->message, json_get_text(event, "message"));
     add_line(view, mem_printf("%s: %s", view->result, view->message));
@@ -254,7 +272,7 @@ void run_view_apply(struct run_view *view, const json_t *event)
         bool still_waiting;
     } table[] = {
         {"start", on_start, false}, {"plan", on_plan, false},     {"lock", on_lock, false}, {"change", on_change, false},
-        {"wait", on_wait, true},    {"progress", on_progress, false}, {"record", on_record, false}, {"stop", on_stop, true},
+        {"wait", on_wait, true},    {"progress", on_progress, false}, {"stall", on_stall, true}, {"record", on_record, false}, {"stop", on_stop, true},
         {"note", on_note, true},    {"end", on_end, false},
     };
     const char *name = json_get_text(event, "event");
