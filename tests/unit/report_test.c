@@ -219,6 +219,7 @@ static void write_journals(const char *folder)
         {"2026-11-24T10-00-00.000Z-up.jsonl",
          START "\n" PLAN "\n{\"event\":\"change\",\"t\":\"2026-11-24T10:00:02.000Z\",\"id\":\"a\",\"state\":\"done\",\"ms\":12}\n"
                "{\"event\":\"change\",\"t\":\"2026-11-24T10:00:02.000Z\",\"id\":\"b\",\"state\":\"begin\"}\n"
+               "{\"event\":\"stall\",\"t\":\"2026-11-24T10:00:02.000Z\",\"id\":\"b\",\"worst_ms\":41.5,\"p99_ms\":7.2,\"samples\":99}\n"
                "{\"event\":\"end\",\"t\":\"2026-11-24T10:00:03.000Z\",\"result\":\"paused\",\"exit\":10,\"message\":\"asked to stop\"}\n"},
         {"2026-11-24T11-00-00.000Z-up.jsonl", START "\n" PLAN "\n{\"event\":\"cha"},
         {"2026-11-24T12-00-00.000Z-up.jsonl", ""},
@@ -247,8 +248,8 @@ static void the_report_tells_what_was_done(void **state)
     assert_true(decisions_add(*state, DECISION_OVERRULED, "divert", "no\nnode | <b>", &error));
     char *markdown = report_markdown(*state, NULL);
     assert_has(markdown, "\n### up, 2026-11-24T10:00:00.500Z: paused\n\nBy ann on bastion, 2.5 s, 0 waits for a lock.\n\nasked to stop.\n");
-    assert_has(markdown, "\n| add column a | made | 12 | ACCESS EXCLUSIVE |  |\n");
-    assert_has(markdown, "\n| backfill b | begun | | ROW EXCLUSIVE | C4 |\n");
+    assert_has(markdown, "\n| add column a | made | 12 | ACCESS EXCLUSIVE | | |  |\n");
+    assert_has(markdown, "\n| backfill b | begun | | ROW EXCLUSIVE | 41.5 | 7.2 | C4 |\n");
     assert_has(markdown, "\nC4: OAuth2 tokens whose expires_in is 0");
     assert_has(markdown, "\n### up, 2026-11-24T10:00:00.500Z: cut short\n");
     assert_has(markdown, " overruled divert (no node \\| \\<b>)\n");
@@ -300,6 +301,8 @@ static void the_report_in_json_has_the_same_facts(void **state)
     json_t *change = json_array_get(json_object_get(first, "changes"), 1);
     assert_string_equal(json_get_text(change, "outcome"), "begun");
     assert_string_equal(json_get_text(change, "correction"), "C4");
+    assert_true(json_real_value(json_object_get(change, "worst_stall_ms")) == 41.5);
+    assert_true(json_is_null(json_object_get(json_array_get(json_object_get(first, "changes"), 0), "worst_stall_ms")));
     assert_true(json_is_null(json_object_get(json_array_get(json_object_get(first, "changes"), 0), "correction")));
     assert_string_equal(json_get_text(json_array_get(runs, 1), "outcome"), "cut short");
     assert_true(json_is_null(json_object_get(json_array_get(runs, 1), "message")));
