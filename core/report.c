@@ -31,15 +31,20 @@ static bool read_run(const char *path, struct run_view *view)
     return view->command != NULL;
 }
 
-/* Names in a table's cell must not end it. */
+/* Text from outside must stay text: no line of its own, no end of a table's cell, no HTML. */
+static void add_text(struct buf *out, const char *text)
+{
+    for (const char *c = text; *c != '\0'; c++) {
+        if (strchr("|<\\", *c) != NULL)
+            buf_add(out, "\\");
+        buf_add_bytes(out, (unsigned char)*c < ' ' || *c == 0x7F ? " " : c, 1);
+    }
+}
+
 static void add_cell(struct buf *out, const char *text)
 {
     buf_add(out, "| ");
-    for (const char *c = text; *c != '\0'; c++) {
-        if (*c == '|')
-            buf_add(out, "\\");
-        buf_add_bytes(out, (unsigned char)*c < ' ' ? " " : c, 1);
-    }
+    add_text(out, text);
     buf_add(out, " ");
 }
 
@@ -83,11 +88,21 @@ static void add_run(struct buf *out, const char *path)
     struct run_view view;
     char began[CLOCK_TEXT_SIZE];
     if (read_run(path, &view)) {
-        buf_addf(out, "\n### %s, %s: %s\n\n", view.command, clock_text(view.started_ms, began), outcome(&view, path));
-        buf_addf(out, "By %s on %s, %.1f s, %zu waits for a lock.\n", view.user, view.host,
-                 (double)(view.last_ms - view.started_ms) / 1000.0, view.wait_count);
-        if (view.message != NULL)
-            buf_addf(out, "%s.\n", view.message);
+        buf_add(out, "\n### ");
+        add_text(out, view.command);
+        buf_addf(out, ", %s: ", clock_text(view.started_ms, began));
+        add_text(out, outcome(&view, path));
+        buf_add(out, "\n\nBy ");
+        add_text(out, view.user);
+        buf_add(out, " on ");
+        add_text(out, view.host);
+        buf_addf(out, ", %.1f s, %zu wait%s for a lock.\n", (double)(view.last_ms - view.started_ms) / 1000.0, view.wait_count,
+                 view.wait_count == 1 ? "" : "s");
+        if (view.message != NULL && view.message[0] != '\0') {
+            buf_add(out, "\n");
+            add_text(out, view.message);
+            buf_add(out, ".\n");
+        }
         add_changes(out, &view);
         add_corrections(out, &view);
     }
@@ -100,8 +115,16 @@ static void add_database(struct buf *out, const struct state *state)
         buf_add(out, "\nThe database does not answer.\n");
         return;
     }
-    buf_addf(out, "\n| | |\n| --- | --- |\n| database | %s at %s:%d, schema %s |\n| server | PostgreSQL %s |\n| stage | %s |\n| version | %s |\n", state->database,
-             state->host, state->port, state->schema, state->server_version, stage_name(state->stage), state->version != NULL ? state->version : "-");
+    char *database = mem_printf("%s at %s:%d, schema %s", state->database, state->host, state->port, state->schema);
+    const char *const rows[][2] = {{"database", database}, {"PostgreSQL", state->server_version}, {"stage", stage_name(state->stage)},
+                                   {"version", state->version != NULL ? state->version : "-"}};
+    buf_add(out, "\n| | |\n| --- | --- |\n");
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        add_cell(out, rows[i][0]);
+        add_cell(out, rows[i][1]);
+        buf_add(out, "|\n");
+    }
+    free(database);
 }
 
 char *report_markdown(const char *folder, const struct state *state)
@@ -119,8 +142,11 @@ char *report_markdown(const char *folder, const struct state *state)
         buf_add(&out, "\nNone from this machine.\n");
     decisions_list(folder, &sentences);
     buf_add(&out, "\n## Decisions\n\n");
-    for (size_t i = 0; i < sentences.count; i++)
-        buf_addf(&out, "- %s\n", sentences.list[i]);
+    for (size_t i = 0; i < sentences.count; i++) {
+        buf_add(&out, "- ");
+        add_text(&out, sentences.list[i]);
+        buf_add(&out, "\n");
+    }
     if (sentences.count == 0)
         buf_add(&out, "None.\n");
     names_free(&sentences);

@@ -143,12 +143,10 @@ static bool is_our_own_want(long os_error)
 static void note_timeout(struct watch *watch)
 {
     int seconds = NODE_DEADLINE_MS / 1000;
-    if (!was_connected(watch))
-        note_silent(watch, mem_printf("can't be reached: no connection within %d s", seconds));
-    else if (watch->received > 0)
-        note_strange(watch, mem_printf("answers too slowly: only %zu bytes within %d s; see whether it is overloaded", watch->received, seconds));
+    if (was_connected(watch))
+        note_strange(watch, mem_printf("accepts connections, but gave no whole answer within %d s; see whether it hangs or is overloaded", seconds));
     else
-        note_strange(watch, mem_printf("accepts connections, but did not answer within %d s; see whether it hangs or is overloaded", seconds));
+        note_silent(watch, mem_printf("can't be reached: no connection within %d s", seconds));
 }
 
 static void note_failure(struct watch *watch, CURLcode code)
@@ -166,7 +164,7 @@ static void note_failure(struct watch *watch, CURLcode code)
     else if (watch->received > NODE_ANSWER_LIMIT)
         note_strange(watch, mem_printf("answers with more than %d kB, so it is not Kong's Admin API; check the address in fleet.ini",
                                        NODE_ANSWER_LIMIT / 1024));
-    else if (code == CURLE_GOT_NOTHING || code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR)
+    else if (code == CURLE_GOT_NOTHING || ((code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR) && watch->received == 0))
         note_strange(watch, mem_dup("accepts connections, but closes them without an answer; check the address in fleet.ini"));
     else
         note_strange(watch, mem_printf("does not answer as Kong's Admin API does (%s); check the address in fleet.ini", reason));

@@ -77,13 +77,13 @@ static inline char *read_whole(const char *path)
 
 static inline void assert_has(const char *text, const char *part)
 {
-    if (strstr(text, part) == NULL)
-        fail_msg("no '%s' in '%s'", part, text);
+    if (text == NULL || strstr(text, part) == NULL)
+        fail_msg("no '%s' in '%s'", part, text != NULL ? text : "(null)");
 }
 
 static inline void assert_has_not(const char *text, const char *part)
 {
-    if (strstr(text, part) != NULL)
+    if (text != NULL && strstr(text, part) != NULL)
         fail_msg("'%s' in '%s'", part, text);
 }
 
