@@ -239,6 +239,8 @@ static void on_end(struct run_view *view, const json_t *event)
 {
     view->ended = true;
     view->exit_code = get_int(event, "exit", 1);
+    if (view->exit_code < 0 || view->exit_code > 255)
+        view->exit_code = 1;
     set_text(&view->result, json_get_text(event, "result"));
     set_text(&view->message, json_get_text(event, "message"));
     add_line(view, mem_printf("%s: %s", view->result, view->message));

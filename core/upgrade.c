@@ -73,7 +73,8 @@ static void gate_up(const struct upgrade_facts *facts, struct gate *gate)
     if (state->stage == STAGE_EMPTY && state->reason != NULL)
         shut(gate, false, "%s", state->reason);
     else if (facts->finish_first && state->stage == STAGE_PENDING && state_count_new(state) > 0)
-        shut(gate, false, "An earlier upgrade of this database was never finished: run `kong-upgrade finish` first; its old nodes can't come back after it.");
+        shut(gate, false, "An earlier upgrade of this database was never finished: run `kong-upgrade finish` first; its old nodes can't"
+                          " come back after it.");
     else if (!facts->checks_run)
         shut(gate, false, "The preflight has not been run yet.");
     else if (facts->checks_blocking > 0)

@@ -98,7 +98,7 @@ static void migrations_are_kongs_in_kongs_order(void **state)
 /* What change.h says that each kind has: T table, N name, D definition, A arguments, S set, W where, O to. The others it has not,
  * but for those after the `+`, which it may have. */
 static const char *const fields[CHANGE_KINDS] = {
-    [CHANGE_CREATE_TABLE] = "TD", [CHANGE_CREATE_INDEX] = "TND", [CHANGE_CREATE_FUNCTION] = "NAD", [CHANGE_CREATE_TRIGGER] = "TND",
+    [CHANGE_CREATE_TABLE] = "TD", [CHANGE_CREATE_INDEX] = "TND+O", [CHANGE_CREATE_FUNCTION] = "NAD", [CHANGE_CREATE_TRIGGER] = "TND",
     [CHANGE_ADD_COLUMN] = "TND+O", [CHANGE_SET_TYPE] = "TND+S", [CHANGE_SET_PRIMARY_KEY] = "TND+W", [CHANGE_ADD_UNIQUE] = "TND",
     [CHANGE_RENAME_INDEX] = "TNO", [CHANGE_RENAME_CONSTRAINT] = "TNO", [CHANGE_DROP_INDEX] = "TN", [CHANGE_DROP_COLUMN] = "TN",
     [CHANGE_DROP_TABLE] = "T", [CHANGE_DROP_FUNCTION] = "NA", [CHANGE_BACKFILL] = "TNSW", [CHANGE_DELETE_ROWS] = "TNW",
