@@ -54,7 +54,6 @@ struct view {
     char *must_type;                    /* of the dialog */
     struct dialog_model dialog;
     struct dialog_state dialog_state;
-    char must_type[256];                /* the dialog's own: the model's may be read anew while it is open */
     void (*answered)(struct wizard *wizard, size_t answer);
     struct field_model field;
     struct field_state field_state;

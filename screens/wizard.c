@@ -133,8 +133,6 @@ void wizard_open_dialog(struct wizard *wizard, const struct dialog_model *model,
     view->dialog.must_type = view->must_type;
     view->dialog.blocks = view->text.blocks;
     view->dialog.block_count = view->text.count;
-    snprintf(view->must_type, sizeof view->must_type, "%s", model->must_type != NULL ? model->must_type : "");
-    view->dialog.must_type = view->must_type;
     view->answered = answered;
     dialog_open(&view->dialog, &view->dialog_state);
     if (wizard->loop != NULL)
