@@ -3,7 +3,6 @@
  */
 #include "screens/wizard.h"
 
-#include "core/base/clock.h"
 #include "core/base/mem.h"
 #include "core/decisions.h"
 #include "screens/loop.h"
@@ -105,7 +104,7 @@ void wizard_say(struct wizard *wizard, enum mark mark, const char *format, ...)
     vsnprintf(wizard->view.message, sizeof wizard->view.message, format, arguments);
     va_end(arguments);
     wizard->view.message_mark = mark;
-    wizard->view.message_until = clock_ms() + (mark == MARK_DANGER ? 3 : 1) * MESSAGE_MS;
+    wizard->view.message_until = wizard->model.now + (mark == MARK_DANGER ? 3 : 1) * MESSAGE_MS;
 }
 
 void wizard_say_error(struct wizard *wizard, struct error *error)
@@ -162,7 +161,6 @@ static void open_help(struct wizard *wizard)
 {
     enum step shown = wizard->view.shown;
     const struct step_text *text = &step_texts[shown];
-    enum charset charset = wizard->loop != NULL ? terminal_charset() : CHARSET_UTF8;
     struct keys_map common = map_common(wizard), here = map_here(wizard, &common);
     wizard_open_text(wizard, "Help");
     struct prose *prose = &wizard->view.text;
@@ -171,7 +169,7 @@ static void open_help(struct wizard *wizard)
     prose_add(prose, PROSE_PARAGRAPH, "%s", text->safe);
     prose_add(prose, PROSE_PARAGRAPH, "%s", text->out);
     prose_add(prose, PROSE_HEADING, "Keys");
-    keys_help(&here, prose, charset);
+    keys_help(&here, prose, wizard->view.charset);
     prose_add(prose, PROSE_HEADING, "Lists");
     prose_add_key(prose, "↑ ↓ PgUp PgDn", "Move; Home and End go to the ends.");
     prose_add_key(prose, "/ n N", "Search; next and previous match.");
