@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Letters that are harmless in a file name stay; the others, of which a host or database name may have any, become %XX. */
@@ -82,10 +83,24 @@ struct journal {
     int problem;   /* errno of the last write, 0 where it went well */
 };
 
+/* Whoever asks whether the worker lives holds a shared lock for a moment: a few tries get past it. */
+static bool lock_own(int fd)
+{
+    for (int tries = 0; tries < 200; tries++) {
+        const struct timespec pause = {.tv_nsec = 5 * 1000 * 1000};
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+            return true;
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            return false;
+        nanosleep(&pause, NULL);
+    }
+    return false;
+}
+
 struct journal *journal_create(const char *path, struct error *error)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
-    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    if (fd < 0 || !lock_own(fd)) {
         error_set(error, ERROR_FILE, "can't create the journal %s: %s", path, strerror(errno));
         if (fd >= 0)
             close(fd);

@@ -15,6 +15,7 @@
 
 #define TICK_MS 250              /* the terminal wants to be asked four times a second */
 #define LOOK_MS 2000             /* between looks at the database */
+#define SEEK_MS 1000             /* between looks for a worker that someone else started */
 #define SETTLE_MS 4000           /* after the database's first answer the screen is no longer chosen for the operator */
 #define LEAVE_MS 400             /* how long leaving waits for what is under way */
 
@@ -35,7 +36,7 @@ struct loop {
 
     struct nodes *nodes;
     struct traffic *traffic;
-    int64_t noted_at, settles_at;
+    int64_t noted_at, sought_at, settles_at;
 
     char *wanted_conf;           /* another kong.conf is to be read; "" the one by default */
     bool loads;
@@ -350,7 +351,10 @@ static void on_tick(uv_timer_t *timer)
     if (loop->loads && loop->jobs == 0)
         load(loop);
     if (model->configured && !loop->loads) {
-        find_run(loop);
+        if (clock_ms() - loop->sought_at >= SEEK_MS) {
+            loop->sought_at = clock_ms();
+            find_run(loop);
+        }
         read_run(loop);
         note_traffic(loop);
         take_nodes(loop);

@@ -66,7 +66,7 @@ bool model_runs(const struct model *model, enum step step)
     if (model->journal_path == NULL || !model->run_is_news || model->run.command == NULL)
         return false;
     bool finishes = strcmp(model->run.command, "finish") == 0;
-    return finishes == (step == STEP_FINISH);
+    return step == (finishes ? STEP_FINISH : STEP_UP);
 }
 
 bool model_is_up(const struct model *model)

@@ -40,7 +40,7 @@ build() {
     meson setup -Dbuildtype=debugoptimized "$built" "$root" >"$built.log" 2>&1 || { cat "$built.log"; exit 1; }
   fi
   echo "Building kong-upgrade"
-  ninja -C "$built" kong-upgrade fake-node >"$built.log" 2>&1 || { cat "$built.log"; exit 1; }
+  ninja -C "$built" kong-upgrade tests/fake-node >"$built.log" 2>&1 || { cat "$built.log"; exit 1; }
 }
 
 dir='' stagehand=''

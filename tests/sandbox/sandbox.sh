@@ -58,7 +58,7 @@ start_node() {
   node=$dir/nodes/$1
   if node_runs "$1"; then return 0; fi
   : >"$node.log"
-  KONG_PG_PASSWORD=kong setsid "$(cat "$dir/build")/fake-node" --version "$2" --admin "$(cat "$node.port")" --traffic "$node.traffic" \
+  KONG_PG_PASSWORD=kong setsid "$(cat "$dir/build")/tests/fake-node" --version "$2" --admin "$(cat "$node.port")" --traffic "$node.traffic" \
     --pg-host 127.0.0.1 --pg-port "$(cat "$dir/postgres/port")" --pg-database kong --pg-user kong >>"$node.log" 2>&1 </dev/null &
   echo $! >"$node.pid"
   waited=0
@@ -103,7 +103,7 @@ divert() {
 
 set_up() {
   build=$(cd "${BUILD:-$here/../../build/try}" && pwd)
-  for program in kong-upgrade fake-node; do [ -x "$build/$program" ] || fail "$build/$program is not built"; done
+  for program in kong-upgrade tests/fake-node; do [ -x "$build/$program" ] || fail "$build/$program is not built"; done
   mkdir -p "$dir/nodes" "$dir/config" "$dir/state"
   chmod 711 "$dir"   # the server may run as another user
   echo "$build" >"$dir/build"
