@@ -51,8 +51,8 @@ static bool is_enabled_here(const void *context, int action)
 }
 
 static const struct keys_row common_rows[] = {
-    {{K_RIGHT}, "next", "Go to the next screen.", ACTION_NEXT, 60, "←→"},
-    {{K_LEFT}, NULL, "Go back to the screen before.", ACTION_PREVIOUS, 0, NULL},
+    {{K_RIGHT}, "screens", "Go to the next screen, and back to the one before.", ACTION_NEXT, 60, "←→"},
+    {{K_LEFT}, NULL, NULL, ACTION_PREVIOUS, 0, NULL},
     {{'o'}, NULL, "Open this step though its gate is shut: its word must be typed, and the report says so.", ACTION_OVERRULE, 0, NULL},
     {{'1'}, NULL, "Go to step 1, Migrate up; 2 to 5: the other steps.", ACTION_GO_1, 0, NULL},
     {{'2'}, NULL, NULL, ACTION_GO_2, 0, NULL},
@@ -127,6 +127,9 @@ void wizard_open_dialog(struct wizard *wizard, const struct dialog_model *model,
 {
     struct view *view = &wizard->view;
     view->dialog = *model;
+    free(view->must_type);
+    view->must_type = mem_dup(model->must_type);
+    view->dialog.must_type = view->must_type;
     view->dialog.blocks = view->text.blocks;
     view->dialog.block_count = view->text.count;
     view->answered = answered;
@@ -166,8 +169,8 @@ static void open_help(struct wizard *wizard)
     struct prose *prose = &wizard->view.text;
     prose_add(prose, PROSE_HEADING, "%s", text->title);
     prose_add(prose, PROSE_PARAGRAPH, "%s", text->does);
-    prose_add(prose, PROSE_PARAGRAPH, "%s", text->safe);
-    prose_add(prose, PROSE_PARAGRAPH, "%s", text->out);
+    prose_add_mark(prose, text->irreversible ? MARK_DANGER : MARK_INFO, "%s", text->safe);
+    prose_add_key(prose, "Way out", text->out);
     prose_add(prose, PROSE_HEADING, "Keys");
     keys_help(&here, prose, wizard->view.charset);
     prose_add(prose, PROSE_HEADING, "Lists");
@@ -372,7 +375,7 @@ static int why_height(struct wizard *wizard, int width, enum charset charset)
         {PROSE_MARK, text->safe, NULL, text->irreversible ? MARK_DANGER : MARK_INFO, 0},
         {PROSE_KEY, text->out, "Way out", MARK_INFO, 0},
     };
-    return prose_height(blocks, COUNT_OF(blocks), width - 3, charset) + 2;
+    return prose_height(blocks, COUNT_OF(blocks), width - 2, charset) + 2;
 }
 
 /* The last message, what is wrong, or the gate's sentence where it is shut. */
@@ -385,6 +388,8 @@ static struct prose_block status_block(const struct wizard *wizard, char *text, 
     if (view->message[0] != '\0' && model->now < view->message_until) {
         block.text = view->message;
         block.mark = view->message_mark;
+    } else if (view->shown == STEP_WELCOME && !model->has_state) {
+        return block;   /* it says the same */
     } else if (model->conf_error != NULL || model->state_error != NULL) {
         block.text = model->conf_error != NULL ? model->conf_error : model->state_error;
         block.mark = MARK_DANGER;
@@ -434,12 +439,16 @@ static void draw_footer(struct wizard *wizard, struct area area)
 static void draw_overlay(struct wizard *wizard, struct area area)
 {
     struct view *view = &wizard->view;
+    if (view->overlay != OVERLAY_NONE)
+        area.canvas->cursor_shown = false;
     if (view->overlay == OVERLAY_DIALOG) {
         dialog_draw(area, &view->dialog, &view->dialog_state);
     } else if (view->overlay == OVERLAY_TEXT) {
         struct area box = layout_centre(area, 96, area.height);
         area_fill(box, ROLE_TEXT);
-        prose_draw(area_inset(area_box(box, ROLE_BORDER, view->title), 1, 0), view->text.blocks, view->text.count, &view->text_state);
+        struct area inside = area_inset(area_box(box, ROLE_BORDER, view->title), 1, 0);
+        prose_draw(inside, view->text.blocks, view->text.count, &view->text_state);
+        area_cursor(inside, 0, 0);
     } else if (view->overlay == OVERLAY_PROMPT) {
         struct area box = layout_centre(area, 72, 4);
         area_fill(box, ROLE_TEXT);
@@ -458,7 +467,8 @@ static void draw_middle(struct wizard *wizard, struct area area)
     if (wide_steps)
         draw_steps(wizard, parts[0]);
     if (wide_why) {
-        draw_why(wizard, parts[2]);
+        int height = why_height(wizard, parts[2].width, area.canvas->charset);
+        draw_why(wizard, area_part(parts[2], (struct rect){0, 0, parts[2].width, height}));
         screens[wizard->view.shown]->draw(wizard, parts[1]);
         return;
     }
@@ -526,6 +536,7 @@ int wizard_main(const struct options *options)
     }
     prose_free(&wizard.view.text);
     free(wizard.view.title);
+    free(wizard.view.must_type);
     model_free(&wizard.model);
     return lost ? EXIT_TERMINAL_LOST : wizard.exit_code;
 }

@@ -42,6 +42,7 @@ void fixture_free(struct fixture *fixture)
     }
     prose_free(&fixture->wizard.view.text);
     free(fixture->wizard.view.title);
+    free(fixture->wizard.view.must_type);
     model_free(&fixture->wizard.model);
     canvas_free(&fixture->canvas);
 }
@@ -123,7 +124,7 @@ void fixture_state(struct fixture *fixture, enum stage stage, const char *versio
 
 /* The plan. */
 
-static void size_of(const struct state *state, const struct change *change, struct plan_change *each)
+static void size_of(const struct change *change, struct plan_change *each)
 {
     static const struct {
         const char *table;
@@ -132,8 +133,6 @@ static void size_of(const struct state *state, const struct change *change, stru
         {"consumers", 1250000, 412000000}, {"oauth2_tokens", 3400000, 1300000000}, {"ratelimiting_metrics", 88000, 24000000},
         {"plugins", 412, 262144}, {"routes", 230, 98304}, {"services", 180, 81920}, {"upstreams", 12, 65536},
     };
-    (void)state;
-    each->rows = each->bytes = -1;
     for (size_t i = 0; i < COUNT_OF(sizes); i++)
         if (change->table != NULL && strcmp(sizes[i].table, change->table) == 0) {
             each->rows = sizes[i].rows;
@@ -150,7 +149,10 @@ static void add_changes(struct plan *plan, const struct state *state, size_t ste
         if (!mine || change->phase != plan->steps[step].phase)
             continue;
         struct plan_change each = {.change = change, .step = step, .cost = change_cost(change, state->server_version_number)};
-        size_of(state, change, &each);
+        each.rows = each.bytes = -1;
+        if (plan->kind != PLAN_BOOTSTRAP)
+            size_of(change, &each);
+        each.done = state->from_014 && strcmp(migration->name, "000_base") == 0;
         plan->changes = mem_grow(plan->changes, plan->change_count + 1, sizeof *plan->changes);
         plan->changes[plan->change_count++] = each;
         plan->steps[step].count++;
@@ -194,6 +196,8 @@ void fixture_losses(struct fixture *fixture)
             add_loss(losses, mem_printf("column %s.%s is dropped with its values", change->table, change->name), rows, true);
         else if (change->kind == CHANGE_DROP_TABLE)
             add_loss(losses, mem_printf("table %s is dropped with its rows", change->table), rows, true);
+        else if (change->kind == CHANGE_DROP_INDEX)
+            add_loss(losses, mem_printf("index %s is dropped", change->name), -1, true);
         else if (change->kind == CHANGE_DROP_FUNCTION)
             add_loss(losses, mem_printf("function %s(%s) is dropped", change->name, change->arguments), -1, true);
         else if (change->kind == CHANGE_DELETE_ROWS)

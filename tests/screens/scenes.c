@@ -286,22 +286,25 @@ static void begin_run(struct fixture *fixture, size_t done)
     fixture_start(fixture, "up");
     for (size_t i = 0; i < done; i++) {
         fixture_change(fixture, i, "begin", -1);
-        fixture_change(fixture, i, i % 7 == 3 ? "already" : "done", (int)(3 + i * 37 % 90));
+        if (fixture->wizard.model.plan.changes[i].done)
+            fixture_change(fixture, i, "already", -1);
+        else
+            fixture_change(fixture, i, "done", (int)(3 + i * 37 % 90));
     }
     show(fixture, STEP_UP);
 }
 
 static void up_running(struct fixture *fixture)
 {
-    begin_run(fixture, 20);
-    fixture_change(fixture, 20, "begin", -1);
+    begin_run(fixture, 44);
+    fixture_change(fixture, 44, "begin", -1);
 }
 
 static void up_waiting(struct fixture *fixture)
 {
-    begin_run(fixture, 20);
-    fixture_change(fixture, 20, "begin", -1);
-    fixture_event(fixture, "{s:s, s:s, s:s, s:[{s:i, s:o, s:o, s:s, s:i, s:o}]}", "event", "wait", "id", fixture->wizard.model.run.changes[20].id, "what",
+    begin_run(fixture, 44);
+    fixture_change(fixture, 44, "begin", -1);
+    fixture_event(fixture, "{s:s, s:s, s:s, s:[{s:i, s:o, s:o, s:s, s:i, s:o}]}", "event", "wait", "id", fixture->wizard.model.run.changes[44].id, "what",
                   "lock timeout", "blockers", "pid", 8123, "application", json_string(fixture->hostile != NULL ? "" : "psql"), "address",
                   json_text(fixture->hostile != NULL ? "\x1b[2J" : "10.0.0.99"), "state", "idle in transaction", "seconds", 5420, "query",
                   json_string(fixture->hostile != NULL ? "SELECT '\x1b]0;owned\x07\xe2\x80\xae'" : "SELECT count(*) FROM plugins WHERE created_at > $1"));
@@ -343,7 +346,7 @@ static void up_done(struct fixture *fixture)
 
 static void up_paused(struct fixture *fixture)
 {
-    begin_run(fixture, 20);
+    begin_run(fixture, 44);
     fixture_event(fixture, "{s:s}", "event", "stop");
     fixture_end(fixture, "paused", 10, "stopped as asked, at a safe point; run the same again to go on");
 }
@@ -356,9 +359,9 @@ static void up_stopping(struct fixture *fixture)
 
 static void up_failed(struct fixture *fixture)
 {
-    begin_run(fixture, 20);
-    fixture_change(fixture, 20, "begin", -1);
-    fixture_change(fixture, 20, "failed", 12);
+    begin_run(fixture, 44);
+    fixture_change(fixture, 44, "begin", -1);
+    fixture_change(fixture, 44, "failed", 12);
     fixture_end(fixture, "failed", 1,
                 "database kong at db.example.net:5432: column routes.headers exists with type text, but Kong's is jsonb: it is not Kong's; rename it, then run the same again");
 }

@@ -1,0 +1,18 @@
+/* A sentence in full below a list, whose cells have no room for it. */
+#include "screens/screen.h"
+
+#define NOTE_LINES 3
+#define LIST_LINES 4   /* what a note leaves to the list above it */
+
+struct area note_draw(struct area area, enum mark mark, const char *text)
+{
+    const struct prose_block block = {.kind = PROSE_MARK, .mark = mark, .text = text};
+    struct prose_state state = {0};
+    int room = area.height - LIST_LINES, height = text != NULL ? prose_height(&block, 1, area.width, area.canvas->charset) : 0;
+    height = height < NOTE_LINES ? height : NOTE_LINES;
+    height = height < room ? height : room;
+    if (height <= 0)
+        return area;
+    prose_draw(area_part(area, (struct rect){0, area.height - height, area.width, height}), &block, 1, &state);
+    return area_part(area, (struct rect){0, 0, area.width, area.height - height});
+}
