@@ -84,8 +84,8 @@ static void add_run(struct buf *out, const char *path)
     char began[CLOCK_TEXT_SIZE];
     if (read_run(path, &view)) {
         buf_addf(out, "\n### %s, %s: %s\n\n", view.command, clock_text(view.started_ms, began), outcome(&view, path));
-        buf_addf(out, "By %s on %s, %.1f s, %zu waits for a lock.\n", view.user, view.host,
-                 (double)(view.last_ms - view.started_ms) / 1000.0, view.wait_count);
+        buf_addf(out, "By %s on %s, %.1f s, %zu wait%s for a lock.\n", view.user, view.host,
+                 (double)(view.last_ms - view.started_ms) / 1000.0, view.wait_count, view.wait_count == 1 ? "" : "s");
         if (view.message != NULL)
             buf_addf(out, "%s.\n", view.message);
         add_changes(out, &view);

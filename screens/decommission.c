@@ -74,8 +74,10 @@ static void draw(struct wizard *wizard, struct area area)
     struct prose_state state = {0};
     struct area parts[3];
     fill(&prose, &wizard->model);
+    const int nodes = (int)model_count_nodes(&wizard->model, CLUSTER_OLD, NULL), note = 4;
     const struct layout_request rows[] = {
-        LAYOUT_BETWEEN(1, prose_height(prose.blocks, prose.count, area.width, area.canvas->charset), 3), LAYOUT_FILL(3, 2), LAYOUT_BETWEEN(2, 8, 1),
+        LAYOUT_BETWEEN(1, prose_height(prose.blocks, prose.count, area.width, area.canvas->charset), 3),
+        {3, nodes + 1, nodes + 1 + note, 2, 2}, {2, (int)wizard->model.sessions.count + 1, 0, 1, 1},
     };
     layout_rows(area, 1, rows, 3, parts);
     prose_draw(parts[0], prose.blocks, prose.count, &state);

@@ -34,6 +34,8 @@ static void add_row(struct prose *prose, const char *line, size_t length)
             count++;
             continue;
         }
+        if (line[i] == ' ' && i + 1 < length && line[i + 1] == '|' && count == 0)
+            continue;
         blank = blank && strchr(" -:", line[i]) != NULL;
         struct buf *cell = &cells[count < 1 ? 0 : 1];
         if (line[i] != ' ' || (cell->length > 0 && line[i - 1] != ' '))

@@ -91,17 +91,17 @@ static void fill(struct prose *prose, const struct model *model)
         prose_add_mark(prose, MARK_WAIT, "Counting what would be changed.");
         return;
     }
+    model_refusal(model, STEP_FINISH, reason, sizeof reason);
+    if (model->starting)
+        prose_add_mark(prose, MARK_WAIT, "Asking the old nodes once more, then starting the worker.");
+    else if (reason[0] == '\0')
+        prose_add_mark(prose, MARK_INFO, "Press f to finish: the database's name must be typed first.");
     prose_add(prose, PROSE_HEADING, "What it does to database %s", model->state.database);
     add_losses(prose, model);
     prose_add(prose, PROSE_PARAGRAPH, "%zu change%s, %zu migration%s recorded as executed.", plan_remaining(&model->plan), plan_remaining(&model->plan) == 1 ? "" : "s",
               model->plan.step_count, model->plan.step_count == 1 ? "" : "s");
     prose_add(prose, PROSE_HEADING, "Before you go on");
     add_warnings(prose, model);
-    model_refusal(model, STEP_FINISH, reason, sizeof reason);
-    if (model->starting)
-        prose_add_mark(prose, MARK_WAIT, "Asking the old nodes once more, then starting the worker.");
-    else if (reason[0] == '\0')
-        prose_add_mark(prose, MARK_INFO, "Press f to finish: the database's name must be typed first.");
     add_rest(prose, model);
 }
 

@@ -167,7 +167,7 @@ void node_pane_draw(struct wizard *wizard, struct area area, enum cluster cluste
     const struct node_view *selected = find_row(&rows, state->selected);
     const char *problem = selected != NULL ? problem_of(wizard, selected->node) : NULL;
     char *note = problem != NULL ? mem_printf("%s %s", selected->node->name, problem) : NULL;
-    table_draw(note_draw(area, selected != NULL ? mark_of(wizard, selected->node) : MARK_UNKNOWN, note), &table, state, true);
+    table_draw(note_draw(area, table.row_count, selected != NULL ? mark_of(wizard, selected->node) : MARK_UNKNOWN, note), &table, state, true);
     free(note);
 }
 

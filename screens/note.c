@@ -1,10 +1,10 @@
-/* A sentence in full below a list, whose cells have no room for it. */
+/* A sentence in full below a list, whose cells have no room for it: after its last row, or at the area's end. */
 #include "screens/screen.h"
 
 #define NOTE_LINES 3
 #define LIST_LINES 4   /* what a note leaves to the list above it */
 
-struct area note_draw(struct area area, enum mark mark, const char *text)
+struct area note_draw(struct area area, size_t rows, enum mark mark, const char *text)
 {
     const struct prose_block block = {.kind = PROSE_MARK, .mark = mark, .text = text};
     struct prose_state state = {0};
@@ -13,6 +13,8 @@ struct area note_draw(struct area area, enum mark mark, const char *text)
     height = height < room ? height : room;
     if (height <= 0)
         return area;
-    prose_draw(area_part(area, (struct rect){0, area.height - height, area.width, height}), &block, 1, &state);
-    return area_part(area, (struct rect){0, 0, area.width, area.height - height});
+    int above = area.height - height, list = rows < (size_t)area.height ? (int)rows + 2 : area.height;
+    above = list < above ? list : above;
+    prose_draw(area_part(area, (struct rect){0, above, area.width, height}), &block, 1, &state);
+    return area_part(area, (struct rect){0, 0, area.width, above});
 }

@@ -135,7 +135,7 @@ static void draw(struct wizard *wizard, struct area area)
     table_clamp(&table, &wizard->view.tables[STEP_PREFLIGHT]);
     const struct check_result *result = selected(wizard);
     bool noted = result != NULL && result->outcome != CHECK_OK && result->evidence.count > 0;
-    struct area list = note_draw(parts[1], noted ? mark_of(&wizard->model, result) : MARK_OK, noted ? result->evidence.list[0] : NULL);
+    struct area list = note_draw(parts[1], table.row_count, noted ? mark_of(&wizard->model, result) : MARK_OK, noted ? result->evidence.list[0] : NULL);
     table_draw(list, &table, &wizard->view.tables[STEP_PREFLIGHT], true);
 }
 

@@ -283,7 +283,7 @@ void plan_pane_draw(struct wizard *wizard, struct area area)
         note = mem_printf("%s; lock: %s", what, each->cost.lock[0] != '\0' ? each->cost.lock : "none");
         free(what);
     }
-    table_draw(note_draw(area, MARK_INFO, note), &table, state, true);
+    table_draw(note_draw(area, table.row_count, MARK_INFO, note), &table, state, true);
     free(note);
 }
 

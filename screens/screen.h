@@ -94,8 +94,8 @@ void wizard_go(struct wizard *wizard, enum step step);
 
 /* Panes that several screens have. */
 
-/* `text` in full in the last lines of the area, as many as it needs and a list above can spare; NULL: none. Returns what is left. */
-struct area note_draw(struct area area, enum mark mark, const char *text);
+/* `text` in full below a list of so many rows, in as many lines as the list can spare; NULL: none. Returns what is left for the list. */
+struct area note_draw(struct area area, size_t rows, enum mark mark, const char *text);
 
 /* The nodes of one cluster as a table: draws it with its details' keys. NODE_COLUMNS_BOTH: of both clusters, the old one first. */
 enum node_columns { NODE_COLUMNS_IDENTITY, NODE_COLUMNS_TRAFFIC, NODE_COLUMNS_BOTH };

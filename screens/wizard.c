@@ -456,6 +456,17 @@ static void draw_overlay(struct wizard *wizard, struct area area)
     }
 }
 
+/* Which screen this is, where colour alone would say it in the line of steps. */
+static void draw_title(struct wizard *wizard, struct area area)
+{
+    const struct step_text *text = &step_texts[wizard->view.shown];
+    area_horizontal(area, 0, ROLE_BORDER);
+    if (text->number > 0)
+        area_textf(area, 2, 0, ROLE_TITLE, " Step %d: %s ", text->number, text->title);
+    else
+        area_textf(area, 2, 0, ROLE_TITLE, " %s ", text->title);
+}
+
 static void draw_middle(struct wizard *wizard, struct area area)
 {
     bool wide_steps = area.width >= WIDE_STEPS, wide_why = area.width >= WIDE_WHY && !wizard->view.why_hidden;
@@ -496,7 +507,7 @@ void wizard_draw(struct wizard *wizard, struct canvas *canvas)
     draw_header(wizard, parts[0]);
     if (steps_line)
         draw_steps(wizard, parts[1]);
-    area_horizontal(parts[2], 0, ROLE_BORDER);
+    draw_title(wizard, parts[2]);
     draw_middle(wizard, parts[3]);
     draw_status(wizard, parts[4]);
     draw_overlay(wizard, parts[3]);

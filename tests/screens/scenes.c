@@ -586,7 +586,7 @@ static void done_report(struct fixture *fixture)
     static const char report[] =
         "# Kong upgrade to 1.3\n\nWritten 2026-03-02T03:10:00Z by kong-upgrade 0.1.0.\n\n| | |\n| --- | --- |\n| database | %s at db.example.net:5432, schema public |\n"
         "| server | PostgreSQL 15.4 |\n| stage | current |\n| version | 1.3 |\n\n## Runs\n\n### up, 2026-03-02T02:14:00Z: done\n\n"
-        "By ops on ops-1, 4.2 s, 1 waits for a lock.\n`up` is complete: 1.3 nodes may be started beside the old ones on database kong.\n\n"
+        "By ops on ops-1, 4.2 s, 1 wait for a lock.\n`up` is complete: 1.3 nodes may be started beside the old ones on database kong.\n\n"
         "| change | outcome | ms | lock | correction |\n| --- | --- | ---: | --- | --- |\n| add column upstreams.algorithm text | made | 12 | AccessExclusiveLock |  |\n"
         "| create table ca_certificates | made | 31 |  |  |\n| add column routes.headers jsonb | made | 9 | AccessExclusiveLock |  |\n\n"
         "### finish, 2026-03-02T03:09:00Z: done\n\nBy ops on ops-1, 0.8 s, 0 waits for a lock.\ndatabase kong is Kong 1.3's: the upgrade is complete.\n\n"
