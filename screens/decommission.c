@@ -21,7 +21,7 @@ static void add_old(struct prose *prose, const struct model *model)
         prose_add_mark(prose, MARK_WAIT, "%zu of %zu old nodes still %s. %s: kong quit", there, all, answer, stop);
     else
         prose_add_mark(prose, MARK_OK, "No old node answers any more, of %zu in fleet.ini.%s", all,
-                       upgrade->gates[STEP_FINISH].open ? " Go on to step 5: press 5." : "");
+                       upgrade->gates[STEP_FINISH].open ? model_go_on(model, STEP_FINISH) : "");
 }
 
 static void fill(struct prose *prose, const struct model *model)

@@ -45,7 +45,7 @@ static enum mark advise(const struct model *model, char *text, size_t size)
     if (!model->upgrade.gates[STEP_DIVERT].open)
         return MARK_UNKNOWN;
     if (next->open && !next->overruled && new > 0)
-        snprintf(text, size, "The new cluster serves everything. Go on to step 4: press 4.");
+        snprintf(text, size, "The new cluster serves everything.%s", model_go_on(model, STEP_DECOMMISSION));
     else if (old > 0 && new > 0)
         snprintf(text, size, "Both serve. Move more if errors and latency are as before.");
     else if (old > 0)

@@ -44,7 +44,7 @@ static const struct shape shapes[] = {
 /* What a table's cells are made from; one table is drawn or asked at a time. */
 struct rows {
     const struct wizard *wizard;
-    enum cluster first, last;     /* clusters shown */
+    bool shows[2];                /* by enum cluster */
     const struct shape *shape;
     enum charset charset;
 };
@@ -52,14 +52,14 @@ struct rows {
 static struct rows rows_of(const struct wizard *wizard, enum cluster cluster, enum node_columns columns, enum charset charset)
 {
     bool both = columns == NODE_COLUMNS_BOTH;
-    return (struct rows){wizard, both ? CLUSTER_OLD : cluster, both ? CLUSTER_NEW : cluster, &shapes[columns], charset};
+    return (struct rows){wizard, {both || cluster == CLUSTER_OLD, both || cluster == CLUSTER_NEW}, &shapes[columns], charset};
 }
 
 static const struct node_view *find_row(const struct rows *rows, size_t row)
 {
     const struct model *model = &rows->wizard->model;
-    for (int cluster = (int)rows->first; cluster <= (int)rows->last; cluster++)
-        for (size_t i = 0; i < model->node_count; i++)
+    for (int cluster = CLUSTER_NEW; cluster >= CLUSTER_OLD; cluster--)
+        for (size_t i = 0; rows->shows[cluster] && i < model->node_count; i++)
             if ((int)model->nodes[i].node->cluster == cluster && row-- == 0)
                 return &model->nodes[i];
     return NULL;
@@ -152,8 +152,8 @@ static void node_cell(const void *context, size_t row, size_t column, struct tab
 static struct table_model node_table(const struct rows *rows, const char *empty)
 {
     size_t count = 0;
-    for (int cluster = (int)rows->first; cluster <= (int)rows->last; cluster++)
-        count += model_count_nodes(&rows->wizard->model, (enum cluster)cluster, NULL);
+    for (int cluster = CLUSTER_OLD; cluster <= CLUSTER_NEW; cluster++)
+        count += !rows->shows[cluster] ? 0 : model_count_nodes(&rows->wizard->model, (enum cluster)cluster, NULL);
     return (struct table_model){.columns = rows->shape->columns, .column_count = rows->shape->count, .row_count = count, .cell = node_cell,
                                 .context = rows, .empty = empty};
 }

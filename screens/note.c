@@ -2,13 +2,13 @@
 #include "screens/screen.h"
 
 #define NOTE_LINES 3
-#define LIST_LINES 4   /* what a note leaves to the list above it */
+#define LIST_LINES 6   /* what a note leaves to a long list above it */
 
 struct area note_draw(struct area area, size_t rows, enum mark mark, const char *text)
 {
     const struct prose_block block = {.kind = PROSE_MARK, .mark = mark, .text = text};
     struct prose_state state = {0};
-    int room = area.height - LIST_LINES, height = text != NULL ? prose_height(&block, 1, area.width, area.canvas->charset) : 0;
+    int room = area.height - (rows + 1 < LIST_LINES ? (int)rows + 1 : LIST_LINES), height = text != NULL ? prose_height(&block, 1, area.width, area.canvas->charset) : 0;
     height = height < NOTE_LINES ? height : NOTE_LINES;
     height = height < room ? height : room;
     if (height <= 0)

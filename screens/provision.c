@@ -19,14 +19,17 @@ static void add_ready(struct prose *prose, const struct model *model)
         prose_add_mark(prose, MARK_WAIT, "%zu of %zu new nodes %s ready. Start 1.3 nodes with this kong.conf: kong start -c %s", ready, all,
                        ready == 1 ? "is" : "are", file);
     else if (all < COUNT_OF(all_ready))
-        prose_add_mark(prose, MARK_OK, "%s Go on to step 3: press 3.", all_ready[all]);
+        prose_add_mark(prose, MARK_OK, "%s%s", all_ready[all], model_go_on(model, STEP_DIVERT));
     else
-        prose_add_mark(prose, MARK_OK, "All %zu new nodes are ready. Go on to step 3: press 3.", all);
+        prose_add_mark(prose, MARK_OK, "All %zu new nodes are ready.%s", all, model_go_on(model, STEP_DIVERT));
 }
 
 static void fill(struct prose *prose, const struct model *model)
 {
-    prose_add_mark(prose, MARK_WARN, "Don't use the new nodes' Admin API before step 5 is done: what it writes, old nodes may not understand.");
+    if (model->state.stage == STAGE_CURRENT)
+        prose_add_mark(prose, MARK_OK, "Step 5 is done: the new nodes' Admin API may be used.");
+    else
+        prose_add_mark(prose, MARK_WARN, "Don't use the new nodes' Admin API before step 5 is done: what it writes, old nodes may not understand.");
     add_ready(prose, model);
 }
 

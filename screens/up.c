@@ -5,6 +5,7 @@
 #include "screens/screen.h"
 #include "tui/layout.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,14 +57,15 @@ static void draw_cost(const struct wizard *wizard, struct area area)
 }
 
 /* Its work is done, by whomever: the plan at hand is that of step 5 already, or there is none. */
-static void draw_complete(struct area area)
+static void draw_complete(const struct model *model, struct area area)
 {
-    const struct prose_block blocks[] = {
-        {.kind = PROSE_MARK, .mark = MARK_OK, .text = "Done: the database is migrated up. Old nodes and 1.3 nodes may work on it side by side."},
-        {.kind = PROSE_MARK, .mark = MARK_INFO, .text = "Go on to step 2: press 2."},
-    };
+    bool current = model->state.stage == STAGE_CURRENT;
+    char text[200];
+    snprintf(text, sizeof text, "Done: the database is %s.%s", current ? "Kong 1.3's" : "migrated up. Old nodes and 1.3 nodes may work on it side by side",
+             model_go_on(model, STEP_PROVISION));
+    const struct prose_block block = {.kind = PROSE_MARK, .mark = MARK_OK, .text = text};
     struct prose_state state = {0};
-    prose_draw(area, blocks, COUNT_OF(blocks), &state);
+    prose_draw(area, &block, 1, &state);
 }
 
 static void draw(struct wizard *wizard, struct area area)
@@ -73,7 +75,7 @@ static void draw(struct wizard *wizard, struct area area)
         return;
     }
     if (model_is_up(&wizard->model)) {
-        draw_complete(area);
+        draw_complete(&wizard->model, area);
         return;
     }
     const struct layout_request rows[] = {LAYOUT_FIXED(3, 2), LAYOUT_FILL(3, 1)};

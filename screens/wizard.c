@@ -158,19 +158,30 @@ void wizard_go(struct wizard *wizard, enum step step)
     wizard->view.message[0] = '\0';
 }
 
+/* What is fixed about the step shown. What was safe before step 5 is no more after it. */
+static struct step_text text_here(const struct wizard *wizard)
+{
+    struct step_text text = step_texts[wizard->view.shown];
+    if (text.number > 0 && wizard->model.has_state && wizard->model.state.stage == STAGE_CURRENT) {
+        text.irreversible = true;
+        text.safe = "Step 5 is done: old nodes must never run on this database again.";
+        text.out = "Only a backup from before step 5 brings the old cluster back.";
+    }
+    return text;
+}
+
 /* Actions that all screens share. */
 
 static void open_help(struct wizard *wizard)
 {
-    enum step shown = wizard->view.shown;
-    const struct step_text *text = &step_texts[shown];
+    const struct step_text text = text_here(wizard);
     struct keys_map common = map_common(wizard), here = map_here(wizard, &common);
     wizard_open_text(wizard, "Help");
     struct prose *prose = &wizard->view.text;
-    prose_add(prose, PROSE_HEADING, "%s", text->title);
-    prose_add(prose, PROSE_PARAGRAPH, "%s", text->does);
-    prose_add_mark(prose, text->irreversible ? MARK_DANGER : MARK_INFO, "%s", text->safe);
-    prose_add_key(prose, "Way out", text->out);
+    prose_add(prose, PROSE_HEADING, "%s", text.title);
+    prose_add(prose, PROSE_PARAGRAPH, "%s", text.does);
+    prose_add_mark(prose, text.irreversible ? MARK_DANGER : MARK_INFO, "%s", text.safe);
+    prose_add_key(prose, "Way out", text.out);
     prose_add(prose, PROSE_HEADING, "Keys");
     keys_help(&here, prose, wizard->view.charset);
     prose_add(prose, PROSE_HEADING, "Lists");
@@ -354,28 +365,30 @@ static void draw_steps(struct wizard *wizard, struct area area)
     steps_draw(area, items, count);
 }
 
+#define WHY_BLOCKS 3
+
+static void fill_why(const struct step_text *text, struct prose_block blocks[WHY_BLOCKS])
+{
+    blocks[0] = (struct prose_block){.kind = PROSE_PARAGRAPH, .text = text->does};
+    blocks[1] = (struct prose_block){.kind = PROSE_MARK, .text = text->safe, .mark = text->irreversible ? MARK_DANGER : MARK_INFO};
+    blocks[2] = (struct prose_block){.kind = PROSE_KEY, .text = text->out, .term = "Way out"};
+}
+
 static void draw_why(struct wizard *wizard, struct area area)
 {
-    const struct step_text *text = &step_texts[wizard->view.shown];
-    const struct prose_block blocks[] = {
-        {PROSE_PARAGRAPH, text->does, NULL, MARK_INFO, 0},
-        {PROSE_MARK, text->safe, NULL, text->irreversible ? MARK_DANGER : MARK_INFO, 0},
-        {PROSE_KEY, text->out, "Way out", MARK_INFO, 0},
-    };
+    const struct step_text text = text_here(wizard);
+    struct prose_block blocks[WHY_BLOCKS];
     struct prose_state state = {0};
-    struct area inside = area_box(area, ROLE_BORDER, "Why");
-    prose_draw(inside, blocks, COUNT_OF(blocks), &state);
+    fill_why(&text, blocks);
+    prose_draw(area_box(area, ROLE_BORDER, "Why"), blocks, WHY_BLOCKS, &state);
 }
 
 static int why_height(struct wizard *wizard, int width, enum charset charset)
 {
-    const struct step_text *text = &step_texts[wizard->view.shown];
-    const struct prose_block blocks[] = {
-        {PROSE_PARAGRAPH, text->does, NULL, MARK_INFO, 0},
-        {PROSE_MARK, text->safe, NULL, text->irreversible ? MARK_DANGER : MARK_INFO, 0},
-        {PROSE_KEY, text->out, "Way out", MARK_INFO, 0},
-    };
-    return prose_height(blocks, COUNT_OF(blocks), width - 2, charset) + 2;
+    const struct step_text text = text_here(wizard);
+    struct prose_block blocks[WHY_BLOCKS];
+    fill_why(&text, blocks);
+    return prose_height(blocks, WHY_BLOCKS, width - 2, charset) + 2;
 }
 
 /* The last message, what is wrong, or the gate's sentence where it is shut. */

@@ -152,7 +152,7 @@ static void test_the_cursor_stands_on_what_has_the_focus(void **state)
         {"welcome-upgradable", "old-1", ""},      {"welcome-upgradable", "old-2", "j"},   {"welcome-add-node", "10.0.0.13", ""},
         {"welcome-help", "Welcome", ""},          {"preflight-findings", "blocks", ""},   {"preflight-search", "/lock", ""},
         {"preflight-details", "It warns", ""},    {"up-confirm", "Not now", ""},          {"up-waiting", "now ", ""},
-        {"provision-wrong", "new-2", ""},         {"divert-half", "old-1", ""},           {"divert-half", "new-1", "jj"},
+        {"provision-wrong", "new-2", ""},         {"divert-half", "new-1", ""},           {"divert-half", "old-1", "jj"},
         {"decommission-some", "old-1", ""},       {"finish-dialog", "Stay", ""},          {"finish-dialog-part", "ko", ""},
         {"finish-dialog-full", "Finish", "\t\t"}, {"finish-overrule", "Stay", ""},
     };

@@ -600,6 +600,44 @@ static void done_report(struct fixture *fixture)
     show(fixture, STEP_DONE);
 }
 
+/* Earlier screens looked at once more, when all is done. */
+static void welcome_current(struct fixture *fixture)
+{
+    done_report(fixture);
+    show(fixture, STEP_WELCOME);
+}
+
+static void up_current(struct fixture *fixture)
+{
+    done_report(fixture);
+    show(fixture, STEP_UP);
+}
+
+static void provision_current(struct fixture *fixture)
+{
+    done_report(fixture);
+    show(fixture, STEP_PROVISION);
+}
+
+static void divert_current(struct fixture *fixture)
+{
+    done_report(fixture);
+    fixture_traffic(fixture, 0, 120, 300000);
+    show(fixture, STEP_DIVERT);
+}
+
+static void decommission_current(struct fixture *fixture)
+{
+    done_report(fixture);
+    show(fixture, STEP_DECOMMISSION);
+}
+
+static void finish_current(struct fixture *fixture)
+{
+    done_report(fixture);
+    show(fixture, STEP_FINISH);
+}
+
 const struct scene scenes[] = {
     {"welcome-unconfigured", welcome_unconfigured, false},
     {"welcome-asking", welcome_asking, false},
@@ -663,5 +701,11 @@ const struct scene scenes[] = {
     {"finish-held", finish_held, false},
     {"done-early", done_early, false},
     {"done-report", done_report, true},
+    {"after-welcome", welcome_current, false},
+    {"after-up", up_current, false},
+    {"after-provision", provision_current, false},
+    {"after-divert", divert_current, false},
+    {"after-decommission", decommission_current, false},
+    {"after-finish", finish_current, false},
 };
 const size_t scene_count = COUNT_OF(scenes);
