@@ -25,19 +25,41 @@ static bool is_enabled(const struct wizard *wizard, int action)
     return model_runs(model, STEP_FINISH);
 }
 
+static bool loses_values(const struct loss *loss)
+{
+    return loss->destroys && loss->rows > 0;
+}
+
+static void add_loss(struct prose *prose, const struct loss *loss)
+{
+    enum mark mark = loses_values(loss) ? MARK_DANGER : MARK_INFO;
+    if (loss->rows >= 0)
+        prose_add_mark(prose, mark, "%s: %lld", loss->what, (long long)loss->rows);
+    else
+        prose_add_mark(prose, mark, "%s", loss->what);
+}
+
+/* What deletes values one by one, of the rest the number. */
 static void add_losses(struct prose *prose, const struct model *model)
 {
-    bool none = true;
-    for (size_t i = 0; i < model->losses.count; i++) {
-        const struct loss *each = &model->losses.list[i];
-        none = none && !each->destroys;
-        if (each->rows >= 0)
-            prose_add_mark(prose, each->destroys ? MARK_DANGER : MARK_INFO, "%s: %lld", each->what, (long long)each->rows);
+    size_t rest = 0;
+    for (size_t i = 0; i < model->losses.count; i++)
+        if (loses_values(&model->losses.list[i]))
+            add_loss(prose, &model->losses.list[i]);
         else
-            prose_add_mark(prose, each->destroys ? MARK_DANGER : MARK_INFO, "%s", each->what);
-    }
-    if (none)
+            rest++;
+    if (rest == model->losses.count)
         prose_add_mark(prose, MARK_OK, "No value of yours is deleted.");
+    if (rest > 0)
+        prose_add_mark(prose, MARK_INFO, "%zu change%s that delete%s no value.", rest, rest == 1 ? "" : "s", rest == 1 ? "s" : "");
+}
+
+static void add_rest(struct prose *prose, const struct model *model)
+{
+    prose_add(prose, PROSE_HEADING, "Changes that delete no value");
+    for (size_t i = 0; i < model->losses.count; i++)
+        if (!loses_values(&model->losses.list[i]))
+            add_loss(prose, &model->losses.list[i]);
 }
 
 static void add_warnings(struct prose *prose, const struct model *model)
@@ -48,8 +70,8 @@ static void add_warnings(struct prose *prose, const struct model *model)
     else
         prose_add(prose, PROSE_BULLET, "A 1.0 to 1.2 node would start, and nothing in Kong stops it: keep them off.");
     if (model->sessions.live > 0)
-        prose_add(prose, PROSE_BULLET, "At least %zu Kong node%s on the database now; the new ones should be all.", model->sessions.live,
-                  model->sessions.live == 1 ? " works" : "s work");
+        prose_add(prose, PROSE_BULLET, "At least %zu Kong node%s on the database now: see that %s.", model->sessions.live,
+                  model->sessions.live == 1 ? " works" : "s work", model->sessions.live == 1 ? "it is a new one" : "all of them are new ones");
     if (model->upgrade.gates[STEP_FINISH].overruled)
         prose_add_mark(prose, MARK_WARN, "The gate to this step was overruled: that all old nodes are stopped was not seen.");
 }
@@ -69,17 +91,18 @@ static void fill(struct prose *prose, const struct model *model)
         prose_add_mark(prose, MARK_WAIT, "Counting what would be changed.");
         return;
     }
+    model_refusal(model, STEP_FINISH, reason, sizeof reason);
+    if (model->starting)
+        prose_add_mark(prose, MARK_WAIT, "Asking the old nodes once more, then starting the worker.");
+    else if (reason[0] == '\0')
+        prose_add_mark(prose, MARK_INFO, "Press f to finish: the database's name must be typed first.");
     prose_add(prose, PROSE_HEADING, "What it does to database %s", model->state.database);
     add_losses(prose, model);
     prose_add(prose, PROSE_PARAGRAPH, "%zu change%s, %zu migration%s recorded as executed.", plan_remaining(&model->plan), plan_remaining(&model->plan) == 1 ? "" : "s",
               model->plan.step_count, model->plan.step_count == 1 ? "" : "s");
     prose_add(prose, PROSE_HEADING, "Before you go on");
     add_warnings(prose, model);
-    model_refusal(model, STEP_FINISH, reason, sizeof reason);
-    if (model->starting)
-        prose_add_mark(prose, MARK_WAIT, "Asking the old nodes once more, then starting the worker.");
-    else if (reason[0] == '\0')
-        prose_add_mark(prose, MARK_INFO, "Press f to finish.");
+    add_rest(prose, model);
 }
 
 static void draw(struct wizard *wizard, struct area area)

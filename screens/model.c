@@ -75,6 +75,16 @@ bool model_is_up(const struct model *model)
     return model->has_state && (state->stage == STAGE_CURRENT || (state->stage == STAGE_PENDING && state_count_new(state) == 0));
 }
 
+const char *model_go_on(const struct model *model, enum step next)
+{
+    static char text[40];
+    int number = step_texts[next].number;
+    text[0] = '\0';
+    if (model->upgrade.here != STEP_DONE)
+        snprintf(text, sizeof text, " Go on to step %d: press %d.", number, number);
+    return text;
+}
+
 const char *model_refusal(const struct model *model, enum step step, char *text, size_t size)
 {
     const struct gate *gate = &model->upgrade.gates[step];
