@@ -153,7 +153,7 @@ void journal_close(struct journal *journal)
 
 bool journal_open(struct journal_reader *reader, const char *path, struct error *error)
 {
-    *reader = (struct journal_reader){.fd = open(path, O_RDONLY | O_CLOEXEC)};
+    *reader = (struct journal_reader){.fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)};
     if (reader->fd < 0)
         return error_set(error, ERROR_FILE, "can't read the journal %s: %s", path, strerror(errno));
     reader->path = mem_dup(path);
@@ -198,7 +198,7 @@ void journal_read(struct journal_reader *reader, journal_event *each, void *cont
 
 bool journal_alive(const char *path)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0)
         return false;
     bool locked = flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
