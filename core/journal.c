@@ -98,27 +98,29 @@ char *journal_new_path(const char *folder, const char *command)
 struct journal {
     char *path;
     int fd;
-    bool failed;   /* an event was lost */
+    int problem;   /* errno of the first write that failed: an event was lost; else 0 */
     bool torn;     /* the last line may stand there in part */
 };
 
-/* Who looks whether a worker lives takes the lock for a moment: that passes. */
-static bool take_lock(int fd)
+/* Whoever asks whether the worker lives holds a shared lock for a moment: a few tries get past it. */
+static bool lock_own(int fd)
 {
-    static const struct timespec pause = {.tv_nsec = 2 * 1000 * 1000};
-    for (int tries = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; tries++) {
-        if (errno != EWOULDBLOCK || tries == 500)
+    for (int tries = 0; tries < 200; tries++) {
+        const struct timespec pause = {.tv_nsec = 5 * 1000 * 1000};
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+            return true;
+        if (errno != EWOULDBLOCK && errno != EINTR)
             return false;
         nanosleep(&pause, NULL);
     }
-    return true;
+    return false;
 }
 
 struct journal *journal_create(const char *path, struct error *error)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
-    if (fd < 0 || !take_lock(fd)) {
-        error_set(error, ERROR_FILE, "can't create the journal %s: %s; free disk space, or make its folder writable", path, strerror(errno));
+    if (fd < 0 || !lock_own(fd)) {
+        error_set(error, ERROR_FILE, "can't create the journal %s: %s", path, strerror(errno));
         if (fd >= 0)
             close(fd);
         return NULL;
@@ -140,6 +142,8 @@ static bool write_all(int fd, const char *bytes, size_t length)
         ssize_t written = write(fd, bytes, length);
         if (written < 0 && errno == EINTR)
             continue;
+        if (written == 0)
+            errno = ENOSPC;
         if (written <= 0)
             return false;
         bytes += written;
@@ -154,21 +158,23 @@ void journal_add(struct journal *journal, bool durable, json_t *event)
     json_object_set_new(event, "t", json_string(clock_text(clock_wall_ms(), now)));
     char *line = json_dumps(event, JSON_COMPACT);
     json_decref(event);
-    if (line == NULL) {
-        journal->failed = true;
+    if (line == NULL)
         return;
-    }
     /* After a failed write a newline first keeps this line whole. */
     char *text = mem_printf("%s%s\n", journal->torn ? "\n" : "", line);
     journal->torn = !write_all(journal->fd, text, strlen(text));
-    journal->failed = journal->failed || journal->torn || (durable && fdatasync(journal->fd) != 0);
+    if ((journal->torn || (durable && fdatasync(journal->fd) != 0)) && journal->problem == 0)
+        journal->problem = errno;
     free(text);
     free(line);
 }
 
-bool journal_failed(const struct journal *journal)
+bool journal_failed(const struct journal *journal, struct error *error)
 {
-    return journal->failed;
+    if (journal->problem != 0)
+        error_set(error, ERROR_FILE, "can't write the journal %s: %s; free disk space, or set XDG_STATE_HOME to a folder with room",
+                  journal->path, strerror(journal->problem));
+    return journal->problem != 0;
 }
 
 void journal_close(struct journal *journal)

@@ -41,7 +41,7 @@ const char *journal_path(const struct journal *journal);
 /* Appends the event, taking the reference. `durable`: fsync'd before it returns. A full disk is remembered for good, see
  * journal_failed; the run goes on, since the database knows where it stands. */
 void journal_add(struct journal *journal, bool durable, json_t *event);
-bool journal_failed(const struct journal *journal);
+bool journal_failed(const struct journal *journal, struct error *error);
 void journal_close(struct journal *journal);
 
 /* A new path for a run that begins now. The caller frees. */

@@ -178,6 +178,17 @@ static void on_progress(struct run_view *view, const json_t *event)
     change->rows_total = get_number(event, "total", 0);
 }
 
+/* The state is not known of sessions that the role may not look at. */
+static void add_blocker_line(struct run_view *view, const struct run_blocker *blocker)
+{
+    const char *application = blocker->application[0] != '\0' ? blocker->application : "no application name";
+    if (blocker->state[0] != '\0')
+        add_line(view, mem_printf("waiting: backend %d (%s, %s, %s for %d s) is in the way", blocker->pid, application, blocker->address,
+                                  blocker->state, blocker->seconds));
+    else
+        add_line(view, mem_printf("waiting: backend %d (%s, %s) is in the way", blocker->pid, application, blocker->address));
+}
+
 static void on_wait(struct run_view *view, const json_t *event)
 {
     const json_t *blockers = json_object_get(event, "blockers"), *each;
@@ -197,9 +208,7 @@ static void on_wait(struct run_view *view, const json_t *event)
             .query = get_copy(each, "query"),
         };
     if (view->blocker_count > 0)
-        add_line(view, mem_printf("waiting: backend %d (%s, %s, %s for %d s) is in the way", view->blockers[0].pid,
-                                  view->blockers[0].application[0] != '\0' ? view->blockers[0].application : "no application name",
-                                  view->blockers[0].address, view->blockers[0].state, view->blockers[0].seconds));
+        add_blocker_line(view, &view->blockers[0]);
     else
         add_line(view, mem_printf("waiting: %s", view->wait_what));
 }

@@ -5,35 +5,35 @@
 #include <string.h>
 
 const struct step_text step_texts[STEPS] = {
-    [STEP_WELCOME] = {0, "Welcome", "welcome", false,
+    [STEP_WELCOME] = {0, "Welcome", NULL, "welcome", false,
         "Finds kong.conf, the database and where it stands. Enter the nodes of both clusters here: with them the later steps can watch the upgrade for you.",
         "Nothing is changed. The database is only read.",
         "Press q at any time."},
-    [STEP_PREFLIGHT] = {0, "Preflight", "preflight", false,
+    [STEP_PREFLIGHT] = {0, "Preflight", NULL, "preflight", false,
         "Looks for everything that could go wrong later, before anything is changed.",
         "Nothing is changed. A finding that blocks must be mended; a warning must be acknowledged.",
         "Press q; nothing has happened."},
-    [STEP_UP] = {1, "Migrate up", "up", false,
+    [STEP_UP] = {1, "Migrate up", "Up", "up", false,
         "Adds to the database what Kong 1.3 needs: columns, indexes, tables, triggers. Old nodes go on working on it, and serve traffic meanwhile.",
         "Safe beside live traffic: it waits for locks briefly and tries again. It destroys nothing. It runs in a process of its own: a lost connection does not stop it.",
         "Stop at any time and go on another day. Until step 5 the old cluster works as before."},
-    [STEP_PROVISION] = {2, "Provision", "provision", false,
+    [STEP_PROVISION] = {2, "Provision", NULL, "provision", false,
         "Start the 1.3 nodes on the same database, with the same configuration. They are watched here once they are in the fleet.",
         "Don't use the Admin API of the new nodes until step 5 is done: what they write, old nodes may not understand. Keep using the old nodes' Admin API.",
         "Stop the new nodes again: the old cluster has not noticed them."},
-    [STEP_DIVERT] = {3, "Divert", "divert", false,
+    [STEP_DIVERT] = {3, "Divert", NULL, "divert", false,
         "Move traffic from the old cluster to the new one, gradually, at your load balancer: 1 %, 5 %, 25 %, 50 %, 100 %. Watch errors and latency at each stage.",
         "Both clusters serve side by side. Move traffic back at any time.",
         "Move the traffic back to the old cluster; nothing is lost."},
-    [STEP_DECOMMISSION] = {4, "Decommission", "decommission", false,
+    [STEP_DECOMMISSION] = {4, "Decommission", "Decomm.", "decommission", false,
         "Stop the old nodes once they serve no traffic, and see to it that nothing starts them again (service managers, autoscaling, cron).",
         "An old node that is stopped can be started again until step 5.",
         "Start the old nodes again and move the traffic back."},
-    [STEP_FINISH] = {5, "Finish", "finish", true,
+    [STEP_FINISH] = {5, "Finish", NULL, "finish", true,
         "Removes from the database what only the old nodes needed.",
         "This can't be undone. After it old nodes must never run on this database again. Kong 1.0 to 1.2 would start and nothing in Kong stops them, so keep them off; 0.14 refuses.",
         "After it only a backup brings the old cluster back."},
-    [STEP_DONE] = {0, "Done", "done", false,
+    [STEP_DONE] = {0, "Done", NULL, "done", false,
         "The database is Kong 1.3's. The Admin API of the new nodes may be used now.",
         "The report says what was done, when and by whom.",
         "Press q."},
@@ -121,8 +121,11 @@ static void gate_finish(const struct upgrade_facts *facts, struct gate *gate)
              facts->old_silent_too_short == 1 ? "" : "s", facts->old_silent_too_short == 1 ? "s" : "");
     else if (facts->old_nodes == 0)
         shut(gate, true, "No old node is in fleet.ini, so it can't be seen that all are stopped.");
+    else if (facts->new_nodes > 0 && facts->live_sessions > facts->new_nodes)
+        shut(gate, true, "At least %zu Kong nodes work on this database, more than the %zu new one%s in fleet.ini: is an old one still running?", facts->live_sessions,
+             facts->new_nodes, facts->new_nodes == 1 ? "" : "s");
     else if (facts->new_ready == 0)
-        shut(gate, true, "No new node is seen to be ready, and after this no other can serve.");
+        shut(gate, true, "No new node is seen to be ready: after this step only 1.3 nodes may run on this database.");
 }
 
 static void gate_done(const struct upgrade_facts *facts, struct gate *gate)

@@ -38,6 +38,7 @@ struct upgrade_facts {
     size_t checks_open;              /* warnings not acknowledged */
     size_t old_nodes, old_answering, old_silent_too_short;   /* the last: down, but not for UPGRADE_GONE_MS yet, or never asked yet */
     size_t new_nodes, new_ready;     /* ready: answers, is 1.3, not known to use another database */
+    size_t live_sessions;            /* at least so many Kong nodes poll the database; 0 also where that can't be seen */
     double old_rps, new_rps;         /* < 0: no figure yet */
     int64_t old_quiet_ms;            /* since when old nodes have served nothing but our own polls; < 0: not known */
     int64_t quiet_needed_ms;         /* how long that must hold (fleet.ini, default UPGRADE_QUIET_MS) */
@@ -45,6 +46,7 @@ struct upgrade_facts {
 };
 
 #define UPGRADE_QUIET_MS 120000
+#define UPGRADE_GONE_MS 5000     /* an old node must have been silent for so long to be taken for stopped */
 
 /* A node that has not answered for so long is gone. One that is restarted, or misses a poll, is back before (nodes are asked once a
  * second, see NODE_POLL_MS). */
@@ -77,6 +79,7 @@ void upgrade_derive(const struct upgrade_facts *facts, struct upgrade *upgrade);
 struct step_text {
     int number;          /* 1 to 5; 0 for the others */
     const char *title;   /* "Migrate up" */
+    const char *brief;   /* where there is little room; NULL: the title */
     const char *word;    /* "up": the short name, and what is typed to overrule its gate */
     bool irreversible;
     const char *does;    /* what this step does */

@@ -2,6 +2,7 @@
 
 #include "core/base/json.h"
 #include "core/base/mem.h"
+#include "core/decisions.h"
 #include "core/journal.h"
 
 #include <errno.h>
@@ -197,12 +198,11 @@ char *worker_start(const struct run_job *job, struct error *error)
     return NULL;
 }
 
-/* Looking back at journals. */
+/* Looking back at journals. A run that did not get Kong's lock has not begun. */
 
 struct glance {
     char command[32];
-    bool planned;      /* it had its locks and a plan: the database may have been changed */
-    bool ended_well;
+    bool begun, ended_well;
     pid_t pid;
 };
 
@@ -213,8 +213,8 @@ static void glance_at(void *context, const json_t *event)
     if (strcmp(kind, "start") == 0) {
         snprintf(glance->command, sizeof glance->command, "%s", json_get_text(event, "command"));
         glance->pid = (pid_t)json_integer_value(json_object_get(event, "pid"));
-    } else if (strcmp(kind, "plan") == 0) {
-        glance->planned = true;
+    } else if (strcmp(kind, "lock") == 0 || strcmp(kind, "plan") == 0) {
+        glance->begun = true;
     } else if (strcmp(kind, "end") == 0) {
         const char *result = json_get_text(event, "result");
         glance->ended_well = strcmp(result, "done") == 0 || strcmp(result, "nothing") == 0;
@@ -251,7 +251,7 @@ bool worker_up_interrupted(const char *folder)
     bool found = false, interrupted = false;
     journal_list(folder, &paths);
     for (size_t i = paths.count; i > 0 && !found; i--) {
-        found = read_glance(paths.list[i - 1], &glance, NULL) && strcmp(glance.command, "up") == 0 && (glance.planned || glance.ended_well);
+        found = read_glance(paths.list[i - 1], &glance, NULL) && strcmp(glance.command, "up") == 0 && glance.begun;
         interrupted = found && !glance.ended_well && !journal_alive(paths.list[i - 1]);
     }
     names_free(&paths);
@@ -275,6 +275,7 @@ static void set_signals(void)
     sigaction(SIGINT, &stop, NULL);
     signal(SIGHUP, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);   /* a limit on the size of files is to be like a full disk */
 }
 
 static json_t *read_job(void)
@@ -292,6 +293,19 @@ static json_t *read_job(void)
     return json;
 }
 
+static bool is_job(const json_t *json)
+{
+    static const char *const texts[] = {"host", "database", "user"};
+    const json_t *store = json_object_get(json, "datastore"), *plugins = json_object_get(json, "plugins"), *plugin;
+    size_t i;
+    bool complete = json_get_text(json, "command")[0] != '\0' && json_get_text(json, "journal")[0] == '/' && json_is_array(plugins);
+    for (i = 0; i < COUNT_OF(texts); i++)
+        complete = complete && json_is_string(json_object_get(store, texts[i]));
+    json_array_foreach(plugins, i, plugin)
+        complete = complete && json_is_string(plugin);
+    return complete;
+}
+
 static void add_start_event(struct journal *journal, const struct run_job *job)
 {
     char host[256] = "unknown";
@@ -304,10 +318,38 @@ static void add_start_event(struct journal *journal, const struct run_job *job)
         store->port, "name", json_text(store->database), "schema", json_text(store->schema)));
 }
 
+/* NULL where it can't be written: then nothing is begun. */
+static struct journal *open_journal(const char *path, const struct run_job *job, struct error *error)
+{
+    struct journal *journal = journal_create(path, error);
+    if (journal == NULL)
+        return NULL;
+    add_start_event(journal, job);
+    if (!journal_failed(journal, error))
+        return journal;
+    error_prefix(error, "nothing was changed");
+    journal_close(journal);
+    unlink(path);
+    return NULL;
+}
+
+/* What was acknowledged and overruled for this upgrade does not stand for another one. */
+static void close_decisions(struct journal *journal)
+{
+    struct error error = {0};
+    char *folder = mem_dup(journal_path(journal));
+    *strrchr(folder, '/') = '\0';
+    if (!decisions_close(folder, &error))
+        journal_add(journal, false, json_pack("{s:s, s:o}", "event", "note", "text", json_text(error.message)));
+    error_clear(&error);
+    free(folder);
+}
+
 static int work(const struct run_job *job, struct journal *journal)
 {
-    add_start_event(journal, job);
     struct run_outcome outcome = run_job(job, journal, &stop_asked);
+    if (job->kind == PLAN_FINISH && outcome.result == RUN_DONE)
+        close_decisions(journal);
     journal_add(journal, true, json_pack("{s:s, s:s, s:i, s:o}", "event", "end", "result", run_result_name(outcome.result), "exit",
         outcome.exit_code, "message", json_text(outcome.message)));
     free(outcome.message);
@@ -329,7 +371,8 @@ int worker_main(void)
     set_signals();
     umask(077);
     json_t *json = read_job(), *plugin;
-    if (json == NULL) {
+    if (!is_job(json)) {
+        json_decref(json);
         say_ready("kong-upgrade: the worker was given no job; it is not meant to be started by hand\n");
         return 64;
     }
@@ -352,7 +395,7 @@ int worker_main(void)
         .deadline_ms = (int)json_integer_value(json_object_get(json, "deadline_ms")),
     };
     const char *path = json_get_text(json, "journal");
-    struct journal *journal = journal_create(path, &error);
+    struct journal *journal = open_journal(path, &job, &error);
     int exit_code = 1;
     say_ready(journal != NULL ? READY : error.message);
     if (journal != NULL)

@@ -112,7 +112,8 @@ static void on_tick(uv_timer_t *timer)
     } else if (follower->view.ended) {
         say_end(follower);
     } else if (!alive && ++follower->quiet_ticks > 2) {
-        complain_text("the worker ended without a word (killed, or the machine went down); nothing half done is left: run the same again");
+        complain_text("the worker ended without a word: it was killed, the machine went down, or there was no room for its journal %s; "
+                      "nothing half done is left: run the same again", follower->path);
         finish(follower, EXIT_ERROR);
     }
 }

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #define EXIT_ERROR 1
+#define EXIT_HELD 9
 #define EXIT_USAGE 64
 #define EXIT_TERMINAL_LOST 75
 

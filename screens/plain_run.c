@@ -1,8 +1,10 @@
 /* The commands that change the database: they are refused here as early as they can be, started as a worker, and followed. */
+#include "core/base/json.h"
 #include "core/base/mem.h"
 #include "core/journal.h"
 #include "core/migrations/order.h"
 #include "core/worker.h"
+#include "screens/fleet_nodes.h"
 #include "screens/plain.h"
 #include "screens/say.h"
 
@@ -10,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define ASK_NODES_MS 5000
 
 static bool is_resumed(const struct app *app)
 {
@@ -19,15 +23,25 @@ static bool is_resumed(const struct app *app)
     return resumed;
 }
 
-/* A run that goes on already is followed instead of a second one being started. Returns -1 if there is none. */
-static int follow_running(const struct app *app)
+/* The same command, going on already, is followed instead of a second one being started; another one is in the way. Returns -1 if
+ * there is none. */
+static int follow_running(const struct app *app, const char *command)
 {
     char *folder = journal_folder(&app->conf.pg, false, NULL);
     char *running = folder != NULL ? journal_find_running(folder) : NULL;
     int exit_code = -1;
     if (running != NULL) {
-        complain_text("a worker runs already on this database: following it");
-        exit_code = follow_journal(app, running);
+        json_t *worker = app_worker_json(app);
+        const char *other = json_get_text(worker, "command");
+        if (strcmp(other, command) == 0) {
+            complain_text("a worker runs already on this database: following it");
+            exit_code = follow_journal(app, running);
+        } else {
+            complain_text("`%s` runs on this database: nothing was begun; wait until it has ended (`kong-upgrade attach` follows it), then run `%s` again",
+                          other[0] != '\0' ? other : "another command", command);
+            exit_code = EXIT_HELD;
+        }
+        json_decref(worker);
     }
     free(running);
     free(folder);
@@ -100,7 +114,7 @@ static int run_command(struct app *app, struct run_job *job, confirmation *confi
 {
     struct error error = {0};
     struct state state;
-    int exit_code = follow_running(app);
+    int exit_code = app->options->dry_run ? -1 : follow_running(app, job->command);
     if (exit_code >= 0)
         return exit_code;
     struct pg *pg = app_connect(app, job->command, &state, &error);
@@ -160,6 +174,20 @@ static bool types_name(const struct state *state)
     return strcmp(typed, state->database) == 0;
 }
 
+/* Old nodes of the fleet that still answer speak against `finish`, and nothing overrules that. */
+static int check_old_nodes(const struct app *app)
+{
+    struct error error = {0};
+    struct names answering = {0};
+    if (!fleet_answering_old_nodes(&app->fleet, &app->conf.pg, ASK_NODES_MS, &answering, &error))
+        return complain(&error);
+    for (size_t i = 0; i < answering.count; i++)
+        complain_text("old node %s still answers: stop it, or take it out of fleet.ini", answering.list[i]);
+    bool refused = answering.count > 0;
+    names_free(&answering);
+    return refused ? 7 : 0;
+}
+
 static int confirm_finish(const struct app *app, struct pg *pg, const struct state *state, const struct run_job *job)
 {
     const char *confirm = app->options->confirm;
@@ -170,6 +198,9 @@ static int confirm_finish(const struct app *app, struct pg *pg, const struct sta
         complain_text("--confirm %s does not name the database that would be finished (%s): nothing was changed", confirm, state->database);
         return 7;
     }
+    int exit_code = check_old_nodes(app);
+    if (exit_code != 0)
+        return exit_code;
     if (confirm == NULL) {
         dry_run(app, pg, state, job);
         if (!types_name(state)) {

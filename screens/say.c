@@ -45,10 +45,12 @@ int complain(struct error *error)
 
 void say_json(json_t *json, bool indent)
 {
-    /* In ASCII: else C1 control characters and the like would reach a terminal that is looked at. */
+    /* ASCII alone: the control characters beyond it are harmful to terminals, too, and so is DEL, which
+     * jansson leaves as it is. */
     char *text = json_dumps(json, JSON_ENSURE_ASCII | (indent ? JSON_INDENT(2) : JSON_COMPACT));
-    if (text != NULL)
-        puts(text);
+    for (const char *c = text; c != NULL && *c != '\0'; c++)
+        *c == 0x7F ? fputs("\\u007f", stdout) : putchar(*c);
+    putchar('\n');
     fflush(stdout);
     free(text);
     json_decref(json);

@@ -22,6 +22,9 @@
 
 #define WIDE_STEPS 100       /* columns from which the steps stand beside the screen */
 #define WIDE_WHY 140         /* and the why, too */
+#define NARROW_STEPS 76      /* on one line only the five numbered ones have room below that */
+#define STATUS_LINES 3
+#define STATUS_SIZE 400
 #define MESSAGE_MS 8000
 
 static const struct screen *const screens[STEPS] = {
@@ -51,7 +54,7 @@ static bool is_enabled_here(const void *context, int action)
 static const struct keys_row common_rows[] = {
     {{K_RIGHT}, "next", "Go to the next screen.", ACTION_NEXT, 60, "←→"},
     {{K_LEFT}, NULL, "Go back to the screen before.", ACTION_PREVIOUS, 0, NULL},
-    {{'o'}, "overrule", "Open this step though its gate is shut: its word must be typed, and the report says so.", ACTION_OVERRULE, 50, NULL},
+    {{'o'}, NULL, "Open this step though its gate is shut: its word must be typed, and the report says so.", ACTION_OVERRULE, 0, NULL},
     {{'1'}, NULL, "Go to step 1, Migrate up; 2 to 5: the other steps.", ACTION_GO_1, 0, NULL},
     {{'2'}, NULL, NULL, ACTION_GO_2, 0, NULL},
     {{'3'}, NULL, NULL, ACTION_GO_3, 0, NULL},
@@ -232,7 +235,6 @@ static void act_everywhere(struct wizard *wizard, int action)
         break;
     case ACTION_NEXT:
     case ACTION_PREVIOUS:
-        view->moved = true;
         wizard_go(wizard, (enum step)((int)view->shown + (action == ACTION_NEXT ? 1 : -1)));
         break;
     case ACTION_WHY:
@@ -251,7 +253,6 @@ static void act_everywhere(struct wizard *wizard, int action)
         open_overrule(wizard);
         break;
     default:
-        view->moved = true;
         wizard_go(wizard, (enum step)(STEP_UP + (action - ACTION_GO_1)));
     }
 }
@@ -286,6 +287,7 @@ void wizard_key(struct wizard *wizard, const struct input *input)
 {
     if (input->kind != INPUT_KEY)
         return;
+    wizard->view.settled = true;
     if (wizard->view.overlay != OVERLAY_NONE) {
         key_overlay(wizard, input);
         return;
@@ -333,15 +335,22 @@ static void draw_steps(struct wizard *wizard, struct area area)
         [STEP_STATE_LOCKED] = STEPS_LOCKED, [STEP_STATE_OPEN] = STEPS_NEXT, [STEP_STATE_HERE] = STEPS_HERE, [STEP_STATE_DONE] = STEPS_DONE,
     };
     struct steps_item items[STEPS];
-    for (int i = 0; i < STEPS; i++)
-        items[i] = (struct steps_item){
+    size_t count = 0;
+    bool all = area.height >= 3;
+    for (int i = 0; i < STEPS; i++) {
+        bool viewed = i == (int)wizard->view.shown;
+        if (!all && step_texts[i].number == 0 && !(viewed && area.width >= NARROW_STEPS))
+            continue;
+        items[count++] = (struct steps_item){
             .label = step_texts[i].title,
+            .name = step_texts[i].brief,
             .progress = progress[wizard->model.upgrade.states[i]],
             .number = step_texts[i].number,
             .irreversible = step_texts[i].irreversible,
-            .viewed = i == (int)wizard->view.shown,
+            .viewed = viewed,
         };
-    steps_draw(area, items, STEPS);
+    }
+    steps_draw(area, items, count);
 }
 
 static void draw_why(struct wizard *wizard, struct area area)
@@ -368,19 +377,49 @@ static int why_height(struct wizard *wizard, int width, enum charset charset)
     return prose_height(blocks, COUNT_OF(blocks), width - 3, charset) + 2;
 }
 
-/* The gate's sentence where it is shut; the last message otherwise. */
-static void draw_status(struct wizard *wizard, struct area area)
+/* The last message, what is wrong, or the gate's sentence where it is shut. */
+static struct prose_block status_block(const struct wizard *wizard, char *text, size_t size)
 {
     const struct view *view = &wizard->view;
-    const struct gate *gate = &wizard->model.upgrade.gates[view->shown];
-    if (view->message[0] != '\0' && clock_ms() < view->message_until)
-        frame_status(area, 0, view->message_mark, view->message);
-    else if (wizard->model.state_error != NULL)
-        frame_status(area, 0, MARK_DANGER, wizard->model.state_error);
-    else if (!gate->open)
-        frame_status(area, 0, gate->can_overrule ? MARK_WARN : MARK_DANGER, gate->reason);
-    else if (gate->overruled)
-        frame_status(area, 0, MARK_WARN, "This gate was overruled.");
+    const struct model *model = &wizard->model;
+    const struct gate *gate = &model->upgrade.gates[view->shown];
+    struct prose_block block = {.kind = PROSE_MARK};
+    if (view->message[0] != '\0' && model->now < view->message_until) {
+        block.text = view->message;
+        block.mark = view->message_mark;
+    } else if (model->conf_error != NULL || model->state_error != NULL) {
+        block.text = model->conf_error != NULL ? model->conf_error : model->state_error;
+        block.mark = MARK_DANGER;
+    } else if (!gate->open) {
+        snprintf(text, size, "%s%s", gate->reason, gate->can_overrule ? " Press o to overrule." : "");
+        block.text = text;
+        block.mark = gate->can_overrule ? MARK_WARN : MARK_DANGER;
+    } else if (gate->overruled) {
+        block.text = "This gate was overruled.";
+        block.mark = MARK_WARN;
+    }
+    if (!model->has_state && block.mark != MARK_DANGER && model->configured) {
+        block.text = "Asking the database.";
+        block.mark = MARK_WAIT;
+    }
+    return block;
+}
+
+static int status_height(const struct wizard *wizard, struct area area)
+{
+    char text[STATUS_SIZE];
+    struct prose_block block = status_block(wizard, text, sizeof text);
+    int height = block.text != NULL ? prose_height(&block, 1, area.width, area.canvas->charset) : 1;
+    return height < STATUS_LINES ? height : STATUS_LINES;
+}
+
+static void draw_status(struct wizard *wizard, struct area area)
+{
+    char text[STATUS_SIZE];
+    struct prose_block block = status_block(wizard, text, sizeof text);
+    struct prose_state state = {0};
+    if (block.text != NULL)
+        prose_draw(area, &block, 1, &state);
 }
 
 static void draw_footer(struct wizard *wizard, struct area area)
@@ -425,7 +464,8 @@ static void draw_middle(struct wizard *wizard, struct area area)
         screens[wizard->view.shown]->draw(wizard, parts[1]);
         return;
     }
-    bool why = !wizard->view.why_hidden && parts[1].height >= 18;
+    bool runs = model_runs(&wizard->model, wizard->view.shown);
+    bool why = !wizard->view.why_hidden && parts[1].height >= (runs ? 26 : 18);
     const struct layout_request split[] = {LAYOUT_FILL(8, 2), LAYOUT_FIXED(why ? why_height(wizard, parts[1].width, area.canvas->charset) : 0, 1)};
     layout_rows(parts[1], 0, split, 2, rows);
     screens[wizard->view.shown]->draw(wizard, rows[0]);
@@ -436,11 +476,12 @@ static void draw_middle(struct wizard *wizard, struct area area)
 void wizard_draw(struct wizard *wizard, struct canvas *canvas)
 {
     struct area all = canvas_area(canvas);
+    wizard->view.charset = canvas->charset;
     if (frame_too_small(all, 30, 8))
         return;
     bool steps_line = all.width < WIDE_STEPS;
     const struct layout_request rows[] = {
-        LAYOUT_FIXED(1, 9), LAYOUT_FIXED(steps_line ? 1 : 0, 8), LAYOUT_FIXED(1, 2), LAYOUT_FILL(4, 7), LAYOUT_FIXED(1, 6), LAYOUT_FIXED(1, 9),
+        LAYOUT_FIXED(1, 9), LAYOUT_FIXED(steps_line ? 1 : 0, 8), LAYOUT_FIXED(1, 2), LAYOUT_FILL(4, 7), LAYOUT_FIXED(status_height(wizard, all), 6), LAYOUT_FIXED(1, 9),
     };
     struct area parts[6];
     layout_rows(all, 0, rows, 6, parts);
@@ -477,13 +518,16 @@ int wizard_main(const struct options *options)
         complain_text("%s; or use the commands status, check, plan, up, nodes, finish", message);
         return EXIT_USAGE;
     }
-    int exit_code = loop_run(&wizard);
-    bool lost = terminal_lost();
+    bool ended = loop_run(&wizard), lost = terminal_lost();
     terminal_close();
     if (!lost)
         say_what_goes_on(&wizard);
+    if (!ended) {
+        fflush(NULL);
+        _exit(lost ? EXIT_TERMINAL_LOST : wizard.exit_code);
+    }
     prose_free(&wizard.view.text);
     free(wizard.view.title);
     model_free(&wizard.model);
-    return lost ? EXIT_TERMINAL_LOST : exit_code;
+    return lost ? EXIT_TERMINAL_LOST : wizard.exit_code;
 }

@@ -22,7 +22,7 @@ struct lock_info {
     char *owner;         /* a random UUID for `kong migrations`; for ours "kong-upgrade USER@HOST pid PID UUID" */
     char *expires;       /* ISO time, UTC */
     int seconds_left;
-    bool worker_alive;   /* the advisory lock is held: a worker of ours is connected somewhere */
+    bool worker_alive;   /* another session holds the advisory lock: a worker of ours is connected somewhere */
 };
 
 void lock_info_free(struct lock_info *info);

@@ -4,6 +4,7 @@
 #include "core/base/clock.h"
 #include "core/base/mem.h"
 
+#include <ctype.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -216,6 +217,7 @@ static const char *connect_advice(const char *message)
         {"no pg_hba.conf entry", "allow this host in the server's pg_hba.conf"},
         {"too many clients", "raise max_connections or end idle sessions on the server"},
         {"remaining connection slots", "raise max_connections or end idle sessions on the server"},
+        {"too many connections for", "raise the CONNECTION LIMIT of the role or the database, or end idle sessions of theirs"},
         {"could not translate host name", "check pg_host in kong.conf"},
         {"certificate", "check pg_ssl, pg_ssl_verify and lua_ssl_trusted_certificate in kong.conf"},
         {"server does not support SSL", "turn on ssl on the server, or set pg_ssl = off"},

@@ -28,9 +28,11 @@ static void done_create_table(const struct change *change, struct buf *sql)
 static void done_create_index(const struct change *change, struct buf *sql)
 {
     buf_add(sql, "EXISTS (SELECT 1 FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid"
-                 " WHERE c.relnamespace = " SCHEMA_OID " AND i.indisvalid AND c.relname = ");
+                 " WHERE c.relnamespace = " SCHEMA_OID " AND i.indisvalid AND c.relname IN (");
     buf_add_literal(sql, change->name);
-    buf_add(sql, ")");
+    buf_add(sql, ", ");
+    buf_add_literal(sql, change->to != NULL ? change->to : change->name);
+    buf_add(sql, "))");
 }
 
 static void done_function(const struct change *change, struct buf *sql)

@@ -94,9 +94,11 @@ bool run_pause(struct run *run, int64_t milliseconds, struct error *error)
     return true;
 }
 
-/* Sessions that hold a lock on the table, or, with $2, those that the backend waits for. Long and idle ones first. */
+/* Sessions that hold a lock on the table, or, with $2, those that the backend waits for. Long and idle ones first. Of other roles'
+ * sessions a role without pg_read_all_stats sees no more than the application's name. */
 static const char blockers_sql[] =
-    "SELECT a.pid, coalesce(a.application_name, ''), coalesce(a.client_addr::text, 'local'), coalesce(a.state, ''),"
+    "SELECT a.pid, coalesce(a.application_name, ''), CASE WHEN a.query = '<insufficient privilege>' THEN 'of another role'"
+    " ELSE coalesce(a.client_addr::text, 'local') END, coalesce(a.state, ''),"
     " coalesce(extract(epoch FROM clock_timestamp() - coalesce(a.xact_start, a.query_start))::bigint, 0), coalesce(left(a.query, 300), '')"
     " FROM pg_catalog.pg_stat_activity a WHERE a.pid <> $2::int AND a.pid <> pg_backend_pid() AND a.pid = ANY (CASE WHEN $1::text IS NULL"
     " THEN pg_catalog.pg_blocking_pids($2::int) ELSE ARRAY(SELECT l.pid FROM pg_catalog.pg_locks l WHERE l.granted"
@@ -277,7 +279,11 @@ static void release_lock(struct run *run)
     struct error error = {0};
     if (run->owner == NULL)
         return;
-    if (!revive_aux(run, &error) || !lock_release(run->aux, run->owner, &error)) {
+    bool released = revive_aux(run, &error) && lock_release(run->aux, run->owner, &error);
+    /* That the session is gone shows only when it is used. */
+    if (!released && pg_lost(run->aux))
+        released = revive_aux(run, &error) && lock_release(run->aux, run->owner, &error);
+    if (!released) {
         char *text = mem_printf("Kong's migrations lock could not be released (%s); it expires within %d s", error.message, LOCK_SECONDS);
         journal_add(run->journal, false, json_pack("{s:s, s:o}", "event", "note", "text", json_text(text)));
         free(text);

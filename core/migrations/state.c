@@ -41,13 +41,16 @@ struct survey {
     char *elsewhere;
 };
 
+/* Of the catalogs, not of information_schema, which hides what the role may not read: that must become an error, not "no Kong here". */
+#define HAS_COLUMN(table_, column_) \
+    "EXISTS (SELECT 1 FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid" \
+    " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p')" \
+    " AND c.relname = '" table_ "' AND a.attname = '" column_ "' AND NOT a.attisdropped)"
+
 static bool survey_read(struct pg *pg, struct survey *survey, struct error *error)
 {
     PGresult *result = pg_query(pg, error,
-        "SELECT EXISTS (SELECT 1 FROM information_schema.columns WHERE table_schema = current_schema() AND table_name = 'schema_meta'"
-        "               AND column_name = 'subsystem'),"
-        " EXISTS (SELECT 1 FROM information_schema.columns WHERE table_schema = current_schema() AND table_name = 'schema_migrations'"
-        "         AND column_name = 'migrations'),"
+        "SELECT " HAS_COLUMN("schema_meta", "subsystem") ", " HAS_COLUMN("schema_migrations", "migrations") ","
         " EXISTS (SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
         "         WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p') AND NOT EXISTS"
         "         (SELECT 1 FROM pg_catalog.pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')),"
@@ -169,6 +172,17 @@ bool state_pending_from_before(const struct state *state)
     return false;
 }
 
+bool state_up_begun(const struct state *state)
+{
+    const struct subsystem_state *core = &state->subsystems[0];
+    for (size_t i = 0; i < core->subsystem->migration_count; i++) {
+        const struct migration *migration = &core->subsystem->migrations[i];
+        if (migration->since == KONG_1_3 && (names_have(&core->executed, migration->name) || names_have(&core->pending, migration->name)))
+            return true;
+    }
+    return false;
+}
+
 /* Core's migrations tell the release. From 0.14 on the way up, 001 and 002 are pending until `finish`. */
 static const char *version_of(const struct state *state)
 {
@@ -205,6 +219,13 @@ static void decide_from_meta(struct state *state)
     }
 }
 
+static bool find_apis(struct pg *pg, struct state *state, struct error *error)
+{
+    bool exists = false;
+    return pg_ask(pg, error, "SELECT to_regclass('apis') IS NOT NULL", &exists) &&
+           (!exists || pg_ask(pg, error, "SELECT EXISTS (SELECT 1 FROM apis)", &state->has_apis));
+}
+
 /* 0.14 is a database that has every migration of the list; the first missing one is named. */
 static bool decide_legacy(struct pg *pg, struct state *state, struct error *error)
 {
@@ -228,7 +249,7 @@ static bool decide_legacy(struct pg *pg, struct state *state, struct error *erro
     PQclear(result);
     for (size_t i = 0; i < state->subsystem_count; i++)
         find_new(&state->subsystems[i]);
-    return true;
+    return find_apis(pg, state, error);
 }
 
 static void decide_without_kong(struct pg *pg, const struct survey *survey, struct state *state)

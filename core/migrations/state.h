@@ -45,6 +45,7 @@ struct state {
     const char *version;               /* the Kong whose schema it is: "0.14", "1.0"… "1.3"; NULL where there is none */
     char *reason;                      /* a sentence for too_old, ahead, foreign and empty; or NULL */
     bool from_014;                     /* `schema_migrations` is still there: the old cluster is 0.14 */
+    bool has_apis;                     /* legacy_014: the table `apis` has rows, which no later Kong reads: `up` is refused */
     struct subsystem_state *subsystems;   /* those of the loaded plugins and core, in Kong's order */
     size_t subsystem_count;
     struct names unknown;              /* subsystems in `schema_meta` that are not ours: custom plugins */
@@ -61,6 +62,9 @@ size_t state_count_pending(const struct state *state);
 
 /* The pending ones stem from an upgrade to 1.0, 1.1 or 1.2 that was never finished: some have come before 1.3. */
 bool state_pending_from_before(const struct state *state);
+
+/* An `up` to 1.3 has come past core's own migrations, on whatever machine: migrations that are still new are the rest of it. */
+bool state_up_begun(const struct state *state);
 
 /* The exit code of `status` (kong migrations list's, and 8). */
 int state_exit_code(const struct state *state);

@@ -43,7 +43,7 @@ static void what_is_written_is_read(void **state)
     for (int n = 0; n < 3000; n++)
         journal_add(journal, false, json_pack("{s:s, s:i}", "event", "progress", "rows", n));
     assert_int_equal(count_events(&reader), 3000);
-    assert_false(journal_failed(journal));
+    assert_false(journal_failed(journal, NULL));
     journal_close(journal);
     journal_close(NULL);
     journal_reader_close(&reader);
@@ -105,10 +105,10 @@ static void a_full_disk_is_remembered_and_the_next_line_is_whole(void **state)
     journal_add(journal, true, json_pack("{s:s, s:s}", "event", "second", "text", "which does not fit into what is left of it"));
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
     signal(SIGXFSZ, SIG_DFL);
-    assert_true(journal_failed(journal));
+    assert_true(journal_failed(journal, NULL));
     journal_add(journal, true, json_pack("{s:s}", "event", "third"));
     journal_add(journal, true, json_pack("{s:s}", "event", "fourth"));
-    assert_true(journal_failed(journal));
+    assert_true(journal_failed(journal, NULL));
     assert_true(journal_open(&reader, path, &error));
     assert_int_equal(count_events(&reader), 3);
     journal_reader_close(&reader);
