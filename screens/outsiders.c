@@ -207,7 +207,7 @@ json_t *outsiders_json(const struct outsiders *outsiders)
         json_object_set_new(json, "datastore", json_string(node_match_name(MATCH_SAME)));
         json_object_set_new(json, "requests_per_second", json_null());
         json_object_set_new(json, "age_ms", session->poll_age >= 0 ? json_integer(session->poll_age * 1000LL) : json_null());
-        json_object_set_new(json, "problem", json_string("uses this database, but is not in fleet.ini"));
+        json_object_set_new(json, "problem", json_string("uses this database from an address that is not in fleet.ini"));
         json_object_set_new(json, "legacy", json_boolean(session->legacy));
         json_object_set_new(json, "connections", json_integer(session->connections));
         json_array_append_new(array, json);

@@ -93,12 +93,12 @@ static void say_outsiders(const struct view *view)
         const struct session *session = &sessions->list[i];
         if (!outsiders_is_one(view->outsiders, session))
             continue;
-        say("unknown          %s uses this database with %d connections, but is not in fleet.ini (Kong %s", session->address,
-            session->connections, session->legacy ? "0.14" : "1.x");
+        say("%-16s Kong %s uses this database from %s, which is not in fleet.ini: %d connections", "unknown",
+            session->legacy ? "0.14" : "1.x", session->address, session->connections);
         if (session->poll_age >= 0)
-            say("; last poll %d s ago)\n", session->poll_age);
+            say(", last poll %d s ago\n", session->poll_age);
         else
-            say("; no poll seen)\n");
+            say(", no poll seen\n");
     }
 }
 
@@ -116,11 +116,13 @@ static void say_once(const struct view *view)
 /* A node's row is said again only when something but its figures has changed: what a second brings is one line. */
 static void say_changed_nodes(struct view *view)
 {
+    bool quiet = view->app->options->quiet;
     for (size_t i = 0; i < nodes_count(view->nodes); i++) {
         const struct node *node = nodes_get(view->nodes, i);
         char *row = mem_printf("%d %s %d %s", node->state, node->version != NULL ? node->version : "", node->match,
                                node->problem != NULL ? node->problem : "");
-        if (view->said[i] == NULL || strcmp(view->said[i], row) != 0)
+        bool changed = view->said[i] == NULL || strcmp(view->said[i], row) != 0;
+        if (changed && (!quiet || node->problem != NULL))
             say_node(view, node);
         free(view->said[i]);
         view->said[i] = row;
@@ -146,9 +148,12 @@ static void say_second(struct view *view)
     struct tm local;
     if (localtime_r(&now, &local) != NULL)
         strftime(clock, sizeof clock, "%H:%M:%S", &local);
-    if (view->said[0] == NULL && nodes_count(view->nodes) > 0)
+    bool quiet = view->app->options->quiet;
+    if (!quiet && view->said[0] == NULL && nodes_count(view->nodes) > 0)
         say_head();
     say_changed_nodes(view);
+    if (quiet)
+        return;
     say("%s", clock);
     say_cluster(view, CLUSTER_OLD);
     say_cluster(view, CLUSTER_NEW);
@@ -253,7 +258,6 @@ static int show_nodes(struct app *app, bool watch)
     uv_loop_init(&view.loop);
     view.nodes = nodes_start(&view.loop, &app->fleet, &app->conf.pg, NULL, NULL, &error);
     if (view.nodes == NULL) {
-        uv_run(&view.loop, UV_RUN_DEFAULT);
         uv_loop_close(&view.loop);
         return complain(&error);
     }

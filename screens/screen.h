@@ -51,6 +51,7 @@ struct view {
     char *title;                        /* of the text or prompt */
     struct prose text;                  /* of the overlay; the dialog's blocks too */
     struct prose_state text_state;
+    char *must_type;                    /* of the dialog */
     struct dialog_model dialog;
     struct dialog_state dialog_state;
     void (*answered)(struct wizard *wizard, size_t answer);

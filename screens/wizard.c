@@ -127,7 +127,10 @@ void wizard_open_text(struct wizard *wizard, const char *title)
 void wizard_open_dialog(struct wizard *wizard, const struct dialog_model *model, void (*answered)(struct wizard *wizard, size_t answer))
 {
     struct view *view = &wizard->view;
+    free(view->must_type);
+    view->must_type = mem_dup(model->must_type);   /* the model it comes from is read anew meanwhile */
     view->dialog = *model;
+    view->dialog.must_type = view->must_type;
     view->dialog.blocks = view->text.blocks;
     view->dialog.block_count = view->text.count;
     view->answered = answered;
@@ -528,6 +531,7 @@ int wizard_main(const struct options *options)
     }
     prose_free(&wizard.view.text);
     free(wizard.view.title);
+    free(wizard.view.must_type);
     model_free(&wizard.model);
     return lost ? EXIT_TERMINAL_LOST : wizard.exit_code;
 }

@@ -62,13 +62,15 @@ static void datastores_are_compared(void **state)
         {PG, "public", MATCH_SAME, NULL},
         {"{\"pg_host\":\"DB\",\"pg_port\":5432,\"pg_database\":\"kong\",\"pg_schema\":\"public\"}", NULL, MATCH_SAME, NULL},
         {"{\"pg_host\":\"db\",\"pg_port\":\"5432\",\"pg_database\":\"kong\"}", NULL, MATCH_SAME, NULL},
-        {"{\"pg_host\":\"10.0.0.5\",\"pg_port\":5432,\"pg_database\":\"kong\"}", NULL, MATCH_PERHAPS, "pg_host is 10.0.0.5, not db, which may be the same server"},
+        {"{\"pg_host\":\"10.0.0.5\",\"pg_port\":5432,\"pg_database\":\"kong\"}", NULL, MATCH_PERHAPS,
+         "pg_host is 10.0.0.5, not db, which may be the same server"},
         {"{\"pg_host\":\"db\",\"pg_port\":5433,\"pg_database\":\"kong\"}", NULL, MATCH_OTHER, "pg_port is 5433, not 5432"},
         {"{\"pg_host\":\"db\",\"pg_port\":5432,\"pg_database\":\"kong2\"}", NULL, MATCH_OTHER, "pg_database is kong2, not kong"},
         {"{\"pg_host\":\"db\",\"pg_port\":5432,\"pg_database\":\"kong\",\"pg_schema\":\"a\"}", "b", MATCH_OTHER, "pg_schema is a, not b"},
         {PG, "b", MATCH_PERHAPS, "pg_schema is not set, while here it is b"},
         {"{\"pg_host\":\"db\",\"pg_port\":5432,\"pg_database\":\"kong\",\"pg_schema\":\"a\"}", NULL, MATCH_PERHAPS, "pg_schema is a, not unset"},
-        {"{\"database\":\"cassandra\",\"pg_host\":\"db\",\"pg_port\":5432,\"pg_database\":\"kong\"}", NULL, MATCH_OTHER, "its database is cassandra, not postgres"},
+        {"{\"database\":\"cassandra\",\"pg_host\":\"db\",\"pg_port\":5432,\"pg_database\":\"kong\"}", NULL, MATCH_OTHER,
+         "its database is cassandra, not postgres"},
         {"{}", NULL, MATCH_UNKNOWN, NULL},
         {"{\"pg_host\":[],\"pg_port\":{},\"pg_database\":1}", NULL, MATCH_UNKNOWN, NULL},
         {"{\"pg_host\":\"db\",\"pg_port\":1e300,\"pg_database\":\"kong\"}", NULL, MATCH_UNKNOWN, NULL},
@@ -157,6 +159,18 @@ static void long_texts_are_refused(void **state)
     free(version);
 }
 
+static void deep_nesting_is_refused(void **state)
+{
+    struct node node = {0};
+    char *body = mem_zero(NODE_ANSWER_LIMIT + 1, 1);
+    (void)state;
+    memset(body, '[', NODE_ANSWER_LIMIT);
+    char *sentence = read_as("/", body, NODE_ANSWER_LIMIT, &ours, &node);
+    assert_non_null(strstr(sentence, "not JSON"));
+    free(sentence);
+    free(body);
+}
+
 static void http_errors_are_said(void **state)
 {
     static const struct {
@@ -243,6 +257,7 @@ int main(void)
         cmocka_unit_test(status_is_read),
         cmocka_unit_test(the_rest_is_refused),
         cmocka_unit_test(long_texts_are_refused),
+        cmocka_unit_test(deep_nesting_is_refused),
         cmocka_unit_test(http_errors_are_said),
         cmocka_unit_test(problems_are_said),
         cmocka_unit_test(mangled_answers_do_no_harm),

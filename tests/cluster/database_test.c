@@ -201,7 +201,7 @@ static void nodes_are_shown_once(void **state)
     text = run_text(START("nodes"), 0);
     assert_non_null(strstr(text, "old-1            old     answers 1.2.3"));
     assert_non_null(strstr(text, "can't be reached: Connection refused"));
-    assert_null(strstr(text, "unknown          127"));
+    assert_null(strstr(text, "not in fleet.ini"));
     free(text);
 }
 
@@ -276,6 +276,42 @@ static void watch_goes_on_until_told(void **state)
     assert_int_equal(child_end(&child), 75);   /* which closes the pipe first */
 }
 
+/* `GET /` reads the database: without it a node answers with an error, which does not make it a stopped one. */
+static void nodes_without_their_database_are_strange(void **state)
+{
+    (void)state;
+    write_fleet("127.0.0.1", old_node.admin, 1);
+    run_as_postgres("ALTER ROLE kong NOLOGIN");
+    run_as_postgres("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'kong'");
+    char *text = run_text(START("nodes", "--json"), 0);
+    run_as_postgres("ALTER ROLE kong LOGIN");
+    const char *object = strchr(text, '{');   /* after what stderr has to say */
+    assert_non_null(object);
+    json_t *json = parse(object), *node = json_array_get(json_object_get(json, "old"), 0);
+    assert_string_equal(json_get_text(node, "state"), "strange");
+    assert_non_null(strstr(json_get_text(node, "problem"), "HTTP 500"));
+    assert_true(object != text);
+    json_decref(json);
+    free(text);
+}
+
+static void nodes_come_back_after_the_server_does(void **state)
+{
+    struct sessions sessions;
+    (void)state;
+    struct child child = child_start(fixture_postgres, "crash", server, NULL);
+    assert_int_equal(child_end(&child), 0);
+    for (int tries = 0; tries < 50; tries++) {
+        read_sessions("kong", &sessions);
+        size_t live = sessions.live;
+        sessions_free(&sessions);
+        if (live == 1)
+            return;
+        usleep(100000);
+    }
+    fail_msg("the node does not poll again");
+}
+
 static void finish_waits_for_old_nodes(void **state)
 {
     (void)state;
@@ -312,6 +348,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(without_a_database),
         cmocka_unit_test(hostile_versions_are_shown_harmlessly),
         cmocka_unit_test(watch_goes_on_until_told),
+        cmocka_unit_test(nodes_without_their_database_are_strange),
+        cmocka_unit_test(nodes_come_back_after_the_server_does),
         cmocka_unit_test(finish_waits_for_old_nodes),
     };
     if (!fixture_arguments(argc, argv))
