@@ -158,14 +158,22 @@ void wizard_go(struct wizard *wizard, enum step step)
     wizard->view.message[0] = '\0';
 }
 
-/* What is fixed about the step shown. What was safe before step 5 is no more after it. */
+/* What is fixed about the step shown. What was safe before step 5 is no more after it, and an empty database has nothing to lose. */
 static struct step_text text_here(const struct wizard *wizard)
 {
+    const struct model *model = &wizard->model;
     struct step_text text = step_texts[wizard->view.shown];
-    if (text.number > 0 && wizard->model.has_state && wizard->model.state.stage == STAGE_CURRENT) {
+    bool done = model->has_state && model->state.stage == STAGE_CURRENT;
+    bool begun = model_runs(model, STEP_FINISH) && model->run.done_count > 0;
+    if (text.number > 0 && (done || begun)) {
         text.irreversible = true;
-        text.safe = "Step 5 is done: old nodes must never run on this database again.";
+        text.safe = done ? "Step 5 is done: old nodes must never run on this database again."
+                         : "Step 5 has begun: old nodes must never run on this database again.";
         text.out = "Only a backup from before step 5 brings the old cluster back.";
+    } else if (wizard->view.shown == STEP_UP && model->has_state && model->state.stage == STAGE_EMPTY) {
+        text.does = "Makes Kong 1.3's tables in the empty database, in one transaction.";
+        text.safe = "There is nothing to lose: the database holds nothing of Kong.";
+        text.out = "Press q; nothing has happened.";
     }
     return text;
 }

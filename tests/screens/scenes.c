@@ -564,6 +564,12 @@ static void finish_running(struct fixture *fixture)
     fixture_change(fixture, 5, "begin", -1);
 }
 
+static void decommission_begun(struct fixture *fixture)
+{
+    finish_running(fixture);
+    show(fixture, STEP_DECOMMISSION);
+}
+
 static void finish_held(struct fixture *fixture)
 {
     begin_last_step(fixture, "1.2");
@@ -698,6 +704,7 @@ const struct scene scenes[] = {
     {"finish-dialog-full", finish_dialog_full, false},
     {"finish-dialog-014", finish_dialog_014, false},
     {"finish-running", finish_running, false},
+    {"finish-running-decommission", decommission_begun, false},
     {"finish-held", finish_held, false},
     {"done-early", done_early, false},
     {"done-report", done_report, true},
