@@ -114,6 +114,7 @@ static void draw(struct wizard *wizard, struct area area)
     struct prose prose = {0};
     fill(&prose, &wizard->model);
     prose_draw(area, prose.blocks, prose.count, &wizard->view.proses[STEP_FINISH]);
+    area_cursor(area, 0, 0);
     prose_free(&prose);
 }
 

@@ -196,6 +196,7 @@ static void draw_log(const struct wizard *wizard, struct area area, struct prose
     for (size_t i = 0; i < log->count; i++)
         blocks[i] = (struct prose_block){.kind = PROSE_LITERAL, .text = log->list[i]};
     prose_draw(area, blocks, log->count, state);
+    area_cursor(area, 0, 0);
     free(blocks);
 }
 

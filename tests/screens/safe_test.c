@@ -155,6 +155,7 @@ static void test_the_cursor_stands_on_what_has_the_focus(void **state)
         {"provision-wrong", "new-2", ""},         {"divert-half", "new-1", ""},           {"divert-half", "old-1", "jj"},
         {"decommission-some", "old-1", ""},       {"finish-dialog", "Stay", ""},          {"finish-dialog-part", "ko", ""},
         {"finish-dialog-full", "Finish", "\t\t"}, {"finish-overrule", "Stay", ""},
+        {"finish-ready", "Press f", ""},          {"done-report", "Database kong", ""},   {"up-log", "/170]", ""},
     };
     (void)state;
     for (size_t i = 0; i < COUNT_OF(places); i++)
