@@ -213,7 +213,7 @@ static void glance_at(void *context, const json_t *event)
     if (strcmp(kind, "start") == 0) {
         snprintf(glance->command, sizeof glance->command, "%s", json_get_text(event, "command"));
         glance->pid = (pid_t)json_integer_value(json_object_get(event, "pid"));
-    } else if (strcmp(kind, "lock") == 0) {
+    } else if (strcmp(kind, "lock") == 0 || strcmp(kind, "plan") == 0) {
         glance->begun = true;
     } else if (strcmp(kind, "end") == 0) {
         const char *result = json_get_text(event, "result");

@@ -16,17 +16,19 @@
 
 #define END_LINES 4
 #define END_SIZE 600
+#define STALL_FELT_MS 100.0
 
-enum column { COLUMN_STATE, COLUMN_CHANGE, COLUMN_SIZE, COLUMN_LOCK, COLUMN_TIME, COLUMN_FIX };
+enum column { COLUMN_STATE, COLUMN_CHANGE, COLUMN_SIZE, COLUMN_LOCK, COLUMN_TIME, COLUMN_STALL, COLUMN_FIX };
 
 #define CHANGE_COLUMN {"change", {36, 42, 0, 1, 11}, false}   /* "create index plugins_cache_key_idx on plugins" */
 
 static const struct table_column run_columns[] = {
     {"state", LAYOUT_FIXED(9, 10), false}, CHANGE_COLUMN,
-    {"time", LAYOUT_FIXED(9, 8), true},    {"size", LAYOUT_FIXED(8, 5), true},
-    {"fix", LAYOUT_FIXED(3, 6), false},    {"lock", LAYOUT_BETWEEN(16, 22, 2), false},
+    {"time", LAYOUT_FIXED(9, 8), true},    {"stall", LAYOUT_FIXED(8, 7), true},
+    {"size", LAYOUT_FIXED(8, 4), true},    {"fix", LAYOUT_FIXED(3, 6), false},
+    {"lock", LAYOUT_BETWEEN(16, 22, 2), false},
 };
-static const enum column run_kinds[] = {COLUMN_STATE, COLUMN_CHANGE, COLUMN_TIME, COLUMN_SIZE, COLUMN_FIX, COLUMN_LOCK};
+static const enum column run_kinds[] = {COLUMN_STATE, COLUMN_CHANGE, COLUMN_TIME, COLUMN_STALL, COLUMN_SIZE, COLUMN_FIX, COLUMN_LOCK};
 
 static const struct table_column plan_columns[] = {
     {"state", LAYOUT_FIXED(9, 10), false}, CHANGE_COLUMN,
@@ -68,6 +70,11 @@ static void run_cell(const void *context, size_t row, size_t column, struct tabl
     case COLUMN_TIME:
         if (each->ms >= 0)
             snprintf(text, sizeof text, "%lld ms", (long long)each->ms);
+        break;
+    case COLUMN_STALL:
+        if (each->worst_ms >= 0)
+            snprintf(text, sizeof text, "%.0f ms", each->worst_ms);
+        cell->style = each->worst_ms > STALL_FELT_MS ? ROLE_WARN : ROLE_TEXT;
         break;
     default:
         cell->text = each->correction;
@@ -189,6 +196,19 @@ static struct prose_block end_block(const struct model *model, char *text, size_
     return block;
 }
 
+/* What the stall meter says: of the change in hand, and of the whole run. */
+static void draw_stall(const struct run_view *run, struct area area)
+{
+    if (run->change_count == 0 || run->worst_ms < 0)
+        return;
+    const struct run_change *now = run->current < run->change_count && !run->ended ? &run->changes[run->current] : NULL;
+    enum role role = run->worst_ms > STALL_FELT_MS ? ROLE_WARN : ROLE_DIM;
+    if (now != NULL && now->worst_ms >= 0)
+        area_textf(area, 0, 0, role, "A node would have waited %.0f ms at most, now %.0f ms (99 %% under %.0f ms).", run->worst_ms, now->worst_ms, now->p99_ms);
+    else
+        area_textf(area, 0, 0, role, "A node would have waited %.0f ms at most, during: %s", run->worst_ms, run->changes[run->worst_change].what);
+}
+
 static void draw_log(const struct wizard *wizard, struct area area, struct prose_state *state)
 {
     const struct names *log = &wizard->model.run.log;
@@ -208,22 +228,25 @@ void run_pane_draw(struct wizard *wizard, struct area area)
     const struct prose_block end = end_block(&wizard->model, text, sizeof text);
     int height = prose_height(&end, 1, area.width, area.canvas->charset);
     bool live = run->current < run->change_count && !run->ended, counts = live && run->changes[run->current].rows_total > 0;
+    bool measured = run->change_count > 0 && run->worst_ms >= 0;
     const struct layout_request rows[] = {
-        LAYOUT_FIXED(run->change_count == 0 ? 0 : counts ? 3 : live ? 2 : 1, 2), LAYOUT_FIXED(height < END_LINES ? height : END_LINES, 3), LAYOUT_FILL(3, 1),
+        LAYOUT_FIXED(run->change_count == 0 ? 0 : counts ? 3 : live ? 2 : 1, 3), LAYOUT_FIXED(measured ? 1 : 0, 2),
+        LAYOUT_FIXED(height < END_LINES ? height : END_LINES, 4), LAYOUT_FILL(3, 1),
     };
-    struct area parts[3];
+    struct area parts[4];
     struct prose_state end_state = {0};
-    layout_rows(area, 0, rows, 3, parts);
+    layout_rows(area, 0, rows, 4, parts);
     draw_progress(wizard, parts[0]);
-    prose_draw(parts[1], &end, 1, &end_state);
+    draw_stall(run, parts[1]);
+    prose_draw(parts[2], &end, 1, &end_state);
     struct table_model table = run_table(wizard);
     struct table_state *state = &view->tables[view->shown];
     if (!run->ended && run->current < run->change_count && !state->typing && wizard->model.run_alive)
         state->selected = run->current;
     if (view->show_log)
-        draw_log(wizard, parts[2], &view->proses[view->shown]);
+        draw_log(wizard, parts[3], &view->proses[view->shown]);
     else
-        table_draw(parts[2], &table, state, true);
+        table_draw(parts[3], &table, state, true);
 }
 
 static void add_cost(struct prose *prose, const char *table, const char *lock, bool rewrite, bool scan, int64_t rows, int64_t bytes)

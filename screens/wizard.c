@@ -127,9 +127,9 @@ void wizard_open_text(struct wizard *wizard, const char *title)
 void wizard_open_dialog(struct wizard *wizard, const struct dialog_model *model, void (*answered)(struct wizard *wizard, size_t answer))
 {
     struct view *view = &wizard->view;
-    view->dialog = *model;
     free(view->must_type);
-    view->must_type = mem_dup(model->must_type);
+    view->must_type = mem_dup(model->must_type);   /* the model it comes from is read anew meanwhile */
+    view->dialog = *model;
     view->dialog.must_type = view->must_type;
     view->dialog.blocks = view->text.blocks;
     view->dialog.block_count = view->text.count;

@@ -23,7 +23,8 @@ static void look_at_order(const struct check_subject *subject, struct check_resu
 {
     const struct state *state = subject->state;
     struct verdict verdict = order_check(state, PLAN_UP, is_resumed(subject));
-    if (verdict.order != ORDER_REFUSED) {
+    bool is_told_apart = state->stage == STAGE_LEGACY_014 && state->has_apis;   /* by the check "apis" */
+    if (verdict.order != ORDER_REFUSED || is_told_apart) {
         look_note(result, "Kong %s, %zu new and %zu pending migrations", state->version != NULL ? state->version : "(none)", state_count_new(state),
                   state_count_pending(state));
     } else {
