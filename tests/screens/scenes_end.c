@@ -100,12 +100,13 @@ static void done_report(struct fixture *fixture)
 {
     static const char report[] =
         "# Kong upgrade to 1.3\n\nWritten 2026-03-02T03:10:00Z by kong-upgrade 0.1.0.\n\n| | |\n| --- | --- |\n| database | %s at db.example.net:5432, schema public |\n"
-        "| server | PostgreSQL 15.4 |\n| stage | current |\n| version | 1.3 |\n\n## Runs\n\n### up, 2026-03-02T02:14:00Z: done\n\n"
-        "By ops on ops-1, 4.2 s, 1 wait for a lock.\n`up` is complete: 1.3 nodes may be started beside the old ones on database kong.\n\n"
-        "| change | outcome | ms | lock | correction |\n| --- | --- | ---: | --- | --- |\n| add column upstreams.algorithm text | made | 12 | AccessExclusiveLock |  |\n"
-        "| create table ca_certificates | made | 31 |  |  |\n| add column routes.headers jsonb | made | 9 | AccessExclusiveLock |  |\n\n"
-        "### finish, 2026-03-02T03:09:00Z: done\n\nBy ops on ops-1, 0.8 s, 0 waits for a lock.\ndatabase kong is Kong 1.3's: the upgrade is complete.\n\n"
-        "## Decisions\n\n- 2026-03-02T02:10:00Z ops acknowledged long-transactions\n";
+        "| PostgreSQL | 15.4 |\n| stage | current |\n| version | 1.3 |\n\n## Runs\n\n### up, 2026-03-02T02:14:00Z: done\n\n"
+        "By ops on ops-1, 4.2 s, 1 wait for a lock.\n\n`up` is complete: 1.3 nodes may be started beside the old ones on database kong.\n\n"
+        "| change | outcome | ms | lock | worst stall, ms | 99 %% under, ms | correction |\n| --- | --- | ---: | --- | ---: | ---: | --- |\n"
+        "| add column upstreams.algorithm text | made | 12 | ACCESS EXCLUSIVE | 3.1 | 1.2 |  |\n| create table ca_certificates | made | 31 |  | | |  |\n"
+        "| create trigger a\\|b on ca_certificates | made | 9 | SHARE ROW EXCLUSIVE | 2.4 | 1.1 | C3 |\n\n"
+        "### finish, 2026-03-02T03:09:00Z: done\n\nBy ops on ops-1, 0.8 s, 0 waits for a lock.\n\ndatabase kong is Kong 1.3's: the upgrade is complete.\n\n"
+        "## Decisions\n\n- 2026-03-02T02:10:00Z ops acknowledged long-transactions \\<2\\>\n";
     fixture_configure(fixture);
     fixture_state(fixture, STAGE_CURRENT, "1.3");
     fixture_checks(fixture, NULL, 0);

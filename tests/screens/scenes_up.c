@@ -74,10 +74,19 @@ static void begin_run(struct fixture *fixture, size_t done)
     scenes_show(fixture, STEP_UP);
 }
 
+static void add_stall(struct fixture *fixture, size_t index, double worst_ms, double p99_ms)
+{
+    fixture_event(fixture, "{s:s, s:s, s:f, s:f, s:i}", "event", "stall", "id", fixture->wizard.model.run.changes[index].id, "worst_ms", worst_ms, "p99_ms",
+                  p99_ms, "samples", 40);
+}
+
 static void up_running(struct fixture *fixture)
 {
     begin_run(fixture, 44);
+    add_stall(fixture, 42, 112.4, 8.2);
+    add_stall(fixture, 43, 4.1, 1.3);
     fixture_change(fixture, 44, "begin", -1);
+    add_stall(fixture, 44, 2.6, 1.1);
 }
 
 static void up_waiting(struct fixture *fixture)
@@ -118,6 +127,7 @@ static void up_done(struct fixture *fixture)
     begin_run(fixture, 0);
     for (size_t i = 0; i < fixture->wizard.model.run.change_count; i++)
         fixture_change(fixture, i, "done", (int)(3 + i * 37 % 90));
+    add_stall(fixture, 44, 12.6, 1.1);
     fixture_event(fixture, "{s:s, s:s, s:s, s:s}", "event", "record", "subsystem", "core", "migration", "005_120_to_130", "state", "pending");
     fixture_end(fixture, "done", 0, "`up` is complete: 1.3 nodes may be started beside the old ones on database kong");
     state_free(&fixture->wizard.model.state);
