@@ -46,6 +46,14 @@ void scenes_begin_upgrade(struct fixture *fixture, enum step step)
     scenes_show(fixture, step);
 }
 
+/* An upgrade to 1.2 came before, and was never finished. */
+void scenes_begin_unfinished(struct fixture *fixture, enum step step)
+{
+    scenes_begin_upgrade(fixture, step);
+    fixture->wizard.model.state.stage = STAGE_PENDING;
+    names_add(&fixture->wizard.model.state.subsystems[0].pending, "002_15_to_1");
+}
+
 /* `up` is complete, and the new nodes are started or not. */
 void scenes_begin_migrated(struct fixture *fixture, enum step step, const char *version)
 {

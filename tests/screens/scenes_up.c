@@ -14,6 +14,11 @@ static void up_locked(struct fixture *fixture)
     fixture_checks(fixture, &blocks, 1);
 }
 
+static void up_finish_first(struct fixture *fixture)
+{
+    scenes_begin_unfinished(fixture, STEP_UP);
+}
+
 static void up_rewrite(struct fixture *fixture)
 {
     fixture_configure(fixture);
@@ -177,6 +182,7 @@ static void up_complete(struct fixture *fixture)
 static const struct scene scenes[] = {
     {"up-plan", up_plan, false},
     {"up-locked", up_locked, false},
+    {"up-finish-first", up_finish_first, false},
     {"up-rewrite", up_rewrite, false},
     {"up-confirm", up_confirm, false},
     {"up-confirm-lock", up_confirm_lock, false},

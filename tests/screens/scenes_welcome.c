@@ -34,11 +34,33 @@ static void welcome_empty(struct fixture *fixture)
     fixture_state(fixture, STAGE_EMPTY, NULL);
 }
 
+static void welcome_wrong_schema(struct fixture *fixture)
+{
+    welcome_empty(fixture);
+    fixture->wizard.model.state.reason =
+        mem_dup(fixture_name(fixture, "schema public has no Kong tables, but schema kong has: set pg_schema = kong in kong.conf"));
+}
+
 static void welcome_pending(struct fixture *fixture)
 {
     scenes_begin_migrated(fixture, STEP_WELCOME, "1.2");
     scenes_add_fleet(fixture);
     scenes_add_sessions(fixture);
+}
+
+/* `up` was cut short after its first migrations, on this machine or another. */
+static void welcome_half_way(struct fixture *fixture)
+{
+    scenes_begin_upgrade(fixture, STEP_WELCOME);
+    fixture->wizard.model.state.stage = STAGE_PENDING;
+    names_add(&fixture->wizard.model.state.subsystems[0].pending, "005_120_to_130");
+    names_free(&fixture->wizard.model.state.subsystems[0].new);
+    fixture->wizard.model.resume = true;
+}
+
+static void welcome_finish_first(struct fixture *fixture)
+{
+    scenes_begin_unfinished(fixture, STEP_WELCOME);
 }
 
 static void welcome_too_old(struct fixture *fixture)
@@ -150,7 +172,10 @@ static const struct scene scenes[] = {
     {"welcome-unreachable", welcome_unreachable, false},
     {"welcome-upgradable", welcome_upgradable, true},
     {"welcome-empty", welcome_empty, false},
+    {"welcome-wrong-schema", welcome_wrong_schema, false},
     {"welcome-pending", welcome_pending, false},
+    {"welcome-half-way", welcome_half_way, false},
+    {"welcome-finish-first", welcome_finish_first, false},
     {"welcome-too-old", welcome_too_old, false},
     {"welcome-no-nodes", welcome_no_nodes, false},
     {"welcome-message", welcome_message, false},
