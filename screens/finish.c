@@ -79,8 +79,8 @@ static void add_warnings(struct prose *prose, const struct model *model)
     else
         prose_add(prose, PROSE_BULLET, "A 1.0 to 1.2 node would start, and nothing in Kong stops it: keep them off.");
     if (model->sessions.live > 0)
-        prose_add(prose, PROSE_BULLET, "At least %zu Kong node%s on the database now: see that %s.", model->sessions.live,
-                  model->sessions.live == 1 ? " works" : "s work", model->sessions.live == 1 ? "it is a new one" : "all of them are new ones");
+        prose_add(prose, PROSE_BULLET, "At least %zu Kong node%s on the database now: %s.", model->sessions.live, model->sessions.live == 1 ? " works" : "s work",
+                  model->sessions.live == 1 ? "it should be a new one" : "all should be new ones");
     if (model->upgrade.gates[STEP_FINISH].overruled)
         prose_add_mark(prose, MARK_WARN, "The gate to this step was overruled: that all old nodes are stopped was not seen.");
 }
