@@ -65,6 +65,9 @@ void model_free(struct model *model);
 /* The run shown is one of that step: `up` or `bootstrap` for STEP_UP, `finish` for STEP_FINISH. */
 bool model_runs(const struct model *model, enum step step);
 
+/* What is pending stems from an earlier upgrade that was never finished; this one has not begun. */
+bool model_finish_first(const struct model *model);
+
 /* `up` has nothing left to do. */
 bool model_is_up(const struct model *model);
 

@@ -8,6 +8,7 @@
 #include "screens/loop.h"
 #include "screens/say.h"
 #include "screens/screen.h"
+#include "screens/why.h"
 #include "tui/frame.h"
 #include "tui/layout.h"
 #include "tui/steps.h"
@@ -158,23 +159,11 @@ void wizard_go(struct wizard *wizard, enum step step)
     wizard->view.message[0] = '\0';
 }
 
-/* What is fixed about the step shown. What was safe before step 5 is no more after it. */
-static struct step_text text_here(const struct wizard *wizard)
-{
-    struct step_text text = step_texts[wizard->view.shown];
-    if (text.number > 0 && wizard->model.has_state && wizard->model.state.stage == STAGE_CURRENT) {
-        text.irreversible = true;
-        text.safe = "Step 5 is done: old nodes must never run on this database again.";
-        text.out = "Only a backup from before step 5 brings the old cluster back.";
-    }
-    return text;
-}
-
 /* Actions that all screens share. */
 
 static void open_help(struct wizard *wizard)
 {
-    const struct step_text text = text_here(wizard);
+    const struct step_text text = why_text(wizard);
     struct keys_map common = map_common(wizard), here = map_here(wizard, &common);
     wizard_open_text(wizard, "Help");
     struct prose *prose = &wizard->view.text;
@@ -365,32 +354,6 @@ static void draw_steps(struct wizard *wizard, struct area area)
     steps_draw(area, items, count);
 }
 
-#define WHY_BLOCKS 3
-
-static void fill_why(const struct step_text *text, struct prose_block blocks[WHY_BLOCKS])
-{
-    blocks[0] = (struct prose_block){.kind = PROSE_PARAGRAPH, .text = text->does};
-    blocks[1] = (struct prose_block){.kind = PROSE_MARK, .text = text->safe, .mark = text->irreversible ? MARK_DANGER : MARK_INFO};
-    blocks[2] = (struct prose_block){.kind = PROSE_KEY, .text = text->out, .term = "Way out"};
-}
-
-static void draw_why(struct wizard *wizard, struct area area)
-{
-    const struct step_text text = text_here(wizard);
-    struct prose_block blocks[WHY_BLOCKS];
-    struct prose_state state = {0};
-    fill_why(&text, blocks);
-    prose_draw(area_box(area, ROLE_BORDER, "Why"), blocks, WHY_BLOCKS, &state);
-}
-
-static int why_height(struct wizard *wizard, int width, enum charset charset)
-{
-    const struct step_text text = text_here(wizard);
-    struct prose_block blocks[WHY_BLOCKS];
-    fill_why(&text, blocks);
-    return prose_height(blocks, WHY_BLOCKS, width - 2, charset) + 2;
-}
-
 /* The last message, what is wrong, or the gate's sentence where it is shut. */
 static struct prose_block status_block(const struct wizard *wizard, char *text, size_t size)
 {
@@ -492,7 +455,7 @@ static void draw_middle(struct wizard *wizard, struct area area)
         draw_steps(wizard, parts[0]);
     if (wide_why) {
         int height = why_height(wizard, parts[2].width, area.canvas->charset);
-        draw_why(wizard, area_part(parts[2], (struct rect){0, 0, parts[2].width, height}));
+        why_draw(wizard, area_part(parts[2], (struct rect){0, 0, parts[2].width, height}));
         screens[wizard->view.shown]->draw(wizard, parts[1]);
         return;
     }
@@ -502,7 +465,7 @@ static void draw_middle(struct wizard *wizard, struct area area)
     layout_rows(parts[1], 0, split, 2, rows);
     screens[wizard->view.shown]->draw(wizard, rows[0]);
     if (why && rows[1].height > 0)
-        draw_why(wizard, rows[1]);
+        why_draw(wizard, rows[1]);
 }
 
 void wizard_draw(struct wizard *wizard, struct canvas *canvas)
