@@ -31,8 +31,8 @@ struct upgrade_facts {
     const struct state *state;       /* NULL: the database has not answered yet */
     bool worker_running;
     bool worker_finishing;           /* and what it runs is `finish` */
-    bool finish_first;               /* what is pending stems from an earlier upgrade (state_pending_from_before), not from an `up` of
-                                        ours that was interrupted: then order_check wants `finish` before `up` */
+    bool finish_first;               /* what is pending stems from an earlier upgrade (state_pending_from_before), not from an `up` to
+                                        1.3 that has begun or was interrupted: then order_check wants `finish` before `up` */
     bool checks_run;                 /* the preflight has been through once */
     size_t checks_blocking;          /* findings that block */
     size_t checks_open;              /* warnings not acknowledged */

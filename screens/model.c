@@ -44,6 +44,9 @@ void model_derive(struct model *model)
     struct upgrade_facts facts = {
         .state = model->has_state ? &model->state : NULL,
         .worker_running = model->run_alive,
+        .worker_finishing = model->run_alive && model_runs(model, STEP_FINISH),
+        .finish_first = model->has_state && state_pending_from_before(&model->state) && !state_up_begun(&model->state) && !model->resume &&
+                        !model_runs(model, STEP_UP),
         .old_nodes = fleet_count(&model->app.fleet, CLUSTER_OLD),
         .old_answering = model_count_nodes(model, CLUSTER_OLD, node_is_there),
         .old_silent_too_short = count_uncertain(model),

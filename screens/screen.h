@@ -51,7 +51,6 @@ struct view {
     char *title;                        /* of the text or prompt */
     struct prose text;                  /* of the overlay; the dialog's blocks too */
     struct prose_state text_state;
-    char *must_type;                    /* of the dialog */
     struct dialog_model dialog;
     char *must_type;                    /* the dialog's, owned: the model behind it changes while it is open */
     struct dialog_state dialog_state;

@@ -58,7 +58,7 @@ static void complain_hostile(void)
 
 static void say_objects(void)
 {
-    say_json(json_pack("{s:s}", "a", "x\x1B[2J\n\xC2\x9B"), false);
+    say_json(json_pack("{s:s}", "a", "x\x1B[2J\n\xC2\x9B\x7F"), false);
     say_json(json_pack("[i]", 1), true);
 }
 
@@ -74,7 +74,8 @@ static void what_is_said_does_nothing_to_a_terminal(void **state)
     text = printed(state, say_objects);
     assert_has_not(text, "\x1B");
     assert_has_not(text, "\xC2\x9B");
-    assert_has(text, "{\"a\":\"x\\u001B[2J\\n\\u009B\"}\n[\n  1\n]\n");
+    assert_has_not(text, "\x7F");
+    assert_has(text, "{\"a\":\"x\\u001B[2J\\n\\u009B\\u007f\"}\n[\n  1\n]\n");
     free(text);
 }
 

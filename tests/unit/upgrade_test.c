@@ -252,6 +252,14 @@ static void each_later_gate_can_be_shut(void **state)
     assert_shut(&upgrade, STEP_DIVERT, true, "None of the new nodes is ready yet.");
 
     facts = well;
+    facts.live_sessions = 3;
+    upgrade = derive(&facts);
+    assert_shut(&upgrade, STEP_FINISH, true, "At least 3 Kong nodes work on this database, more than the 2 new ones");
+    facts.live_sessions = 2;
+    upgrade = derive(&facts);
+    assert_true(upgrade.gates[STEP_FINISH].open);
+
+    facts = well;
     facts.old_nodes = 0;
     upgrade = derive(&facts);
     assert_shut(&upgrade, STEP_DECOMMISSION, true, "No old node is in fleet.ini");
