@@ -44,10 +44,12 @@ static char *rows(const char *database)
 /* The listings were made on PostgreSQL 15; other servers print defaults and triggers differently. */
 static bool comparable(void)
 {
+    static bool noted;
     int version = atoi(db_ask("postgres", "SHOW server_version_num"));
     bool same = version / 10000 == 15;
-    if (!same)
-        print_message("[  NOTE    ] the reference listings are PostgreSQL 15's, this server is %d: catalogs are not compared with them\n", version);
+    if (!same && !noted)
+        print_message("[  NOTE    ] the reference listings are PostgreSQL 15's, this server is %d: catalogs are compared with a fresh 1.3 of ours instead\n", version);
+    noted = true;
     return same;
 }
 
@@ -129,6 +131,7 @@ static void upgrade_1_x(const char *database, const char *dump, const char *kong
     run_well(database, text_printf("finish --confirm %s", database));
     if (catalogs)
         expect_same("schema after finish", text_file(harness_reference(text_printf("%s-after-finish.catalog.txt", kongs))), catalog(database));
+    expect_same("schema after finish, with a fresh 1.3", catalog("fresh-1.3"), catalog(database));
     char *rows_after = rows(database);
     expect_same("rows after finish", text_file(harness_reference(text_printf("%s-after-finish.rows.txt", kongs))), rows_after);
     expect_all_rows_kept(rows_before, rows_after);
@@ -223,6 +226,12 @@ static bool is_corrected_catalog(const char *line)
     return (line[0] == '+' && has(line, "function   upsert_ttl(")) || (line[0] == '+' && has(line, "ratelimiting_metrics_pkey_new"));
 }
 
+/* Kong leaves that one, and so do we. */
+static bool is_left_by_014(const char *line)
+{
+    return line[0] == '+' && has(line, "function   upsert_schema_migrations(");
+}
+
 /* C4: the TTL of tokens that never expire stays empty. The reference database has none, so the test adds one. */
 static bool is_corrected_row(const char *line)
 {
@@ -291,6 +300,7 @@ static void test_0_14_1(void **state)
     expect_no_effect("kong014", "up");
     finish_after_kongs_up();
     run_well("kong014", "finish --confirm kong014");
+    expect_only("schema after finish, with a fresh 1.3", catalog("fresh-1.3"), catalog("kong014"), is_left_by_014);
     /* C1's function is gone by now, C2's index is the key: nothing differs, 0.14's upsert_schema_migrations is left as Kong leaves it. */
     if (catalogs)
         expect_same("schema after finish", text_file(harness_reference("kong-0.14.1-after-finish.catalog.txt")), catalog("kong014"));
@@ -347,8 +357,8 @@ static void test_all_roads_lead_to_1_3(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_1_0_4), cmocka_unit_test(test_1_2_3), cmocka_unit_test(test_wedged_up), cmocka_unit_test(test_half_finish),
-        cmocka_unit_test(test_0_14_1), cmocka_unit_test(test_duplicate_counters), cmocka_unit_test(test_bootstrap), cmocka_unit_test(test_all_roads_lead_to_1_3),
+        cmocka_unit_test(test_bootstrap), cmocka_unit_test(test_1_0_4), cmocka_unit_test(test_1_2_3), cmocka_unit_test(test_wedged_up), cmocka_unit_test(test_half_finish),
+        cmocka_unit_test(test_0_14_1), cmocka_unit_test(test_duplicate_counters), cmocka_unit_test(test_all_roads_lead_to_1_3),
     };
     return harness_arguments(argc, argv) ? cmocka_run_group_tests(tests, harness_setup, harness_teardown) : 64;
 }
