@@ -2,6 +2,7 @@
 
 #include "core/base/json.h"
 #include "core/base/mem.h"
+#include "core/decisions.h"
 #include "core/journal.h"
 
 #include <errno.h>
@@ -214,7 +215,7 @@ static void glance_at(void *context, const json_t *event)
         snprintf(glance->command, sizeof glance->command, "%s", json_get_text(event, "command"));
         snprintf(glance->host, sizeof glance->host, "%s", json_get_text(event, "host"));
         glance->pid = (pid_t)json_integer_value(json_object_get(event, "pid"));
-    } else if (strcmp(kind, "lock") == 0) {
+    } else if (strcmp(kind, "lock") == 0 || strcmp(kind, "plan") == 0) {
         glance->begun = true;
     } else if (strcmp(kind, "end") == 0) {
         const char *result = json_get_text(event, "result");
@@ -338,9 +339,23 @@ static struct journal *open_journal(const char *path, const struct run_job *job,
     return NULL;
 }
 
+/* What was acknowledged and overruled for this upgrade does not stand for another one. */
+static void close_decisions(struct journal *journal)
+{
+    struct error error = {0};
+    char *folder = mem_dup(journal_path(journal));
+    *strrchr(folder, '/') = '\0';
+    if (!decisions_close(folder, &error))
+        journal_add(journal, false, json_pack("{s:s, s:o}", "event", "note", "text", json_text(error.message)));
+    error_clear(&error);
+    free(folder);
+}
+
 static int work(const struct run_job *job, struct journal *journal)
 {
     struct run_outcome outcome = run_job(job, journal, &stop_asked);
+    if (job->kind == PLAN_FINISH && outcome.result == RUN_DONE)
+        close_decisions(journal);
     journal_add(journal, true, json_pack("{s:s, s:s, s:i, s:o}", "event", "end", "result", run_result_name(outcome.result), "exit",
         outcome.exit_code, "message", json_text(outcome.message)));
     free(outcome.message);

@@ -7,8 +7,9 @@
 
 #include "screens/screen.h"
 
-/* Runs the wizard until it is left; returns the exit code. */
-int loop_run(struct wizard *wizard);
+/* Runs the wizard until it is left; its exit code is then in it. false: something that can't be ended soon (a connection to a server
+ * that does not answer) is still under way on another thread: nothing may be freed, the process has to _exit. */
+bool loop_run(struct wizard *wizard);
 
 /* Look at the database at once; `plan`: and build the plan anew. */
 void loop_look(struct wizard *wizard, bool plan);

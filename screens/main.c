@@ -3,6 +3,7 @@
 #include "screens/app.h"
 #include "screens/plain.h"
 #include "screens/say.h"
+#include "screens/wizard.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -22,12 +23,15 @@ static const struct command {
     int most_arguments;       /* -1: any number */
 } commands[] = {
     {"status", plain_status, "", 0},
+    {"check", plain_check, "ignore", -1},
     {"plan", plain_plan, "sql finish", 0},
     {"up", plain_up, "dry-run", 0},
     {"bootstrap", plain_bootstrap, "dry-run to", 0},
     {"finish", plain_finish, "confirm dry-run", 0},
     {"attach", plain_attach, "", 0},
     {"stop", plain_stop, "", 0},
+    {"nodes", plain_nodes, "", 0},
+    {"watch", plain_watch, "", 0},
     {"conf", plain_conf, "", 0},
     {"report", plain_report, "", 0},
 };
@@ -77,7 +81,7 @@ static int run(const struct options *options, const struct command *command)
     struct error error = {0};
     struct app app;
     if (command == NULL)
-        return options_wrong("say a command");
+        return wizard_main(options);
     if (!app_load(&app, options, &error))
         return complain(&error);
     int exit_code = command->run(&app);
@@ -90,6 +94,7 @@ int main(int argc, char **argv)
     struct options options;
     fill_standard_streams();
     setlocale(LC_ALL, "");
+    setlocale(LC_NUMERIC, "C");   /* kong.conf, JSON and SQL write 1.5 */
     protect();
     if (argc == 2 && strcmp(argv[1], WORKER_COMMAND) == 0)
         return worker_main();

@@ -1,5 +1,5 @@
 /*
- * What the wizard knows at this moment. Screens draw from it and change nothing in it; wizard.c and its watchers fill it in.
+ * What the wizard knows at this moment. Screens draw from it and change nothing in it; the loop and its watchers fill it in.
  */
 #ifndef SCREENS_MODEL_H
 #define SCREENS_MODEL_H
@@ -7,12 +7,17 @@
 #include "core/checks/check.h"
 #include "core/cluster/node.h"
 #include "core/cluster/sessions.h"
-#include "core/cluster/traffic.h"
 #include "core/journal.h"
 #include "core/migrations/losses.h"
+#include "core/migrations/order.h"
 #include "core/run_view.h"
 #include "core/upgrade.h"
 #include "screens/app.h"
+
+struct node_view {
+    const struct node *node;      /* belongs to whoever watches the nodes */
+    double rps;                   /* < 0: not known */
+};
 
 struct model {
     struct app app;
@@ -22,25 +27,32 @@ struct model {
     bool has_state;               /* the database has answered at least once */
     struct state state;
     char *state_error;            /* what the last look failed with; NULL: it worked */
-    int64_t state_at;             /* monotonic ms of the last good look */
+    int64_t state_at;             /* monotonic ms of the last good look; 0: none */
     bool has_plan;
     struct plan plan;             /* of `up` (or bootstrap), or of `finish` once `up` is complete */
     struct losses losses;         /* of `finish` */
     struct sessions sessions;
+    bool resume;                  /* an `up` of ours was cut short: another one goes on with it */
 
     bool checks_running, checks_run;
     struct check_results checks;
     struct names acknowledged;    /* ids of checks */
     struct names overruled;       /* words of steps */
 
-    struct nodes *nodes;          /* NULL: none to watch */
-    struct traffic *traffic;
+    struct node_view *nodes;      /* in the fleet's order */
+    size_t node_count;
+    const double *history[2];     /* requests/s by enum cluster, a value a second, oldest first; NAN: not known */
+    size_t history_count[2];
+    double rps[2];                /* by enum cluster; < 0: not known */
+    int64_t old_quiet_ms;         /* < 0: not known */
 
     char *journal_path;           /* of the run shown; NULL: none */
     struct journal_reader reader;
     struct run_view run;
     bool run_alive;               /* its worker lives */
+    bool run_is_news;             /* it was seen alive from here, or did not end well: worth showing */
     bool starting;                /* a worker is being started */
+    char *report;                 /* Markdown, once the upgrade is done */
 
     struct upgrade upgrade;       /* derived from all that */
     int64_t now;                  /* monotonic ms of this frame */
@@ -50,11 +62,17 @@ struct model {
 void model_derive(struct model *model);
 void model_free(struct model *model);
 
-/* The run shown is one of this command ("up", "bootstrap", "finish"). */
-bool model_runs(const struct model *model, const char *command);
+/* The run shown is one of that step: `up` or `bootstrap` for STEP_UP, `finish` for STEP_FINISH. */
+bool model_runs(const struct model *model, enum step step);
 
-/* A check that speaks against going on: it blocks, or warns and is not acknowledged. */
-bool model_check_open(const struct model *model, const struct check_result *result);
+/* `up` has nothing left to do. */
+bool model_is_up(const struct model *model);
+
+/* " Go on to step 3: press 3."; "" once the upgrade is done. Static, until the next call. */
+const char *model_go_on(const struct model *model, enum step next);
+
+/* Why "up" or "finish" can't be started now, in a sentence; "" where it can. `text` holds `size` bytes and is returned. */
+const char *model_refusal(const struct model *model, enum step step, char *text, size_t size);
 
 size_t model_count_nodes(const struct model *model, enum cluster cluster, bool (*which)(const struct node *node));
 

@@ -21,7 +21,7 @@ static const char *stage_sentence(const struct state *state)
         [STAGE_LEGACY_014] = "Kong 0.14: run `kong-upgrade up` to begin the upgrade",
         [STAGE_UPGRADABLE] = "has new migrations: run `kong-upgrade up` to begin the upgrade",
         [STAGE_PENDING] = "migrated up: both clusters may run; `kong-upgrade finish` is what remains",
-        [STAGE_CURRENT] = "current: nothing to do",
+        [STAGE_CURRENT] = "nothing to do",
         [STAGE_AHEAD] = "newer than this program knows",
         [STAGE_FOREIGN] = "not a Kong database",
     };

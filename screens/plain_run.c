@@ -4,6 +4,7 @@
 #include "core/journal.h"
 #include "core/migrations/order.h"
 #include "core/worker.h"
+#include "screens/fleet_nodes.h"
 #include "screens/plain.h"
 #include "screens/say.h"
 
@@ -11,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define ASK_NODES_MS 5000
 
 static bool is_resumed(const struct app *app)
 {
@@ -171,6 +174,20 @@ static bool types_name(const struct state *state)
     return strcmp(typed, state->database) == 0;
 }
 
+/* Old nodes of the fleet that still answer speak against `finish`, and nothing overrules that. */
+static int check_old_nodes(const struct app *app)
+{
+    struct error error = {0};
+    struct names answering = {0};
+    if (!fleet_answering_old_nodes(&app->fleet, &app->conf.pg, ASK_NODES_MS, &answering, &error))
+        return complain(&error);
+    for (size_t i = 0; i < answering.count; i++)
+        complain_text("old node %s still answers: stop it, or take it out of fleet.ini", answering.list[i]);
+    bool refused = answering.count > 0;
+    names_free(&answering);
+    return refused ? 7 : 0;
+}
+
 static int confirm_finish(const struct app *app, struct pg *pg, const struct state *state, const struct run_job *job)
 {
     const char *confirm = app->options->confirm;
@@ -181,6 +198,9 @@ static int confirm_finish(const struct app *app, struct pg *pg, const struct sta
         complain_text("--confirm %s does not name the database that would be finished (%s): nothing was changed", confirm, state->database);
         return 7;
     }
+    int exit_code = check_old_nodes(app);
+    if (exit_code != 0)
+        return exit_code;
     if (confirm == NULL) {
         dry_run(app, pg, state, job);
         if (!types_name(state)) {

@@ -4,7 +4,6 @@
  */
 #include "screens/screen.h"
 
-#include "core/base/clock.h"
 #include "core/base/mem.h"
 #include "core/migrations/corrections.h"
 #include "screens/say.h"
@@ -15,15 +14,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct table_column columns[] = {
-    {"state", LAYOUT_FIXED(9, 9), false},
-    {"change", LAYOUT_FILL(24, 10), false},
-    {"size", LAYOUT_FIXED(8, 4), true},
-    {"lock", LAYOUT_BETWEEN(10, 22, 2), false},
-    {"time", LAYOUT_FIXED(9, 5), true},
-    {"fix", LAYOUT_FIXED(3, 3), false},
+#define END_LINES 4
+#define END_SIZE 600
+#define STALL_FELT_MS 100.0
+
+enum column { COLUMN_STATE, COLUMN_CHANGE, COLUMN_SIZE, COLUMN_LOCK, COLUMN_TIME, COLUMN_STALL, COLUMN_FIX };
+
+#define CHANGE_COLUMN {"change", {36, 42, 0, 1, 11}, false}   /* "create index plugins_cache_key_idx on plugins" */
+
+static const struct table_column run_columns[] = {
+    {"state", LAYOUT_FIXED(9, 10), false}, CHANGE_COLUMN,
+    {"time", LAYOUT_FIXED(9, 8), true},    {"stall", LAYOUT_FIXED(8, 7), true},
+    {"size", LAYOUT_FIXED(8, 4), true},    {"fix", LAYOUT_FIXED(3, 6), false},
+    {"lock", LAYOUT_BETWEEN(16, 22, 2), false},
 };
-enum { COLUMN_STATE, COLUMN_CHANGE, COLUMN_SIZE, COLUMN_LOCK, COLUMN_TIME, COLUMN_FIX };
+static const enum column run_kinds[] = {COLUMN_STATE, COLUMN_CHANGE, COLUMN_TIME, COLUMN_STALL, COLUMN_SIZE, COLUMN_FIX, COLUMN_LOCK};
+
+static const struct table_column plan_columns[] = {
+    {"state", LAYOUT_FIXED(9, 10), false}, CHANGE_COLUMN,
+    {"size", LAYOUT_FIXED(8, 5), true},    {"fix", LAYOUT_FIXED(3, 6), false},
+    {"lock", LAYOUT_BETWEEN(16, 22, 2), false},
+};
+static const enum column plan_kinds[] = {COLUMN_STATE, COLUMN_CHANGE, COLUMN_SIZE, COLUMN_FIX, COLUMN_LOCK};
 
 static void run_cell(const void *context, size_t row, size_t column, struct table_cell *cell)
 {
@@ -39,7 +51,7 @@ static void run_cell(const void *context, size_t row, size_t column, struct tabl
     const struct run_change *each = &wizard->model.run.changes[row];
     text[0] = '\0';
     cell->text = text;
-    switch (column) {
+    switch (run_kinds[column]) {
     case COLUMN_STATE:
         cell->text = states[each->progress].word;
         cell->style = states[each->progress].style;
@@ -59,6 +71,11 @@ static void run_cell(const void *context, size_t row, size_t column, struct tabl
         if (each->ms >= 0)
             snprintf(text, sizeof text, "%lld ms", (long long)each->ms);
         break;
+    case COLUMN_STALL:
+        if (each->worst_ms >= 0)
+            snprintf(text, sizeof text, "%.0f ms", each->worst_ms);
+        cell->style = each->worst_ms > STALL_FELT_MS ? ROLE_WARN : ROLE_TEXT;
+        break;
     default:
         cell->text = each->correction;
     }
@@ -66,7 +83,8 @@ static void run_cell(const void *context, size_t row, size_t column, struct tabl
 
 static struct table_model run_table(const struct wizard *wizard)
 {
-    return (struct table_model){columns, COUNT_OF(columns), wizard->model.run.change_count, run_cell, wizard, "nothing to change", false};
+    return (struct table_model){run_columns, COUNT_OF(run_columns), wizard->model.run.change_count, run_cell, wizard,
+                                wizard->model.run.ended ? "No change was begun." : "The plan is being made.", false, false};
 }
 
 static void plan_cell(const void *context, size_t row, size_t column, struct table_cell *cell)
@@ -76,7 +94,7 @@ static void plan_cell(const void *context, size_t row, size_t column, struct tab
     const struct plan_change *each = &wizard->model.plan.changes[row];
     text[0] = '\0';
     cell->text = text;
-    switch (column) {
+    switch (plan_kinds[column]) {
     case COLUMN_STATE:
         cell->text = each->done ? "is there" : each->cost.rewrite ? "rewrite" : "to do";
         cell->style = each->done ? ROLE_OK : each->cost.rewrite ? ROLE_WARN : ROLE_TEXT;
@@ -103,15 +121,17 @@ static void plan_cell(const void *context, size_t row, size_t column, struct tab
     }
 }
 
-struct table_model plan_table(const struct wizard *wizard)
+static struct table_model plan_table(const struct wizard *wizard)
 {
-    return (struct table_model){columns, COUNT_OF(columns), wizard->model.has_plan ? wizard->model.plan.change_count : 0, plan_cell, wizard,
-                                wizard->model.has_plan ? "nothing to change" : "the plan is being made", false};
+    return (struct table_model){plan_columns, COUNT_OF(plan_columns), wizard->model.has_plan ? wizard->model.plan.change_count : 0, plan_cell, wizard,
+                                wizard->model.has_plan ? "There is nothing to change." : "The plan is being made.", false, false};
 }
 
 static void draw_progress(const struct wizard *wizard, struct area area)
 {
     const struct run_view *run = &wizard->model.run;
+    if (run->change_count == 0)
+        return;
     struct progress_model model = {.done = (double)run->done_count, .total = (double)run->change_count, .seconds_left = -1, .unit = "changes"};
     progress_draw(area, 0, &model);
     if (run->current < run->change_count && !run->ended) {
@@ -126,24 +146,67 @@ static void draw_progress(const struct wizard *wizard, struct area area)
     }
 }
 
-static void draw_end(const struct wizard *wizard, struct area area)
+/* Who stands in the way. Of sessions that the role may not look at, the state is not known. */
+static void describe_blocker(const struct run_view *run, char *text, size_t size)
 {
-    const struct model *model = &wizard->model;
+    const struct run_blocker *first = &run->blockers[0];
+    char more[32] = "", state[80] = "";
+    if (run->blocker_count > 1)
+        snprintf(more, sizeof more, " and %zu more", run->blocker_count - 1);
+    if (first->state[0] != '\0' && first->seconds >= 120)
+        snprintf(state, sizeof state, ", %.40s for %d min", first->state, first->seconds / 60);
+    else if (first->state[0] != '\0')
+        snprintf(state, sizeof state, ", %.40s for %d s", first->state, first->seconds);
+    snprintf(text, size, "Waits for backend %d (%s, from %s%s)%s: %s", first->pid, first->application[0] != '\0' ? first->application : "no application name",
+             first->address, state, more, first->query);
+}
+
+/* A sentence of the worker's begins with a capital letter here. */
+static void capitalise(char *text)
+{
+    if (text[0] >= 'a' && text[0] <= 'z')
+        text[0] = (char)(text[0] - 'a' + 'A');
+}
+
+/* How it ended, or what it waits for, and the key that goes on. */
+static struct prose_block end_block(const struct model *model, char *text, size_t size)
+{
     const struct run_view *run = &model->run;
-    if (run->ended)
-        frame_status(area, 0, run->exit_code == 0 ? MARK_OK : run->exit_code == 10 ? MARK_WARN : MARK_DANGER, run->message);
-    else if (!model->run_alive)
-        frame_status(area, 0, MARK_DANGER, "The worker ended without a word. Nothing half done is left: start again, and it goes on.");
-    else if (run->waiting && run->blocker_count > 0)
-        area_textf(area, 0, 0, ROLE_WARN, "Waits for backend %d: %s, %s, %s for %d s: %s", run->blockers[0].pid,
-                   run->blockers[0].application[0] != '\0' ? run->blockers[0].application : "no name", run->blockers[0].address, run->blockers[0].state,
-                   run->blockers[0].seconds, run->blockers[0].query);
-    else if (run->waiting)
-        frame_status(area, 0, MARK_WAIT, run->wait_what);
-    else if (run->stop_asked)
-        frame_status(area, 0, MARK_WAIT, "Stopping at the next safe point.");
+    bool finishes = run->command != NULL && strcmp(run->command, "finish") == 0;
+    const char *again = finishes ? " Press f to start it again." : " Press s to start it again.";
+    const char *next = run->exit_code == 0 ? " Press → to go on." : again;
+    struct prose_block block = {.kind = PROSE_MARK, .mark = MARK_WAIT, .text = text};
+    if (run->ended) {
+        block.mark = run->exit_code == 0 ? MARK_OK : run->exit_code == 10 ? MARK_WARN : MARK_DANGER;
+        snprintf(text, size, "%s.%s", run->message, next);
+        capitalise(text);
+    } else if (!model->run_alive) {
+        block.mark = MARK_DANGER;
+        snprintf(text, size, "The worker ended without a word. Nothing half done is left.%s It goes on from there.", again);
+    } else if (run->waiting && run->blocker_count > 0) {
+        block.mark = MARK_WARN;
+        describe_blocker(run, text, size);
+    } else if (run->waiting) {
+        snprintf(text, size, "%s", run->wait_what);
+    } else if (run->stop_asked) {
+        snprintf(text, size, "Stopping at the next safe point, as asked.");
+    } else {
+        snprintf(text, size, "Worker %d of %s@%s is at work. It goes on if this screen is closed.", run->pid, run->user, run->host);
+    }
+    return block;
+}
+
+/* What the stall meter says: of the change in hand, and of the whole run. */
+static void draw_stall(const struct run_view *run, struct area area)
+{
+    if (run->change_count == 0 || run->worst_ms < 0)
+        return;
+    const struct run_change *now = run->current < run->change_count && !run->ended ? &run->changes[run->current] : NULL;
+    enum role role = run->worst_ms > STALL_FELT_MS ? ROLE_WARN : ROLE_DIM;
+    if (now != NULL && now->worst_ms >= 0)
+        area_textf(area, 0, 0, role, "A node would have waited %.0f ms at most, now %.0f ms (99 %% under %.0f ms).", run->worst_ms, now->worst_ms, now->p99_ms);
     else
-        area_textf(area, 0, 0, ROLE_DIM, "Worker %d of %s@%s. It goes on if this screen is closed.", run->pid, run->user, run->host);
+        area_textf(area, 0, 0, role, "A node would have waited %.0f ms at most, during: %s", run->worst_ms, run->changes[run->worst_change].what);
 }
 
 static void draw_log(const struct wizard *wizard, struct area area, struct prose_state *state)
@@ -160,31 +223,29 @@ void run_pane_draw(struct wizard *wizard, struct area area)
 {
     struct view *view = &wizard->view;
     const struct run_view *run = &wizard->model.run;
-    const struct layout_request rows[] = {LAYOUT_FIXED(3, 2), LAYOUT_FIXED(1, 3), LAYOUT_FILL(3, 1)};
-    struct area parts[3];
-    layout_rows(area, 0, rows, 3, parts);
+    char text[END_SIZE];
+    const struct prose_block end = end_block(&wizard->model, text, sizeof text);
+    int height = prose_height(&end, 1, area.width, area.canvas->charset);
+    bool live = run->current < run->change_count && !run->ended, counts = live && run->changes[run->current].rows_total > 0;
+    bool measured = run->change_count > 0 && run->worst_ms >= 0;
+    const struct layout_request rows[] = {
+        LAYOUT_FIXED(run->change_count == 0 ? 0 : counts ? 3 : live ? 2 : 1, 3), LAYOUT_FIXED(measured ? 1 : 0, 2),
+        LAYOUT_FIXED(height < END_LINES ? height : END_LINES, 4), LAYOUT_FILL(3, 1),
+    };
+    struct area parts[4];
+    struct prose_state end_state = {0};
+    layout_rows(area, 0, rows, 4, parts);
     draw_progress(wizard, parts[0]);
-    draw_end(wizard, parts[1]);
+    draw_stall(run, parts[1]);
+    prose_draw(parts[2], &end, 1, &end_state);
     struct table_model table = run_table(wizard);
     struct table_state *state = &view->tables[view->shown];
     if (!run->ended && run->current < run->change_count && !state->typing && wizard->model.run_alive)
         state->selected = run->current;
     if (view->show_log)
-        draw_log(wizard, parts[2], &view->proses[view->shown]);
+        draw_log(wizard, parts[3], &view->proses[view->shown]);
     else
-        table_draw(parts[2], &table, state, true);
-}
-
-bool run_pane_key(struct wizard *wizard, const struct input *input)
-{
-    struct view *view = &wizard->view;
-    struct table_model table = run_table(wizard);
-    if (view->show_log)
-        return prose_key(&view->proses[view->shown], input) != REACTION_NONE;
-    enum reaction reaction = table_key(&table, &view->tables[view->shown], input);
-    if (reaction == REACTION_ACTIVATE)
-        run_pane_details(wizard);
-    return reaction != REACTION_NONE;
+        table_draw(parts[3], &table, state, true);
 }
 
 static void add_cost(struct prose *prose, const char *table, const char *lock, bool rewrite, bool scan, int64_t rows, int64_t bytes)
@@ -212,28 +273,69 @@ static void add_correction(struct prose *prose, const char *id)
     prose_add(prose, PROSE_PARAGRAPH, "Source: %s", correction->source);
 }
 
-/* The change selected: of the run shown, or of the plan. */
-void run_pane_details(struct wizard *wizard)
+static void open_run_details(struct wizard *wizard, const struct run_change *each)
 {
-    const struct model *model = &wizard->model;
-    size_t row = wizard->view.tables[wizard->view.shown].selected;
-    bool of_run = model_runs(model, wizard->view.shown == STEP_FINISH ? "finish" : "up");
-    if (of_run && row < model->run.change_count) {
-        const struct run_change *each = &model->run.changes[row];
-        wizard_open_text(wizard, each->id);
-        prose_add(&wizard->view.text, PROSE_HEADING, "%s", each->what);
-        add_cost(&wizard->view.text, each->table, each->lock, each->rewrite, each->scan, each->rows, each->bytes);
-        add_correction(&wizard->view.text, each->correction);
-    } else if (!of_run && model->has_plan && row < model->plan.change_count) {
-        const struct plan_change *each = &model->plan.changes[row];
-        char *id = plan_change_id(&model->plan, each), *text = change_text(each->change);
-        wizard_open_text(wizard, id);
-        prose_add(&wizard->view.text, PROSE_HEADING, "%s", text);
-        add_cost(&wizard->view.text, each->change->table != NULL ? each->change->table : "", each->cost.lock, each->cost.rewrite, each->cost.scan, each->rows, each->bytes);
-        if (each->done)
-            prose_add(&wizard->view.text, PROSE_PARAGRAPH, "Its effect is there already: it will not be made again.");
-        add_correction(&wizard->view.text, each->change->correction);
-        free(text);
-        free(id);
+    wizard_open_text(wizard, each->id);
+    prose_add(&wizard->view.text, PROSE_HEADING, "%s", each->what);
+    add_cost(&wizard->view.text, each->table, each->lock, each->rewrite, each->scan, each->rows, each->bytes);
+    add_correction(&wizard->view.text, each->correction);
+}
+
+bool run_pane_key(struct wizard *wizard, const struct input *input)
+{
+    struct view *view = &wizard->view;
+    struct table_model table = run_table(wizard);
+    if (view->show_log)
+        return prose_key(&view->proses[view->shown], input) != REACTION_NONE;
+    struct table_state *state = &view->tables[view->shown];
+    enum reaction reaction = table_key(&table, state, input);
+    if (reaction == REACTION_ACTIVATE)
+        open_run_details(wizard, &wizard->model.run.changes[state->selected]);
+    return reaction != REACTION_NONE;
+}
+
+void plan_pane_draw(struct wizard *wizard, struct area area)
+{
+    struct table_model table = plan_table(wizard);
+    struct table_state *state = &wizard->view.tables[wizard->view.shown];
+    char *note = NULL;
+    table_clamp(&table, state);
+    if (table.row_count > 0) {
+        const struct plan_change *each = &wizard->model.plan.changes[state->selected];
+        char *what = change_text(each->change);
+        note = mem_printf("%s; lock: %s", what, each->cost.lock[0] != '\0' ? each->cost.lock : "none");
+        free(what);
     }
+    table_draw(note_draw(area, table.row_count, MARK_INFO, note), &table, state, true);
+    free(note);
+}
+
+static void open_plan_details(struct wizard *wizard, const struct plan_change *each)
+{
+    const char *table = each->change->table != NULL ? each->change->table : "";
+    char *id = plan_change_id(&wizard->model.plan, each), *text = change_text(each->change);
+    wizard_open_text(wizard, id);
+    prose_add(&wizard->view.text, PROSE_HEADING, "%s", text);
+    add_cost(&wizard->view.text, table, each->cost.lock, each->cost.rewrite, each->cost.scan, each->rows, each->bytes);
+    if (each->done)
+        prose_add(&wizard->view.text, PROSE_PARAGRAPH, "Its effect is there already: it will not be made again.");
+    add_correction(&wizard->view.text, each->change->correction);
+    free(text);
+    free(id);
+}
+
+bool plan_pane_key(struct wizard *wizard, const struct input *input)
+{
+    struct table_model table = plan_table(wizard);
+    struct table_state *state = &wizard->view.tables[wizard->view.shown];
+    enum reaction reaction = table_key(&table, state, input);
+    if (reaction == REACTION_ACTIVATE)
+        open_plan_details(wizard, &wizard->model.plan.changes[state->selected]);
+    return reaction != REACTION_NONE;
+}
+
+bool dead_lock_is_there(const struct model *model)
+{
+    const struct lock_info *lock = &model->state.lock;
+    return model->has_state && lock->held && !lock->worker_alive && strncmp(lock->owner, LOCK_OWNER_PREFIX, strlen(LOCK_OWNER_PREFIX)) == 0;
 }

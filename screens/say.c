@@ -13,7 +13,7 @@
 static void print(FILE *file, const char *prefix, const char *format, va_list arguments, const char *suffix)
 {
     char *text = mem_vprintf(format, arguments);
-    char *plain = text_plain_lines(text);
+    char *plain = file == stdout ? text_plain_lines(text) : text_plain(text);   /* a sentence is one line, whatever it quotes */
     fprintf(file, "%s%s%s", prefix, plain, suffix);
     fflush(file);
     free(plain);
@@ -78,11 +78,11 @@ const char *say_bytes(long long bytes, char text[SAY_SIZE])
     static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
     double value = (double)bytes;
     size_t unit = 0;
-    for (; value >= 1024 && unit + 1 < sizeof units / sizeof units[0]; unit++)
+    for (; value >= 1023.5 && unit + 1 < sizeof units / sizeof units[0]; unit++)
         value /= 1024;
     if (bytes < 0)
         snprintf(text, SAY_SIZE, "-");
     else
-        snprintf(text, SAY_SIZE, value < 10 && unit > 0 ? "%.1f %s" : "%.0f %s", value, units[unit]);
+        snprintf(text, SAY_SIZE, value < 9.95 && unit > 0 ? "%.1f %s" : "%.0f %s", value, units[unit]);
     return text;
 }

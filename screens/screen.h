@@ -8,6 +8,7 @@
 #include "tui/canvas.h"
 #include "tui/dialog.h"
 #include "tui/field.h"
+#include "tui/frame.h"
 #include "tui/input.h"
 #include "tui/keys.h"
 #include "tui/prose.h"
@@ -38,8 +39,9 @@ extern const struct screen screen_welcome, screen_preflight, screen_up, screen_p
 enum overlay { OVERLAY_NONE, OVERLAY_TEXT, OVERLAY_DIALOG, OVERLAY_PROMPT };
 
 struct view {
+    enum charset charset;               /* of the frame being drawn */
     enum step shown;
-    bool moved;                         /* the operator chose the screen: it is not changed under them */
+    bool settled;                       /* the screen is no longer chosen for the operator */
     bool why_hidden;
     bool show_log;                      /* Up and Finish: the log instead of the table */
     struct table_state tables[STEPS];
@@ -50,6 +52,7 @@ struct view {
     struct prose text;                  /* of the overlay; the dialog's blocks too */
     struct prose_state text_state;
     struct dialog_model dialog;
+    char *must_type;                    /* the dialog's, owned: the model behind it changes while it is open */
     struct dialog_state dialog_state;
     void (*answered)(struct wizard *wizard, size_t answer);
     struct field_model field;
@@ -91,16 +94,21 @@ void wizard_go(struct wizard *wizard, enum step step);
 
 /* Panes that several screens have. */
 
-/* The nodes of one cluster as a table. */
-struct table_model node_table(const struct wizard *wizard, const enum cluster *cluster);
-void node_details(struct wizard *wizard, enum cluster cluster, size_t row);
+/* `text` in full below a list of so many rows, in as many lines as the list can spare; NULL: none. Returns what is left for the list. */
+struct area note_draw(struct area area, size_t rows, enum mark mark, const char *text);
 
-/* A run: progress, who blocks, the changes or the log. */
+/* The nodes of one cluster as a table: draws it with its details' keys. NODE_COLUMNS_BOTH: of both clusters, the new one first. */
+enum node_columns { NODE_COLUMNS_IDENTITY, NODE_COLUMNS_TRAFFIC, NODE_COLUMNS_BOTH };
+void node_pane_draw(struct wizard *wizard, struct area area, enum cluster cluster, enum node_columns columns, const char *empty);
+bool node_pane_key(struct wizard *wizard, const struct input *input, enum cluster cluster, enum node_columns columns);
+
+/* A run: progress, who blocks, the changes or the log; or the plan, before there is one. */
 void run_pane_draw(struct wizard *wizard, struct area area);
 bool run_pane_key(struct wizard *wizard, const struct input *input);
-void run_pane_details(struct wizard *wizard);
+void plan_pane_draw(struct wizard *wizard, struct area area);
+bool plan_pane_key(struct wizard *wizard, const struct input *input);
 
-/* The plan as a table, before a run. */
-struct table_model plan_table(const struct wizard *wizard);
+/* A worker of ours that no longer runs left Kong's lock behind: then starting removes it, after it was said. */
+bool dead_lock_is_there(const struct model *model);
 
 #endif

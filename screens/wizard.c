@@ -3,7 +3,6 @@
  */
 #include "screens/wizard.h"
 
-#include "core/base/clock.h"
 #include "core/base/mem.h"
 #include "core/decisions.h"
 #include "screens/loop.h"
@@ -22,6 +21,9 @@
 
 #define WIDE_STEPS 100       /* columns from which the steps stand beside the screen */
 #define WIDE_WHY 140         /* and the why, too */
+#define NARROW_STEPS 76      /* on one line only the five numbered ones have room below that */
+#define STATUS_LINES 3
+#define STATUS_SIZE 400
 #define MESSAGE_MS 8000
 
 static const struct screen *const screens[STEPS] = {
@@ -49,9 +51,9 @@ static bool is_enabled_here(const void *context, int action)
 }
 
 static const struct keys_row common_rows[] = {
-    {{K_RIGHT}, "next", "Go to the next screen.", ACTION_NEXT, 60, "←→"},
-    {{K_LEFT}, NULL, "Go back to the screen before.", ACTION_PREVIOUS, 0, NULL},
-    {{'o'}, "overrule", "Open this step though its gate is shut: its word must be typed, and the report says so.", ACTION_OVERRULE, 50, NULL},
+    {{K_RIGHT}, "screens", "Go to the next screen, and back to the one before.", ACTION_NEXT, 60, "←→"},
+    {{K_LEFT}, NULL, NULL, ACTION_PREVIOUS, 0, NULL},
+    {{'o'}, NULL, "Open this step though its gate is shut: its word must be typed, and the report says so.", ACTION_OVERRULE, 0, NULL},
     {{'1'}, NULL, "Go to step 1, Migrate up; 2 to 5: the other steps.", ACTION_GO_1, 0, NULL},
     {{'2'}, NULL, NULL, ACTION_GO_2, 0, NULL},
     {{'3'}, NULL, NULL, ACTION_GO_3, 0, NULL},
@@ -102,7 +104,7 @@ void wizard_say(struct wizard *wizard, enum mark mark, const char *format, ...)
     vsnprintf(wizard->view.message, sizeof wizard->view.message, format, arguments);
     va_end(arguments);
     wizard->view.message_mark = mark;
-    wizard->view.message_until = clock_ms() + (mark == MARK_DANGER ? 3 : 1) * MESSAGE_MS;
+    wizard->view.message_until = wizard->model.now + (mark == MARK_DANGER ? 3 : 1) * MESSAGE_MS;
 }
 
 void wizard_say_error(struct wizard *wizard, struct error *error)
@@ -124,7 +126,10 @@ void wizard_open_text(struct wizard *wizard, const char *title)
 void wizard_open_dialog(struct wizard *wizard, const struct dialog_model *model, void (*answered)(struct wizard *wizard, size_t answer))
 {
     struct view *view = &wizard->view;
+    free(view->must_type);
+    view->must_type = mem_dup(model->must_type);   /* the model it comes from is read anew meanwhile */
     view->dialog = *model;
+    view->dialog.must_type = view->must_type;
     view->dialog.blocks = view->text.blocks;
     view->dialog.block_count = view->text.count;
     view->answered = answered;
@@ -153,22 +158,32 @@ void wizard_go(struct wizard *wizard, enum step step)
     wizard->view.message[0] = '\0';
 }
 
+/* What is fixed about the step shown. What was safe before step 5 is no more after it. */
+static struct step_text text_here(const struct wizard *wizard)
+{
+    struct step_text text = step_texts[wizard->view.shown];
+    if (text.number > 0 && wizard->model.has_state && wizard->model.state.stage == STAGE_CURRENT) {
+        text.irreversible = true;
+        text.safe = "Step 5 is done: old nodes must never run on this database again.";
+        text.out = "Only a backup from before step 5 brings the old cluster back.";
+    }
+    return text;
+}
+
 /* Actions that all screens share. */
 
 static void open_help(struct wizard *wizard)
 {
-    enum step shown = wizard->view.shown;
-    const struct step_text *text = &step_texts[shown];
-    enum charset charset = wizard->loop != NULL ? terminal_charset() : CHARSET_UTF8;
+    const struct step_text text = text_here(wizard);
     struct keys_map common = map_common(wizard), here = map_here(wizard, &common);
     wizard_open_text(wizard, "Help");
     struct prose *prose = &wizard->view.text;
-    prose_add(prose, PROSE_HEADING, "%s", text->title);
-    prose_add(prose, PROSE_PARAGRAPH, "%s", text->does);
-    prose_add(prose, PROSE_PARAGRAPH, "%s", text->safe);
-    prose_add(prose, PROSE_PARAGRAPH, "%s", text->out);
+    prose_add(prose, PROSE_HEADING, "%s", text.title);
+    prose_add(prose, PROSE_PARAGRAPH, "%s", text.does);
+    prose_add_mark(prose, text.irreversible ? MARK_DANGER : MARK_INFO, "%s", text.safe);
+    prose_add_key(prose, "Way out", text.out);
     prose_add(prose, PROSE_HEADING, "Keys");
-    keys_help(&here, prose, charset);
+    keys_help(&here, prose, wizard->view.charset);
     prose_add(prose, PROSE_HEADING, "Lists");
     prose_add_key(prose, "↑ ↓ PgUp PgDn", "Move; Home and End go to the ends.");
     prose_add_key(prose, "/ n N", "Search; next and previous match.");
@@ -232,7 +247,6 @@ static void act_everywhere(struct wizard *wizard, int action)
         break;
     case ACTION_NEXT:
     case ACTION_PREVIOUS:
-        view->moved = true;
         wizard_go(wizard, (enum step)((int)view->shown + (action == ACTION_NEXT ? 1 : -1)));
         break;
     case ACTION_WHY:
@@ -251,7 +265,6 @@ static void act_everywhere(struct wizard *wizard, int action)
         open_overrule(wizard);
         break;
     default:
-        view->moved = true;
         wizard_go(wizard, (enum step)(STEP_UP + (action - ACTION_GO_1)));
     }
 }
@@ -286,6 +299,7 @@ void wizard_key(struct wizard *wizard, const struct input *input)
 {
     if (input->kind != INPUT_KEY)
         return;
+    wizard->view.settled = true;
     if (wizard->view.overlay != OVERLAY_NONE) {
         key_overlay(wizard, input);
         return;
@@ -333,54 +347,95 @@ static void draw_steps(struct wizard *wizard, struct area area)
         [STEP_STATE_LOCKED] = STEPS_LOCKED, [STEP_STATE_OPEN] = STEPS_NEXT, [STEP_STATE_HERE] = STEPS_HERE, [STEP_STATE_DONE] = STEPS_DONE,
     };
     struct steps_item items[STEPS];
-    for (int i = 0; i < STEPS; i++)
-        items[i] = (struct steps_item){
+    size_t count = 0;
+    bool all = area.height >= 3;
+    for (int i = 0; i < STEPS; i++) {
+        bool viewed = i == (int)wizard->view.shown;
+        if (!all && step_texts[i].number == 0 && !(viewed && area.width >= NARROW_STEPS))
+            continue;
+        items[count++] = (struct steps_item){
             .label = step_texts[i].title,
+            .name = step_texts[i].brief,
             .progress = progress[wizard->model.upgrade.states[i]],
             .number = step_texts[i].number,
             .irreversible = step_texts[i].irreversible,
-            .viewed = i == (int)wizard->view.shown,
+            .viewed = viewed,
         };
-    steps_draw(area, items, STEPS);
+    }
+    steps_draw(area, items, count);
+}
+
+#define WHY_BLOCKS 3
+
+static void fill_why(const struct step_text *text, struct prose_block blocks[WHY_BLOCKS])
+{
+    blocks[0] = (struct prose_block){.kind = PROSE_PARAGRAPH, .text = text->does};
+    blocks[1] = (struct prose_block){.kind = PROSE_MARK, .text = text->safe, .mark = text->irreversible ? MARK_DANGER : MARK_INFO};
+    blocks[2] = (struct prose_block){.kind = PROSE_KEY, .text = text->out, .term = "Way out"};
 }
 
 static void draw_why(struct wizard *wizard, struct area area)
 {
-    const struct step_text *text = &step_texts[wizard->view.shown];
-    const struct prose_block blocks[] = {
-        {PROSE_PARAGRAPH, text->does, NULL, MARK_INFO, 0},
-        {PROSE_MARK, text->safe, NULL, text->irreversible ? MARK_DANGER : MARK_INFO, 0},
-        {PROSE_KEY, text->out, "Way out", MARK_INFO, 0},
-    };
+    const struct step_text text = text_here(wizard);
+    struct prose_block blocks[WHY_BLOCKS];
     struct prose_state state = {0};
-    struct area inside = area_box(area, ROLE_BORDER, "Why");
-    prose_draw(inside, blocks, COUNT_OF(blocks), &state);
+    fill_why(&text, blocks);
+    prose_draw(area_box(area, ROLE_BORDER, "Why"), blocks, WHY_BLOCKS, &state);
 }
 
 static int why_height(struct wizard *wizard, int width, enum charset charset)
 {
-    const struct step_text *text = &step_texts[wizard->view.shown];
-    const struct prose_block blocks[] = {
-        {PROSE_PARAGRAPH, text->does, NULL, MARK_INFO, 0},
-        {PROSE_MARK, text->safe, NULL, text->irreversible ? MARK_DANGER : MARK_INFO, 0},
-        {PROSE_KEY, text->out, "Way out", MARK_INFO, 0},
-    };
-    return prose_height(blocks, COUNT_OF(blocks), width - 3, charset) + 2;
+    const struct step_text text = text_here(wizard);
+    struct prose_block blocks[WHY_BLOCKS];
+    fill_why(&text, blocks);
+    return prose_height(blocks, WHY_BLOCKS, width - 2, charset) + 2;
 }
 
-/* The gate's sentence where it is shut; the last message otherwise. */
-static void draw_status(struct wizard *wizard, struct area area)
+/* The last message, what is wrong, or the gate's sentence where it is shut. */
+static struct prose_block status_block(const struct wizard *wizard, char *text, size_t size)
 {
     const struct view *view = &wizard->view;
-    const struct gate *gate = &wizard->model.upgrade.gates[view->shown];
-    if (view->message[0] != '\0' && clock_ms() < view->message_until)
-        frame_status(area, 0, view->message_mark, view->message);
-    else if (wizard->model.state_error != NULL)
-        frame_status(area, 0, MARK_DANGER, wizard->model.state_error);
-    else if (!gate->open)
-        frame_status(area, 0, gate->can_overrule ? MARK_WARN : MARK_DANGER, gate->reason);
-    else if (gate->overruled)
-        frame_status(area, 0, MARK_WARN, "This gate was overruled.");
+    const struct model *model = &wizard->model;
+    const struct gate *gate = &model->upgrade.gates[view->shown];
+    struct prose_block block = {.kind = PROSE_MARK};
+    if (view->message[0] != '\0' && model->now < view->message_until) {
+        block.text = view->message;
+        block.mark = view->message_mark;
+    } else if (view->shown == STEP_WELCOME && !model->has_state) {
+        return block;   /* it says the same */
+    } else if (model->conf_error != NULL || model->state_error != NULL) {
+        block.text = model->conf_error != NULL ? model->conf_error : model->state_error;
+        block.mark = MARK_DANGER;
+    } else if (!gate->open) {
+        snprintf(text, size, "%s%s", gate->reason, gate->can_overrule ? " Press o to overrule." : "");
+        block.text = text;
+        block.mark = gate->can_overrule ? MARK_WARN : MARK_DANGER;
+    } else if (gate->overruled) {
+        block.text = "This gate was overruled.";
+        block.mark = MARK_WARN;
+    }
+    if (!model->has_state && block.mark != MARK_DANGER && model->configured) {
+        block.text = "Asking the database.";
+        block.mark = MARK_WAIT;
+    }
+    return block;
+}
+
+static int status_height(const struct wizard *wizard, struct area area)
+{
+    char text[STATUS_SIZE];
+    struct prose_block block = status_block(wizard, text, sizeof text);
+    int height = block.text != NULL ? prose_height(&block, 1, area.width, area.canvas->charset) : 1;
+    return height < STATUS_LINES ? height : STATUS_LINES;
+}
+
+static void draw_status(struct wizard *wizard, struct area area)
+{
+    char text[STATUS_SIZE];
+    struct prose_block block = status_block(wizard, text, sizeof text);
+    struct prose_state state = {0};
+    if (block.text != NULL)
+        prose_draw(area, &block, 1, &state);
 }
 
 static void draw_footer(struct wizard *wizard, struct area area)
@@ -397,17 +452,32 @@ static void draw_footer(struct wizard *wizard, struct area area)
 static void draw_overlay(struct wizard *wizard, struct area area)
 {
     struct view *view = &wizard->view;
+    if (view->overlay != OVERLAY_NONE)
+        area.canvas->cursor_shown = false;
     if (view->overlay == OVERLAY_DIALOG) {
         dialog_draw(area, &view->dialog, &view->dialog_state);
     } else if (view->overlay == OVERLAY_TEXT) {
         struct area box = layout_centre(area, 96, area.height);
         area_fill(box, ROLE_TEXT);
-        prose_draw(area_inset(area_box(box, ROLE_BORDER, view->title), 1, 0), view->text.blocks, view->text.count, &view->text_state);
+        struct area inside = area_inset(area_box(box, ROLE_BORDER, view->title), 1, 0);
+        prose_draw(inside, view->text.blocks, view->text.count, &view->text_state);
+        area_cursor(inside, 0, 0);
     } else if (view->overlay == OVERLAY_PROMPT) {
         struct area box = layout_centre(area, 72, 4);
         area_fill(box, ROLE_TEXT);
         field_draw(area_inset(area_box(box, ROLE_BORDER, view->title), 1, 0), &view->field, &view->field_state, true);
     }
+}
+
+/* Which screen this is, where colour alone would say it in the line of steps. */
+static void draw_title(struct wizard *wizard, struct area area)
+{
+    const struct step_text *text = &step_texts[wizard->view.shown];
+    area_horizontal(area, 0, ROLE_BORDER);
+    if (text->number > 0)
+        area_textf(area, 2, 0, ROLE_TITLE, " Step %d: %s ", text->number, text->title);
+    else
+        area_textf(area, 2, 0, ROLE_TITLE, " %s ", text->title);
 }
 
 static void draw_middle(struct wizard *wizard, struct area area)
@@ -421,11 +491,13 @@ static void draw_middle(struct wizard *wizard, struct area area)
     if (wide_steps)
         draw_steps(wizard, parts[0]);
     if (wide_why) {
-        draw_why(wizard, parts[2]);
+        int height = why_height(wizard, parts[2].width, area.canvas->charset);
+        draw_why(wizard, area_part(parts[2], (struct rect){0, 0, parts[2].width, height}));
         screens[wizard->view.shown]->draw(wizard, parts[1]);
         return;
     }
-    bool why = !wizard->view.why_hidden && parts[1].height >= 18;
+    bool runs = model_runs(&wizard->model, wizard->view.shown);
+    bool why = !wizard->view.why_hidden && parts[1].height >= (runs ? 26 : 18);
     const struct layout_request split[] = {LAYOUT_FILL(8, 2), LAYOUT_FIXED(why ? why_height(wizard, parts[1].width, area.canvas->charset) : 0, 1)};
     layout_rows(parts[1], 0, split, 2, rows);
     screens[wizard->view.shown]->draw(wizard, rows[0]);
@@ -436,18 +508,19 @@ static void draw_middle(struct wizard *wizard, struct area area)
 void wizard_draw(struct wizard *wizard, struct canvas *canvas)
 {
     struct area all = canvas_area(canvas);
+    wizard->view.charset = canvas->charset;
     if (frame_too_small(all, 30, 8))
         return;
     bool steps_line = all.width < WIDE_STEPS;
     const struct layout_request rows[] = {
-        LAYOUT_FIXED(1, 9), LAYOUT_FIXED(steps_line ? 1 : 0, 8), LAYOUT_FIXED(1, 2), LAYOUT_FILL(4, 7), LAYOUT_FIXED(1, 6), LAYOUT_FIXED(1, 9),
+        LAYOUT_FIXED(1, 9), LAYOUT_FIXED(steps_line ? 1 : 0, 8), LAYOUT_FIXED(1, 2), LAYOUT_FILL(4, 7), LAYOUT_FIXED(status_height(wizard, all), 6), LAYOUT_FIXED(1, 9),
     };
     struct area parts[6];
     layout_rows(all, 0, rows, 6, parts);
     draw_header(wizard, parts[0]);
     if (steps_line)
         draw_steps(wizard, parts[1]);
-    area_horizontal(parts[2], 0, ROLE_BORDER);
+    draw_title(wizard, parts[2]);
     draw_middle(wizard, parts[3]);
     draw_status(wizard, parts[4]);
     draw_overlay(wizard, parts[3]);
@@ -477,13 +550,17 @@ int wizard_main(const struct options *options)
         complain_text("%s; or use the commands status, check, plan, up, nodes, finish", message);
         return EXIT_USAGE;
     }
-    int exit_code = loop_run(&wizard);
-    bool lost = terminal_lost();
+    bool ended = loop_run(&wizard), lost = terminal_lost();
     terminal_close();
     if (!lost)
         say_what_goes_on(&wizard);
+    if (!ended) {
+        fflush(NULL);
+        _exit(lost ? EXIT_TERMINAL_LOST : wizard.exit_code);
+    }
     prose_free(&wizard.view.text);
     free(wizard.view.title);
+    free(wizard.view.must_type);
     model_free(&wizard.model);
-    return lost ? EXIT_TERMINAL_LOST : exit_code;
+    return lost ? EXIT_TERMINAL_LOST : wizard.exit_code;
 }

@@ -73,8 +73,10 @@ static void draw_answers(struct area area, const struct dialog_model *model, con
 static void draw_field(struct area area, const struct dialog_model *model, const struct dialog_state *state)
 {
     char label[256];
-    snprintf(label, sizeof(label), "%s %.200s:", model->type_label != NULL ? model->type_label : "To confirm, type",
-             model->type_label != NULL ? "" : model->must_type);
+    if (model->type_label != NULL)
+        snprintf(label, sizeof(label), "%.200s:", model->type_label);
+    else
+        snprintf(label, sizeof(label), "To confirm, type %.200s:", model->must_type);
     area_text(area, 0, 0, ROLE_TEXT, label);
     struct field_model field = {0};
     field_draw(area_part(area, (struct rect){0, 1, area.width, 1}), &field, &state->field, state->in_field);

@@ -16,7 +16,7 @@ struct pg;
 #define SESSIONS_FRESH_S 15      /* a poll younger than that is a live node's */
 
 struct session {
-    char *address;               /* "10.0.0.7"; "local" for a Unix socket */
+    char *address;               /* "10.0.0.7"; "local" for a Unix socket; "hidden" where our role may not see it */
     bool legacy;                 /* no application_name: 0.14 */
     int connections;             /* of that address and kind */
     int poll_age;                /* seconds since the last poll of cluster_events was seen; -1: none seen */

@@ -1,9 +1,9 @@
 #include "core/conf/conf_file.h"
 
+#include "core/base/ascii.h"
 #include "core/base/buf.h"
 #include "core/base/mem.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -70,7 +70,7 @@ static const char *skip_blank(const char *text)
 static void trim_end(char *text)
 {
     size_t length = strlen(text);
-    while (length > 0 && isspace((unsigned char)text[length - 1]))
+    while (length > 0 && ascii_is_space(text[length - 1]))
         text[--length] = '\0';
 }
 
@@ -84,7 +84,7 @@ static bool is_comment_or_blank(const char *line)
 static bool cut_continuation(char *line)
 {
     size_t length = strlen(line);
-    while (length > 0 && isspace((unsigned char)line[length - 1]))
+    while (length > 0 && ascii_is_space(line[length - 1]))
         length--;
     if (length == 0 || line[length - 1] != '\\')
         return false;
@@ -101,7 +101,7 @@ static void add_entry(struct conf_entries *entries, const char *line, int number
     char *key = mem_ndup(skip_blank(line), equals > skip_blank(line) ? (size_t)(equals - skip_blank(line)) : 0);
     trim_end(key);
     for (char *c = key; *c != '\0'; c++)
-        if (!isalnum((unsigned char)*c))
+        if (!ascii_is_alnum(*c))
             *c = '_';
     char *value = mem_dup(skip_blank(equals + 1));
     trim_end(value);
@@ -109,6 +109,7 @@ static void add_entry(struct conf_entries *entries, const char *line, int number
     entries->list[entries->count++] = (struct conf_entry){key, value, number};
 }
 
+/* A last line that is to be continued is lost, as in Penlight (pl/config.lua, config.lines). */
 static void parse(char *text, struct conf_entries *entries)
 {
     struct buf logical = {0};
@@ -133,8 +134,6 @@ static void parse(char *text, struct conf_entries *entries)
             add_entry(entries, buf_text(&logical), first);
         buf_clear(&logical);
     }
-    if (continued && !in_section)
-        add_entry(entries, buf_text(&logical), first);
     wipe(&logical);
 }
 

@@ -1,10 +1,10 @@
 #include "core/conf/fleet.h"
 
+#include "core/base/ascii.h"
 #include "core/base/buf.h"
 #include "core/base/mem.h"
 
 #include <curl/curl.h>
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ini.h>
@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define NAME_LIMIT 64
+#define URL_LIMIT (FLEET_LINE_LIMIT - NAME_LIMIT - (int)sizeof "node = ")   /* what a line has room for */
 
 const char *cluster_name(enum cluster cluster)
 {
@@ -46,8 +47,8 @@ static bool check_name(const struct fleet *fleet, const char *name, struct error
     if (name[0] == '\0' || strlen(name) > NAME_LIMIT)
         return error_set(error, ERROR_CONFIG, "a node's name has 1 to %d letters", NAME_LIMIT);
     for (const char *c = name; *c != '\0'; c++)
-        if (!isalnum((unsigned char)*c) && strchr("-_.", *c) == NULL)
-            return error_set(error, ERROR_CONFIG, "a node's name has letters, digits, '-', '_' and '.' only, not '%s'", name);
+        if (!ascii_is_alnum(*c) && strchr("-_.", *c) == NULL)
+            return error_set(error, ERROR_CONFIG, "a node's name has letters, digits, '-', '_' and '.' only");
     for (size_t i = 0; i < fleet->count; i++)
         if (strcmp(fleet->nodes[i].name, name) == 0)
             return error_set(error, ERROR_CONFIG, "node %s is there twice: give each its own name", name);
@@ -70,17 +71,29 @@ static bool is_http(CURLU *parsed)
     return good;
 }
 
+/* Nothing but printable ASCII, and nothing that a line of fleet.ini, or a shell, takes for something else. */
+static bool is_plain(const char *url)
+{
+    for (const char *c = url; *c != '\0'; c++)
+        if (*c <= ' ' || *c > '~' || strchr(";#\"'\\", *c) != NULL)
+            return false;
+    return true;
+}
+
+/* Where there is an `@` or a `?`, the text may hold a secret: then it is not repeated. */
 static bool check_url(const char *url, struct error *error)
 {
+    if (strchr(url, '@') != NULL)
+        return error_set(error, ERROR_CONFIG, "an address with a user or password in it is refused: fleet.ini holds no secrets");
+    if (strpbrk(url, "?#") != NULL)
+        return error_set(error, ERROR_CONFIG, "an address with a query or a fragment is refused: the address of an Admin API has none");
+    if (strlen(url) > URL_LIMIT)
+        return error_set(error, ERROR_CONFIG, "an address has at most %d letters", URL_LIMIT);
     CURLU *parsed = curl_url();
     CURLUcode code = curl_url_set(parsed, CURLUPART_URL, url, 0);
-    bool good = true;
-    if (strlen(url) > FLEET_LINE_LIMIT - NAME_LIMIT - 10 || url[strcspn(url, " \t;#\"'\\")] != '\0' || code != CURLUE_OK || !is_http(parsed) || !has_part(parsed, CURLUPART_HOST))
-        good = error_set(error, ERROR_CONFIG, "'%s' is not the address of an Admin API: write http://HOST:PORT or https://HOST:PORT", url);
-    else if (has_part(parsed, CURLUPART_USER) || has_part(parsed, CURLUPART_PASSWORD))
-        good = error_set(error, ERROR_CONFIG, "an address with a user or password in it is refused: fleet.ini holds no secrets");
-    else if (has_part(parsed, CURLUPART_QUERY) || has_part(parsed, CURLUPART_FRAGMENT))
-        good = error_set(error, ERROR_CONFIG, "'%s' has a query or a fragment: the address of an Admin API has none", url);
+    bool good = code == CURLUE_OK && is_plain(url) && is_http(parsed) && has_part(parsed, CURLUPART_HOST);
+    if (!good)
+        error_set(error, ERROR_CONFIG, "'%s' is not the address of an Admin API: write http://HOST:PORT or https://HOST:PORT", url);
     curl_url_cleanup(parsed);
     return good;
 }
@@ -206,21 +219,35 @@ static int on_value(void *context, const char *section, const char *key, const c
     return fail(reading);
 }
 
+/* As fgets, but tells where the line was too long for `size` or had a NUL in it. */
+static char *read_line(char *line, int size, FILE *file, bool *whole)
+{
+    int length = 0, c = 0;
+    *whole = true;
+    while (c != '\n' && (c = getc(file)) != EOF) {
+        *whole = *whole && c != '\0' && length < size - 1;
+        if (!*whole)
+            return line;
+        line[length++] = (char)c;
+    }
+    line[length] = '\0';
+    return length > 0 ? line : NULL;
+}
+
 /* One line for inih. It would cut a long one and take the rest for another; and an indented one would continue the value before. */
 static char *next_line(char *line, int size, void *context)
 {
     struct reading *reading = context;
-    if (reading->failed || fgets(line, size, reading->file) == NULL)
+    bool whole;
+    if (reading->failed || read_line(line, size, reading->file, &whole) == NULL)
         return NULL;
     reading->line++;
-    size_t length = strlen(line);
-    bool whole = length > 0 && line[length - 1] == '\n';
-    const char *text = line + strspn(line, " \t\r\n");
-    if (!whole && !feof(reading->file)) {
-        error_set(reading->error, ERROR_CONFIG, "the line is longer than %d bytes", FLEET_LINE_LIMIT);
+    if (!whole) {
+        error_set(reading->error, ERROR_CONFIG, "the line is longer than %d bytes, or no text", FLEET_LINE_LIMIT);
         fail(reading);
         return NULL;
     }
+    const char *text = line + strspn(line, " \t\r\n\v\f");
     if (text != line && *text != '\0' && *text != ';' && *text != '#') {
         error_set(reading->error, ERROR_CONFIG, "the line begins with white space: one setting a line, from its beginning");
         fail(reading);
@@ -229,12 +256,13 @@ static char *next_line(char *line, int size, void *context)
     return line;
 }
 
+/* NULL for a user without a home. */
 static char *user_file(void)
 {
     const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
     if (config != NULL && config[0] == '/')
         return mem_printf("%s/kong-upgrade/fleet.ini", config);
-    return mem_printf("%s/.config/kong-upgrade/fleet.ini", home != NULL && home[0] == '/' ? home : "");
+    return home != NULL && home[0] == '/' ? mem_printf("%s/.config/kong-upgrade/fleet.ini", home) : NULL;
 }
 
 static char *choose_file(const char *file)
@@ -243,7 +271,7 @@ static char *choose_file(const char *file)
     if (file != NULL)
         return mem_dup(file);
     char *own = user_file();
-    if (access(own, F_OK) == 0 || access(for_all, F_OK) != 0)
+    if (own != NULL && (access(own, F_OK) == 0 || access(for_all, F_OK) != 0))
         return own;
     free(own);
     return mem_dup(for_all);
@@ -266,11 +294,13 @@ static bool read_file(struct fleet *fleet, FILE *file, struct error *error)
 bool fleet_load(struct fleet *fleet, const char *file, struct error *error)
 {
     *fleet = (struct fleet){.file = choose_file(file), .quiet_seconds = FLEET_QUIET_SECONDS};
-    FILE *stream = fopen(fleet->file, "re");
-    if (stream == NULL && errno == ENOENT && file == NULL)
+    int fd = open(fleet->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);   /* a pipe must not make us wait */
+    FILE *stream = fd >= 0 ? fdopen(fd, "r") : NULL;
+    if (stream == NULL && (errno == ENOENT || errno == ENOTDIR) && file == NULL)
         return true;
     bool read = stream != NULL ? read_file(fleet, stream, error)
-                               : error_set(error, ERROR_CONFIG, "can't read %s: %s", fleet->file, strerror(errno));
+                               : error_set(error, ERROR_CONFIG, "can't read %s: %s; give the right file with --fleet", fleet->file,
+                                           strerror(errno));
     if (stream != NULL)
         fclose(stream);
     if (!read)
@@ -298,7 +328,9 @@ static char *fleet_text(const struct fleet *fleet)
 static void make_folders(const char *path)
 {
     char *copy = mem_dup(path);
-    for (char *slash = strchr(copy + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+    for (char *slash = strchr(copy, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        if (slash == copy)
+            continue;
         *slash = '\0';
         mkdir(copy, 0700);
         *slash = '/';
@@ -306,21 +338,49 @@ static void make_folders(const char *path)
     free(copy);
 }
 
-bool fleet_save(const struct fleet *fleet, struct error *error)
+/* The text in a new file beside it, which then takes its place: a reader sees the old one or the new one, whole. */
+static bool replace_file(const char *file, const char *text)
 {
-    make_folders(fleet->file);
-    char *text = fleet_text(fleet), *temporary = mem_printf("%s.new", fleet->file);
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    bool saved = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text) && fsync(fd) == 0;
-    saved = saved && rename(temporary, fleet->file) == 0;
-    if (!saved) {
-        error_set(error, ERROR_FILE, "can't save %s: %s; choose another place with --fleet", fleet->file, strerror(errno));
-        if (fd >= 0)
-            unlink(temporary);
+    char *temporary = mem_printf("%s.XXXXXX", file);
+    int fd = mkostemp(temporary, O_CLOEXEC);
+    bool written = fd >= 0;
+    for (size_t left = strlen(text); written && left > 0;) {
+        ssize_t count = write(fd, text + strlen(text) - left, left);
+        written = count >= 0;
+        left -= written ? (size_t)count : 0;
     }
+    bool saved = written && fsync(fd) == 0 && rename(temporary, file) == 0;
+    int failure = errno;
     if (fd >= 0)
         close(fd);
+    if (fd >= 0 && !saved)
+        unlink(temporary);
     free(temporary);
+    errno = failure;
+    return saved;
+}
+
+/* inih takes ` ;` for a comment's beginning, and cuts what is too long. */
+static bool can_be_saved(const char *path)
+{
+    size_t length = strlen(path);
+    bool ends_well = length > 0 && !ascii_is_space(path[length - 1]);
+    for (size_t i = 0; i < length; i++)
+        if ((unsigned char)path[i] < ' ' || (path[i] == ';' && i > 0 && path[i - 1] == ' '))
+            return false;
+    return ends_well && path[0] == '/' && length + sizeof "kong_conf = " <= FLEET_LINE_LIMIT;
+}
+
+bool fleet_save(const struct fleet *fleet, struct error *error)
+{
+    if (fleet->kong_conf != NULL && !can_be_saved(fleet->kong_conf))
+        return error_set(error, ERROR_FILE, "can't save %s: the path of kong.conf must be a full one, in one line of fleet.ini, without ' ;'",
+                         fleet->file);
+    make_folders(fleet->file);
+    char *text = fleet_text(fleet);
+    bool saved = replace_file(fleet->file, text);
+    if (!saved)
+        error_set(error, ERROR_FILE, "can't save %s: %s; choose another place with --fleet", fleet->file, strerror(errno));
     free(text);
     return saved;
 }

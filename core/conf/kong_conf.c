@@ -1,9 +1,10 @@
 #include "core/conf/kong_conf.h"
 
+#include "core/base/ascii.h"
 #include "core/base/mem.h"
 #include "core/conf/conf_file.h"
 
-#include <ctype.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -120,7 +121,7 @@ static bool is_number(const char *text, double *number)
 /* Penlight makes numbers of what begins like one; Kong turns some of them back into texts, by Lua's %.14g. */
 static bool looks_like_number(const char *text, double *number)
 {
-    return (isdigit((unsigned char)text[0]) || text[0] == '+' || text[0] == '-') && is_number(text, number);
+    return (ascii_is_digit(text[0]) || text[0] == '+' || text[0] == '-') && is_number(text, number);
 }
 
 /* Kong's infer_value: what follows `#` goes, with the character before it, unless that is a backslash; `\#` is a literal `#`. */
@@ -138,7 +139,7 @@ static char *strip_comment(const char *text)
             *to++ = *from;
     *to = '\0';
     size_t begin = strspn(value, " \t\r\n\v\f"), length = strlen(value);
-    while (length > begin && isspace((unsigned char)value[length - 1]))
+    while (length > begin && ascii_is_space(value[length - 1]))
         length--;
     char *trimmed = mem_ndup(value + begin, length - begin);
     mem_wipe(value);
@@ -157,7 +158,7 @@ static char *place_of(const struct kong_conf *conf, const struct setting *settin
         return mem_printf("%s line %d", conf->file, setting->line);
     char *place = mem_printf("KONG_%s", setting->name);
     for (char *c = place; *c != '\0'; c++)
-        *c = (char)toupper((unsigned char)*c);
+        *c = ascii_upper(*c);
     return place;
 }
 
@@ -190,11 +191,14 @@ static bool infer(const struct kong_conf *conf, const struct specification *spec
     setting->value = NULL;
     if (value[0] == '\0') {
         free(value);
-        return true;
+        return specification->type != ENUM_DATABASE || refuse(conf, setting, error, "is empty: it must be postgres; or remove the line");
     }
     bool good = true;
     if (specification->type == UNTYPED && is_numeric)
-        good = refuse(conf, setting, error, "is not a string (Kong takes what looks like a number for one); quote-less digits can't be used there");
+        good = refuse(conf, setting, error, "is not a string: Kong takes what looks like a number for one, and does not start; set it in"
+                                            " the environment, where it does not");
+    else if (specification->type == LIST && is_numeric)
+        good = refuse(conf, setting, error, "is a number, where Kong wants a list, and does not start");
     else if (specification->type == ENUM_DATABASE)
         good = infer_enum(conf, setting, value, error);
     else if (specification->type == BOOLEAN)
@@ -215,7 +219,7 @@ static const char *find_environment(char *const *environment, const char *name)
         if (strncmp(entry, "KONG_", 5) != 0)
             continue;
         size_t i = 0;
-        while (i < length && entry[5 + i] == toupper((unsigned char)name[i]))
+        while (i < length && entry[5 + i] == ascii_upper(name[i]))
             i++;
         if (i == length && entry[5 + i] == '=')
             return entry + 5 + length + 1;
@@ -249,6 +253,24 @@ static bool set_all(struct kong_conf *conf, const struct conf_entries *entries, 
     return true;
 }
 
+static struct setting *find_setting(struct kong_conf *conf, const char *name)
+{
+    return (struct setting *)kong_conf_get(conf, name);
+}
+
+/* 1.3 copies the deprecated upstream_keepalive to where it stands now, unless that is set; 0 is NONE there. */
+static void copy_deprecated(struct kong_conf *conf)
+{
+    const struct setting *from = kong_conf_get(conf, "upstream_keepalive");
+    struct setting *to = find_setting(conf, "nginx_http_upstream_keepalive");
+    if (from->value == NULL || to->origin != SETTING_DEFAULT)
+        return;
+    free(to->value);
+    to->value = mem_dup(strcmp(from->value, "0") == 0 ? "NONE" : from->value);
+    to->origin = from->origin;
+    to->line = from->line;
+}
+
 static char *get_copy(const struct kong_conf *conf, const char *name)
 {
     return mem_dup(kong_conf_get(conf, name)->value);
@@ -260,11 +282,14 @@ static bool get_switch(const struct kong_conf *conf, const char *name)
     return value != NULL && strcmp(value, "on") == 0;
 }
 
-/* Unset numbers are what the driver takes then: its own default. */
+/* Unset numbers are what the driver takes then: its own default. Too large ones (Lua knows infinity, too) become the largest. */
 static int get_number(const struct kong_conf *conf, const char *name, int otherwise)
 {
     const char *value = kong_conf_get(conf, name)->value;
-    return value != NULL ? (int)strtod(value, NULL) : otherwise;
+    double number = value != NULL ? strtod(value, NULL) : otherwise;
+    if (number != number)
+        return otherwise;
+    return number >= INT_MAX ? INT_MAX : number <= INT_MIN ? INT_MIN : (int)number;
 }
 
 static bool set_datastore(struct kong_conf *conf, struct error *error)
@@ -294,26 +319,26 @@ static bool set_datastore(struct kong_conf *conf, struct error *error)
 
 static void add_plugin(struct names *plugins, const char *name, size_t length)
 {
-    while (length > 0 && isspace((unsigned char)*name))
+    while (length > 0 && ascii_is_space(*name))
         name++, length--;
-    while (length > 0 && isspace((unsigned char)name[length - 1]))
+    while (length > 0 && ascii_is_space(name[length - 1]))
         length--;
     char *copy = mem_ndup(name, length);
     if (strcmp(copy, "bundled") == 0) {
         for (const char *const *each = kong_bundled_plugins; *each != NULL; each++)
             if (!names_have(plugins, *each))
                 names_add(plugins, *each);
-    } else if (length > 0 && !names_have(plugins, copy)) {
+    } else if (length > 0 && (strcmp(copy, "off") != 0 || plugins->count == 0) && !names_have(plugins, copy)) {
         names_add(plugins, copy);
     }
     free(copy);
 }
 
-/* A list whose first item is `off` is empty, as a listener's is. */
+/* A list whose first item is `off` is empty, as a listener's is; a later `off` counts for nothing. */
 static void set_plugins(struct kong_conf *conf)
 {
     const char *value = kong_conf_get(conf, "plugins")->value;
-    for (const char *item = value; item != NULL; ) {
+    for (const char *item = value; item != NULL;) {
         size_t length = strcspn(item, ",");
         add_plugin(&conf->plugins, item, length);
         item = item[length] == ',' ? item + length + 1 : NULL;
@@ -358,6 +383,7 @@ bool kong_conf_load(struct kong_conf *conf, const char *file, const char *const 
         kong_conf_free(conf);
         return false;
     }
+    copy_deprecated(conf);
     set_plugins(conf);
     set_warnings(conf);
     return true;

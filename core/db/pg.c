@@ -217,8 +217,9 @@ static const char *connect_advice(const char *message)
         {"no password supplied", "set pg_password in kong.conf or KONG_PG_PASSWORD"},
         {"does not exist", "check pg_database and pg_user in kong.conf"},
         {"no pg_hba.conf entry", "allow this host in the server's pg_hba.conf"},
-        {"too many c", "raise max_connections or end idle sessions on the server"},
+        {"too many clients", "raise max_connections or end idle sessions on the server"},
         {"connection slots", "raise max_connections or end idle sessions on the server"},
+        {"too many connections for", "raise the CONNECTION LIMIT of the role or the database, or end idle sessions of theirs"},
         {"could not translate host name", "check pg_host in kong.conf"},
         {"certificate", "check pg_ssl, pg_ssl_verify and lua_ssl_trusted_certificate in kong.conf"},
         {"server does not support SSL", "turn on ssl on the server, or set pg_ssl = off"},
@@ -372,53 +373,4 @@ int pg_backend_pid(const struct pg *pg)
 bool pg_lost(const struct pg *pg)
 {
     return PQstatus(pg->connection) != CONNECTION_OK;
-}
-
-/* Where what begins at `c` ends: after `close`, or with the text. */
-static const char *end_after(const char *c, size_t open_length, const char *close)
-{
-    const char *end = strstr(c + open_length, close);
-    return end != NULL ? end + strlen(close) : c + strlen(c);
-}
-
-/* The length of $$ or $tag$ at `c`; 0 where it is none ($1 is a parameter). */
-static size_t dollar_quote(const char *c)
-{
-    size_t length = 1;
-    while (c[length] == '_' || (unsigned char)c[length] >= 0x80 || isalpha((unsigned char)c[length]) || (length > 1 && isdigit((unsigned char)c[length])))
-        length++;
-    return c[length] == '$' ? length + 1 : 0;
-}
-
-/* A string's end, and a comment's, which may hold anything, too; NULL where neither begins at `c`. Whether a backslash escapes a
- * quote depends on the other session's settings: where there are any, the rest is taken as one string. */
-static const char *end_of_hidden(const char *c)
-{
-    if (*c == '\'')
-        return strchr(c, '\\') != NULL ? c + strlen(c) : end_after(c, 1, "'");
-    if (strncmp(c, "--", 2) == 0)
-        return end_after(c, 2, "\n");
-    if (strncmp(c, "/*", 2) == 0)
-        return end_after(c, 2, "*/");
-    size_t length = *c == '$' ? dollar_quote(c) : 0;
-    if (length == 0)
-        return NULL;
-    char *tag = mem_ndup(c, length);
-    const char *end = end_after(c, length, tag);
-    free(tag);
-    return end;
-}
-
-char *pg_mask_query(const char *query)
-{
-    struct buf out = {0};
-    for (const char *c = query; *c != '\0';) {
-        const char *hidden = end_of_hidden(c), *end = hidden != NULL ? hidden : *c == '"' ? end_after(c, 1, "\"") : c + 1;
-        if (hidden != NULL)
-            buf_add(&out, "'\xE2\x80\xA6'");
-        else
-            buf_add_bytes(&out, c, (size_t)(end - c));
-        c = end;
-    }
-    return buf_take(&out);
 }

@@ -56,8 +56,8 @@ bool pg_ask(struct pg *pg, struct error *error, const char *sql, bool *answer);
 /* Ends an open or failed transaction, if there is one. What goes wrong here is of no use: the server rolls back anyway. */
 void pg_rollback(struct pg *pg);
 
-/* A statement's text with every quoted string in it replaced by '…', for showing other sessions' queries: they may hold
- * credentials. The caller frees. */
+/* A statement's text with every quoted string and comment in it replaced by '…', for showing other sessions' queries: they may hold
+ * credentials. NULL gives "". The caller frees. */
 char *pg_mask_query(const char *query);
 
 #endif

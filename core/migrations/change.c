@@ -172,7 +172,7 @@ static const struct kind {
     [CHANGE_ADD_COLUMN] = {"add column", "", "ACCESS EXCLUSIVE", false, false, done_add_column},
     [CHANGE_SET_TYPE] = {"set type", ".type", "ACCESS EXCLUSIVE", true, true, done_set_type},
     [CHANGE_SET_PRIMARY_KEY] = {"set primary key", "", "ACCESS EXCLUSIVE", false, true, done_set_primary_key},
-    [CHANGE_ADD_UNIQUE] = {"add unique", "", "SHARE UPDATE EXCLUSIVE", false, true, done_add_unique},
+    [CHANGE_ADD_UNIQUE] = {"add unique", "", "ACCESS EXCLUSIVE", false, true, done_add_unique},
     [CHANGE_RENAME_INDEX] = {"rename index", ".rename", "SHARE UPDATE EXCLUSIVE", false, false, done_drop_index},
     [CHANGE_RENAME_CONSTRAINT] = {"rename constraint", ".rename", "ACCESS EXCLUSIVE", false, false, done_rename_constraint},
     [CHANGE_DROP_INDEX] = {"drop index", ".drop", "SHARE UPDATE EXCLUSIVE", false, false, done_drop_index},

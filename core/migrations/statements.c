@@ -141,7 +141,8 @@ static bool add_column(struct pg *pg, const struct change *change, bool atomic, 
     }
     if (type != NULL) {
         free(type);
-        add_foreign_key(change, out);
+        if (change->to != NULL)
+            add_foreign_key(change, out);
         return true;
     }
     struct buf sql = {0};

@@ -120,8 +120,9 @@ static void become(const char *const *arguments, const char *const *environment,
 struct process program_start(const char *const *arguments, const char *const *environment, const char *input)
 {
     static int number;
+    number++;
     struct process process = {
-        .out_path = text_printf("%s/run-%d.out", harness.folder, ++number),
+        .out_path = text_printf("%s/run-%d.out", harness.folder, number),
         .err_path = text_printf("%s/run-%d.err", harness.folder, number),
     };
     const char *in = "/dev/null";

@@ -1,0 +1,174 @@
+/* Step 5, Finish: everything that it destroys, in numbers; the last warnings; the typed name; the run. */
+#include "core/base/mem.h"
+#include "screens/loop.h"
+#include "screens/screen.h"
+#include "tui/layout.h"
+
+#include <stdlib.h>
+
+enum { ACTION_FINISH = ACTION_OWN, ACTION_STOP, ACTION_LOG };
+
+static const struct keys_row keys[] = {
+    {{'f'}, "finish", "Finish the upgrade. The database's name must be typed.", ACTION_FINISH, 60, NULL},
+    {{'x'}, "stop", "Ask the worker to stop at the next safe point. Finishing again goes on from there.", ACTION_STOP, 56, NULL},
+    {{'l'}, "log", "The worker's log instead of the list of changes, and back.", ACTION_LOG, 40, NULL},
+};
+
+static bool is_enabled(const struct wizard *wizard, int action)
+{
+    const struct model *model = &wizard->model;
+    char reason[512];
+    if (action == ACTION_FINISH)
+        return model->has_plan && model->plan.kind == PLAN_FINISH && model_refusal(model, STEP_FINISH, reason, sizeof reason)[0] == '\0';
+    if (action == ACTION_STOP)
+        return model->run_alive && !model->run.stop_asked;
+    return model_runs(model, STEP_FINISH);
+}
+
+static bool loses_values(const struct loss *loss)
+{
+    return loss->destroys && loss->rows > 0;
+}
+
+static void add_loss(struct prose *prose, const struct loss *loss)
+{
+    enum mark mark = loses_values(loss) ? MARK_DANGER : MARK_INFO;
+    if (loss->rows >= 0)
+        prose_add_mark(prose, mark, "%s: %lld", loss->what, (long long)loss->rows);
+    else
+        prose_add_mark(prose, mark, "%s", loss->what);
+}
+
+/* What deletes values one by one, of the rest the number. */
+static void add_losses(struct prose *prose, const struct model *model)
+{
+    size_t rest = 0;
+    for (size_t i = 0; i < model->losses.count; i++)
+        if (loses_values(&model->losses.list[i]))
+            add_loss(prose, &model->losses.list[i]);
+        else
+            rest++;
+    if (rest == model->losses.count)
+        prose_add_mark(prose, MARK_OK, "No value of yours is deleted.");
+    if (rest > 0)
+        prose_add_mark(prose, MARK_INFO, "%zu change%s that delete%s no value.", rest, rest == 1 ? "" : "s", rest == 1 ? "s" : "");
+}
+
+static void add_rest(struct prose *prose, const struct model *model)
+{
+    prose_add(prose, PROSE_HEADING, "Changes that delete no value");
+    for (size_t i = 0; i < model->losses.count; i++)
+        if (!loses_values(&model->losses.list[i]))
+            add_loss(prose, &model->losses.list[i]);
+}
+
+static void add_warnings(struct prose *prose, const struct model *model)
+{
+    prose_add_mark(prose, MARK_DANGER, "After this, nodes of the old cluster must never run on this database again. There is no way back but a backup.");
+    if (model->state.from_014)
+        prose_add(prose, PROSE_BULLET, "A 0.14 node will refuse to start.");
+    else
+        prose_add(prose, PROSE_BULLET, "A 1.0 to 1.2 node would start, and nothing in Kong stops it: keep them off.");
+    if (model->sessions.live > 0)
+        prose_add(prose, PROSE_BULLET, "At least %zu Kong node%s on the database now: see that %s.", model->sessions.live,
+                  model->sessions.live == 1 ? " works" : "s work", model->sessions.live == 1 ? "it is a new one" : "all of them are new ones");
+    if (model->upgrade.gates[STEP_FINISH].overruled)
+        prose_add_mark(prose, MARK_WARN, "The gate to this step was overruled: that all old nodes are stopped was not seen.");
+}
+
+static void fill(struct prose *prose, const struct model *model)
+{
+    char reason[512];
+    if (!model_is_up(model)) {
+        prose_add_mark(prose, MARK_UNKNOWN, "This step comes last. First the database is migrated up (step 1).");
+        return;
+    }
+    if (model->state.stage == STAGE_CURRENT) {
+        prose_add_mark(prose, MARK_OK, "Done: nothing is pending.");
+        return;
+    }
+    if (!model->has_plan || model->plan.kind != PLAN_FINISH) {
+        prose_add_mark(prose, MARK_WAIT, "Counting what would be changed.");
+        return;
+    }
+    model_refusal(model, STEP_FINISH, reason, sizeof reason);
+    if (model->starting)
+        prose_add_mark(prose, MARK_WAIT, "Asking the old nodes once more, then starting the worker.");
+    else if (reason[0] == '\0')
+        prose_add_mark(prose, MARK_INFO, "Press f to finish: the database's name must be typed first.");
+    prose_add(prose, PROSE_HEADING, "What it does to database %s", model->state.database);
+    add_losses(prose, model);
+    prose_add(prose, PROSE_PARAGRAPH, "%zu change%s, %zu migration%s recorded as executed.", plan_remaining(&model->plan), plan_remaining(&model->plan) == 1 ? "" : "s",
+              model->plan.step_count, model->plan.step_count == 1 ? "" : "s");
+    prose_add(prose, PROSE_HEADING, "Before you go on");
+    add_warnings(prose, model);
+    add_rest(prose, model);
+}
+
+static void draw(struct wizard *wizard, struct area area)
+{
+    if (model_runs(&wizard->model, STEP_FINISH)) {
+        run_pane_draw(wizard, area);
+        return;
+    }
+    struct prose prose = {0};
+    fill(&prose, &wizard->model);
+    prose_draw(area, prose.blocks, prose.count, &wizard->view.proses[STEP_FINISH]);
+    prose_free(&prose);
+}
+
+static bool key(struct wizard *wizard, const struct input *input)
+{
+    if (model_runs(&wizard->model, STEP_FINISH))
+        return run_pane_key(wizard, input);
+    return prose_key(&wizard->view.proses[STEP_FINISH], input) != REACTION_NONE;
+}
+
+/* What has changed under the dialog is seen here, before anything is sent. */
+static void finish_answered(struct wizard *wizard, size_t answer)
+{
+    char reason[512];
+    if (answer != 1)
+        return;
+    if (model_refusal(&wizard->model, STEP_FINISH, reason, sizeof reason)[0] != '\0')
+        wizard_say(wizard, MARK_DANGER, "Nothing was changed: %s", reason);
+    else
+        loop_start(wizard, "finish", dead_lock_is_there(&wizard->model));
+}
+
+static void ask_finish(struct wizard *wizard)
+{
+    const struct model *model = &wizard->model;
+    struct prose *prose = &wizard->view.text;
+    prose_clear(prose);
+    add_losses(prose, model);
+    add_warnings(prose, model);
+    if (dead_lock_is_there(model))
+        prose_add_mark(prose, MARK_WARN, "Kong's migrations lock was left behind by a worker that no longer runs (%s). It is removed first.", model->state.lock.owner);
+    const struct dialog_model dialog = {
+        .title = "Finish: this can't be undone",
+        .mark = MARK_DANGER,
+        .answers = {{"Stay", false}, {"Finish", true}},
+        .answer_count = 2,
+        .must_type = model->state.database,
+        .type_label = "Type the database's name",
+    };
+    wizard_open_dialog(wizard, &dialog, finish_answered);
+}
+
+static void act(struct wizard *wizard, int action)
+{
+    switch (action) {
+    case ACTION_FINISH:
+        ask_finish(wizard);
+        break;
+    case ACTION_STOP:
+        loop_stop_worker(wizard);
+        break;
+    default:
+        wizard->view.show_log = !wizard->view.show_log;
+        wizard->view.proses[STEP_FINISH].follow = true;
+    }
+}
+
+const struct screen screen_finish = {keys, COUNT_OF(keys), is_enabled, draw, key, act};

@@ -1,0 +1,88 @@
+#include "screens/fleet_nodes.h"
+
+#include "core/cluster/node.h"
+#include "core/conf/fleet.h"
+
+#include <uv.h>
+
+/* Asking the old nodes once: ends when each has given a result, or when time is up. */
+struct asking {
+    struct nodes *nodes;
+    uv_timer_t deadline;
+    bool ended;
+};
+
+static bool all_asked(const struct nodes *nodes)
+{
+    for (size_t i = 0; i < nodes_count(nodes); i++)
+        if (nodes_get(nodes, i)->state == NODE_UNASKED)
+            return false;
+    return true;
+}
+
+/* What the nodes are is read before they are forgotten: so the loop is stopped here, and the handles closed after. */
+static void end(struct asking *asking)
+{
+    asking->ended = true;
+    uv_stop(asking->deadline.loop);
+}
+
+static void on_changed(void *context)
+{
+    struct asking *asking = context;
+    if (all_asked(asking->nodes))
+        end(asking);
+}
+
+static void on_deadline(uv_timer_t *timer)
+{
+    end(timer->data);
+}
+
+static bool copy_old_nodes(const struct fleet *fleet, struct fleet *old, struct error *error)
+{
+    for (size_t i = 0; i < fleet->count; i++) {
+        const struct fleet_node *node = &fleet->nodes[i];
+        if (node->cluster == CLUSTER_OLD && !fleet_add(old, CLUSTER_OLD, node->name, node->url, error))
+            return false;
+    }
+    return true;
+}
+
+static bool ask_all(uv_loop_t *loop, const struct fleet *old, const struct datastore *datastore, int milliseconds, struct names *answering,
+                    struct error *error)
+{
+    struct asking asking = {0};
+    asking.nodes = nodes_start(loop, old, datastore, on_changed, &asking, error);
+    if (asking.nodes == NULL)
+        return false;
+    uv_timer_init(loop, &asking.deadline);
+    asking.deadline.data = &asking;
+    uv_timer_start(&asking.deadline, on_deadline, (uint64_t)milliseconds, 0);
+    while (!asking.ended)
+        uv_run(loop, UV_RUN_DEFAULT);
+    for (size_t i = 0; i < nodes_count(asking.nodes); i++) {
+        const struct node *node = nodes_get(asking.nodes, i);
+        if (node_is_there(node) || node->state == NODE_UNASKED)
+            names_add(answering, node->name);
+    }
+    nodes_stop(asking.nodes);
+    uv_close((uv_handle_t *)&asking.deadline, NULL);
+    uv_run(loop, UV_RUN_DEFAULT);
+    return true;
+}
+
+bool fleet_answering_old_nodes(const struct fleet *fleet, const struct datastore *datastore, int milliseconds, struct names *answering,
+                               struct error *error)
+{
+    struct fleet old = {0};
+    uv_loop_t loop;
+    bool asked = copy_old_nodes(fleet, &old, error);
+    if (asked && old.count > 0) {
+        uv_loop_init(&loop);
+        asked = ask_all(&loop, &old, datastore, milliseconds, answering, error);
+        uv_loop_close(&loop);
+    }
+    fleet_free(&old);
+    return asked;
+}

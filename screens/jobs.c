@@ -1,0 +1,144 @@
+#include "screens/jobs.h"
+
+#include "core/base/mem.h"
+#include "core/journal.h"
+#include "core/migrations/order.h"
+#include "core/report.h"
+#include "screens/fleet_nodes.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define LOOK_TIMEOUT_MS 20000
+#define ASK_NODES_MS 5000
+
+static bool go_on(void *context)
+{
+    const struct database_look *look = context;
+    return !look->abandoned;
+}
+
+void look_disconnect(struct database_look *look)
+{
+    pg_close(look->pg);
+    look->pg = NULL;
+}
+
+void look_free(struct database_look *look)
+{
+    look_disconnect(look);
+    if (look->good)
+        state_free(&look->state);
+    sessions_free(&look->sessions);
+    plan_free(&look->plan);
+    losses_free(&look->losses);
+    error_clear(&look->error);
+    free(look->report);
+}
+
+static enum plan_kind kind_for(const struct state *state)
+{
+    if (state->stage == STAGE_EMPTY)
+        return PLAN_BOOTSTRAP;
+    return state->stage == STAGE_PENDING && state_count_new(state) == 0 ? PLAN_FINISH : PLAN_UP;
+}
+
+static bool has_plan(const struct state *state)
+{
+    return state->stage != STAGE_TOO_OLD && state->stage != STAGE_AHEAD && state->stage != STAGE_FOREIGN;
+}
+
+static bool look_at_plan(struct database_look *look)
+{
+    if (!has_plan(&look->state))
+        return true;
+    if (!plan_build(look->pg, &look->state, kind_for(&look->state), KONG_1_3, &look->plan, &look->error))
+        return false;
+    if (look->plan.kind == PLAN_FINISH && !losses_count(look->pg, &look->plan, &look->losses, &look->error)) {
+        losses_free(&look->losses);
+        plan_free(&look->plan);
+        return false;
+    }
+    look->has_plan = true;
+    return true;
+}
+
+static void look_at_journals(struct database_look *look)
+{
+    char *folder = journal_folder(&look->app->conf.pg, false, NULL);
+    if (folder == NULL)
+        return;
+    look->resume = worker_up_interrupted(folder);
+    if (look->want_report)
+        look->report = report_markdown(folder, &look->state);
+    free(folder);
+}
+
+static bool reconnect(struct database_look *look)
+{
+    if (look->pg != NULL && pg_lost(look->pg))
+        look_disconnect(look);
+    if (look->pg == NULL)
+        look->pg = pg_connect(&look->app->conf.pg, "wizard", LOOK_TIMEOUT_MS, &look->error);
+    if (look->pg != NULL)
+        pg_set_tick(look->pg, go_on, look);
+    return look->pg != NULL;
+}
+
+void look_work(uv_work_t *work)
+{
+    struct database_look *look = (struct database_look *)work;
+    const struct names *plugins = &look->app->conf.plugins;
+    look->good = look->has_plan = look->resume = false;
+    error_clear(&look->error);
+    if (!reconnect(look) || !state_read(look->pg, (const char *const *)plugins->list, plugins->count, &look->state, &look->error))
+        return;
+    look->good = sessions_read(look->pg, &look->sessions, &look->error) && (!look->want_plan || look_at_plan(look));
+    if (!look->good) {
+        state_free(&look->state);
+        sessions_free(&look->sessions);
+        return;
+    }
+    look_at_journals(look);
+}
+
+void check_work(uv_work_t *work)
+{
+    struct check_job *job = (struct check_job *)work;
+    const struct names all = {0};
+    checks_run(&job->app->conf, &job->app->fleet, &all, &job->results);
+}
+
+/* The gate that nothing overrules, asked once more before the irreversible step. */
+static bool old_nodes_are_gone(struct start_job *job)
+{
+    struct names answering = {0};
+    if (!fleet_answering_old_nodes(&job->app->fleet, &job->app->conf.pg, ASK_NODES_MS, &answering, &job->error))
+        return false;
+    bool gone = answering.count == 0;
+    if (!gone)
+        error_set(&job->error, ERROR_REFUSED, "Nothing was changed: old node %s still answers. Stop it, or take it out of fleet.ini.", answering.list[0]);
+    names_free(&answering);
+    return gone;
+}
+
+void start_work(uv_work_t *work)
+{
+    struct start_job *job = (struct start_job *)work;
+    bool finishes = strcmp(job->command, "finish") == 0;
+    char *folder = journal_folder(&job->app->conf.pg, false, NULL);
+    struct run_job run = {
+        .command = job->command,
+        .kind = finishes ? PLAN_FINISH : strcmp(job->command, "bootstrap") == 0 ? PLAN_BOOTSTRAP : PLAN_UP,
+        .to = KONG_1_3,
+        .datastore = &job->app->conf.pg,
+        .plugins = &job->app->conf.plugins,
+        .resume = folder != NULL && worker_up_interrupted(folder),
+        .clear_dead_lock = job->clear_dead_lock,
+        .deadline_ms = RUN_DEADLINE_MS,
+    };
+    free(folder);
+    job->path = NULL;
+    if (!finishes || old_nodes_are_gone(job))
+        job->path = worker_start(&run, &job->error);
+}

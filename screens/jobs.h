@@ -1,0 +1,62 @@
+/*
+ * What the wizard does on libuv's thread pool: looks at the database, the preflight, the start of a worker. Each job is a struct whose
+ * first member is the uv_work_t; while it runs, its thread alone touches it, and `app` is only read.
+ */
+#ifndef SCREENS_JOBS_H
+#define SCREENS_JOBS_H
+
+#include "core/checks/check.h"
+#include "core/cluster/sessions.h"
+#include "core/migrations/losses.h"
+#include "core/worker.h"
+#include "screens/app.h"
+
+#include <uv.h>
+
+/* A look at the database. It keeps its connection from one to the next. */
+struct database_look {
+    uv_work_t work;
+    void *context;
+    const struct app *app;
+    bool busy;                    /* the loop's */
+    bool want_plan, want_report;
+    volatile bool abandoned;      /* set by the loop when the wizard is left: the statement under way is cancelled */
+    struct pg *pg;
+
+    bool good;                    /* the answer: what follows is filled, and the taker's to free */
+    struct error error;
+    struct state state;
+    struct sessions sessions;
+    bool has_plan;
+    struct plan plan;
+    struct losses losses;
+    bool resume;
+    char *report;
+};
+
+void look_work(uv_work_t *work);
+void look_disconnect(struct database_look *look);
+void look_free(struct database_look *look);
+
+struct check_job {
+    uv_work_t work;
+    void *context;
+    const struct app *app;
+    struct check_results results;
+};
+
+void check_work(uv_work_t *work);
+
+struct start_job {
+    uv_work_t work;
+    void *context;
+    const struct app *app;
+    const char *command;          /* "up", "bootstrap", "finish" */
+    bool clear_dead_lock;
+    char *path;                   /* of the journal; NULL and an error: not started */
+    struct error error;
+};
+
+void start_work(uv_work_t *work);
+
+#endif

@@ -1,0 +1,132 @@
+#include "screens/model.h"
+
+#include "core/base/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+size_t model_count_nodes(const struct model *model, enum cluster cluster, bool (*which)(const struct node *node))
+{
+    size_t count = 0;
+    for (size_t i = 0; i < model->node_count; i++) {
+        const struct node *node = model->nodes[i].node;
+        count += node->cluster == cluster && (which == NULL || which(node)) ? 1 : 0;
+    }
+    return count;
+}
+
+/* Old nodes that are neither there nor certainly gone. */
+static size_t count_uncertain(const struct model *model)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < model->node_count; i++) {
+        const struct node *node = model->nodes[i].node;
+        bool certain = node_is_there(node) || node_is_gone(node, model->now, UPGRADE_GONE_MS);
+        count += node->cluster == CLUSTER_OLD && !certain ? 1 : 0;
+    }
+    return count;
+}
+
+static void count_checks(const struct model *model, struct upgrade_facts *facts)
+{
+    facts->checks_run = model->checks_run;
+    for (size_t i = 0; i < model->checks.count; i++) {
+        const struct check_result *each = &model->checks.list[i];
+        bool blocks = each->outcome == CHECK_FOUND && each->severity == CHECK_BLOCKS;
+        facts->checks_blocking += blocks ? 1 : 0;
+        facts->checks_open += !blocks && check_is_open(each, &model->acknowledged) ? 1 : 0;
+    }
+}
+
+void model_derive(struct model *model)
+{
+    struct upgrade_facts facts = {
+        .state = model->has_state ? &model->state : NULL,
+        .worker_running = model->run_alive,
+        .worker_finishing = model->run_alive && model_runs(model, STEP_FINISH),
+        .finish_first = model->has_state && state_pending_from_before(&model->state) && !state_up_begun(&model->state) && !model->resume &&
+                        !model_runs(model, STEP_UP),
+        .old_nodes = fleet_count(&model->app.fleet, CLUSTER_OLD),
+        .old_answering = model_count_nodes(model, CLUSTER_OLD, node_is_there),
+        .old_silent_too_short = count_uncertain(model),
+        .new_nodes = fleet_count(&model->app.fleet, CLUSTER_NEW),
+        .new_ready = model_count_nodes(model, CLUSTER_NEW, node_is_ready),
+        .live_sessions = model->sessions.live,
+        .old_rps = model->rps[CLUSTER_OLD],
+        .new_rps = model->rps[CLUSTER_NEW],
+        .old_quiet_ms = model->old_quiet_ms,
+        .quiet_needed_ms = (int64_t)model->app.fleet.quiet_seconds * 1000,
+    };
+    count_checks(model, &facts);
+    for (int step = 0; step < STEPS; step++)
+        facts.overruled[step] = names_have(&model->overruled, step_texts[step].word);
+    upgrade_derive(&facts, &model->upgrade);
+}
+
+bool model_runs(const struct model *model, enum step step)
+{
+    if (model->journal_path == NULL || !model->run_is_news || model->run.command == NULL)
+        return false;
+    bool finishes = strcmp(model->run.command, "finish") == 0;
+    return step == (finishes ? STEP_FINISH : STEP_UP);
+}
+
+bool model_is_up(const struct model *model)
+{
+    const struct state *state = &model->state;
+    return model->has_state && (state->stage == STAGE_CURRENT || (state->stage == STAGE_PENDING && state_count_new(state) == 0));
+}
+
+const char *model_go_on(const struct model *model, enum step next)
+{
+    static char text[40];
+    int number = step_texts[next].number;
+    text[0] = '\0';
+    if (model->upgrade.here != STEP_DONE)
+        snprintf(text, sizeof text, " Go on to step %d: press %d.", number, number);
+    return text;
+}
+
+const char *model_refusal(const struct model *model, enum step step, char *text, size_t size)
+{
+    const struct gate *gate = &model->upgrade.gates[step];
+    text[0] = '\0';
+    if (model->starting || model->run_alive) {
+        snprintf(text, size, "A worker runs already.");
+    } else if (!model->has_state) {
+        snprintf(text, size, "The database has not answered yet.");
+    } else {
+        enum plan_kind kind = step == STEP_FINISH ? PLAN_FINISH : model->state.stage == STAGE_EMPTY ? PLAN_BOOTSTRAP : PLAN_UP;
+        struct verdict verdict = order_check(&model->state, kind, model->resume);
+        if (verdict.order != ORDER_GO)
+            snprintf(text, size, "%s", verdict.sentence);
+        else if (!gate->open)
+            snprintf(text, size, "%s", gate->reason);
+        free(verdict.sentence);
+    }
+    return text;
+}
+
+void model_free(struct model *model)
+{
+    if (model->configured)
+        app_free(&model->app);
+    if (model->has_state)
+        state_free(&model->state);
+    plan_free(&model->plan);
+    losses_free(&model->losses);
+    sessions_free(&model->sessions);
+    check_results_free(&model->checks);
+    names_free(&model->acknowledged);
+    names_free(&model->overruled);
+    if (model->journal_path != NULL)
+        journal_reader_close(&model->reader);
+    run_view_free(&model->run);
+    free(model->nodes);
+    free(model->journal_path);
+    free(model->conf_error);
+    free(model->state_error);
+    free(model->report);
+    *model = (struct model){0};
+}

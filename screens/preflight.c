@@ -1,0 +1,207 @@
+/* Preflight: everything that will go wrong is said before anything is changed. */
+#include "core/base/mem.h"
+#include "core/decisions.h"
+#include "screens/loop.h"
+#include "screens/screen.h"
+#include "tui/layout.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { ACTION_RUN = ACTION_OWN, ACTION_ACKNOWLEDGE };
+
+static const struct keys_row keys[] = {
+    {{K_ENTER}, "details", "What the selected check found, why it matters, and the remedy.", 0, 55, NULL},
+    {{'a'}, "acknowledge", "Take note of the selected warning: it no longer holds you up, and the report names it.", ACTION_ACKNOWLEDGE, 58, NULL},
+    {{'r'}, "run again", "Look at everything again.", ACTION_RUN, 45, NULL},
+};
+
+static const struct table_column columns[] = {
+    {"result", LAYOUT_FIXED(8, 9), false},
+    {"check", LAYOUT_BETWEEN(14, 33, 8), false},
+    {"found", LAYOUT_FILL(16, 7), false},
+};
+
+static const struct check_result *selected(const struct wizard *wizard)
+{
+    size_t row = wizard->view.tables[STEP_PREFLIGHT].selected;
+    return row < wizard->model.checks.count ? &wizard->model.checks.list[row] : NULL;
+}
+
+static bool is_acknowledged(const struct model *model, const struct check_result *result)
+{
+    return names_have(&model->acknowledged, result->check->id);
+}
+
+static bool is_enabled(const struct wizard *wizard, int action)
+{
+    const struct check_result *result = selected(wizard);
+    if (action == ACTION_RUN)
+        return wizard->model.configured && !wizard->model.checks_running;
+    if (action != ACTION_ACKNOWLEDGE)
+        return result != NULL;
+    bool blocks = result != NULL && result->outcome == CHECK_FOUND && result->severity == CHECK_BLOCKS;
+    return result != NULL && !blocks && check_is_open(result, &wizard->model.acknowledged);
+}
+
+/* It was acknowledged, and could be. */
+static bool is_noted(const struct model *model, const struct check_result *result)
+{
+    return result->outcome != CHECK_OK && is_acknowledged(model, result) && !check_is_open(result, &model->acknowledged);
+}
+
+static enum mark mark_of(const struct model *model, const struct check_result *result)
+{
+    static const enum mark found[] = {[CHECK_INFORMS] = MARK_INFO, [CHECK_WARNS] = MARK_WARN, [CHECK_BLOCKS] = MARK_DANGER};
+    if (result->outcome == CHECK_OK)
+        return MARK_OK;
+    if (is_noted(model, result))
+        return MARK_INFO;
+    return result->outcome == CHECK_UNABLE ? MARK_WARN : found[result->severity];
+}
+
+static const char *word_of(const struct model *model, const struct check_result *result)
+{
+    static const char *const found[] = {[CHECK_INFORMS] = "info", [CHECK_WARNS] = "warns", [CHECK_BLOCKS] = "blocks"};
+    if (result->outcome == CHECK_OK)
+        return "ok";
+    if (is_noted(model, result))
+        return "noted";
+    return result->outcome == CHECK_UNABLE ? "unable" : found[result->severity];
+}
+
+static void check_cell(const void *context, size_t row, size_t column, struct table_cell *cell)
+{
+    static char text[24];
+    const struct wizard *wizard = context;
+    const struct check_result *result = &wizard->model.checks.list[row];
+    enum mark mark = mark_of(&wizard->model, result);
+    switch (column) {
+    case 0:
+        snprintf(text, sizeof text, "%s %s", theme_glyph(wizard->view.charset, mark_glyph(mark)), word_of(&wizard->model, result));
+        cell->text = text;
+        cell->style = mark_role(mark);
+        break;
+    case 1:
+        cell->text = result->check->title;
+        break;
+    default:
+        cell->text = result->evidence.count > 0 ? result->evidence.list[0] : "";
+        cell->style = result->outcome == CHECK_OK ? ROLE_DIM : ROLE_TEXT;
+    }
+}
+
+static struct table_model check_table(const struct wizard *wizard)
+{
+    const struct model *model = &wizard->model;
+    return (struct table_model){columns, COUNT_OF(columns), model->checks.count, check_cell, wizard,
+                                model->checks_running ? "Looking…" : "Press r to look.", false, false};
+}
+
+static void draw_summary(const struct model *model, struct area area)
+{
+    char text[120] = "";
+    size_t blocks = 0, warns = 0;
+    for (size_t i = 0; i < model->checks.count; i++) {
+        const struct check_result *each = &model->checks.list[i];
+        if (!check_is_open(each, &model->acknowledged))
+            continue;
+        if (each->outcome == CHECK_FOUND && each->severity == CHECK_BLOCKS)
+            blocks++;
+        else
+            warns++;
+    }
+    if (model->checks_running)
+        frame_status(area, 0, MARK_WAIT, "Looking at the database, the configuration and the fleet…");
+    else if (!model->checks_run)
+        frame_status(area, 0, MARK_UNKNOWN, "Not looked yet.");
+    else if (blocks > 0)
+        snprintf(text, sizeof text, "%zu to mend and %zu to acknowledge, of %zu checks. Enter shows the remedy.", blocks, warns, model->checks.count);
+    else if (warns > 0)
+        snprintf(text, sizeof text, "%zu to acknowledge, of %zu checks. Enter shows it, a acknowledges it.", warns, model->checks.count);
+    else
+        snprintf(text, sizeof text, "Nothing of %zu checks speaks against going on. Press 1 for step 1.", model->checks.count);
+    if (text[0] != '\0')
+        frame_status(area, 0, blocks > 0 ? MARK_DANGER : warns > 0 ? MARK_WARN : MARK_OK, text);
+}
+
+static void draw(struct wizard *wizard, struct area area)
+{
+    const struct layout_request rows[] = {LAYOUT_FIXED(1, 2), LAYOUT_FILL(3, 1)};
+    struct area parts[2];
+    layout_rows(area, 1, rows, 2, parts);
+    draw_summary(&wizard->model, parts[0]);
+    struct table_model table = check_table(wizard);
+    table_clamp(&table, &wizard->view.tables[STEP_PREFLIGHT]);
+    const struct check_result *result = selected(wizard);
+    bool noted = result != NULL && result->outcome != CHECK_OK && result->evidence.count > 0;
+    struct area list = note_draw(parts[1], table.row_count, noted ? mark_of(&wizard->model, result) : MARK_OK, noted ? result->evidence.list[0] : NULL);
+    table_draw(list, &table, &wizard->view.tables[STEP_PREFLIGHT], true);
+}
+
+/* What the operator can do about it. */
+static const char *advice_of(const struct model *model, const struct check_result *result)
+{
+    if (result->outcome == CHECK_OK)
+        return "Nothing was found.";
+    if (is_noted(model, result))
+        return "You took note of it: it does not hold you up.";
+    if (result->outcome == CHECK_FOUND && result->severity == CHECK_BLOCKS)
+        return "It blocks the upgrade. Mend it, then press r in the list to look again.";
+    if (result->outcome == CHECK_UNABLE)
+        return "It could not be looked at. Make that possible and press r in the list, or press a there to go on without.";
+    return result->severity == CHECK_WARNS ? "It warns. Mend it and press r in the list, or press a there to take note of it." : "Good to know; nothing has to be done.";
+}
+
+static void open_details(struct wizard *wizard, const struct check_result *result)
+{
+    wizard_open_text(wizard, result->check->title);
+    struct prose *prose = &wizard->view.text;
+    prose_add_mark(prose, mark_of(&wizard->model, result), "%s", advice_of(&wizard->model, result));
+    prose_add(prose, PROSE_HEADING, "Found");
+    for (size_t i = 0; i < result->evidence.count; i++)
+        prose_add(prose, PROSE_BULLET, "%s", result->evidence.list[i]);
+    if (result->remedy != NULL) {
+        prose_add(prose, PROSE_HEADING, "Remedy");
+        prose_add(prose, PROSE_LITERAL, "%s", result->remedy);
+    }
+    prose_add(prose, PROSE_HEADING, "Why it matters");
+    prose_add(prose, PROSE_PARAGRAPH, "%s", result->check->why);
+    prose_add_key(prose, "Check", result->check->id);
+    if (result->check->source != NULL)
+        prose_add_key(prose, "Source", result->check->source);
+}
+
+static bool key(struct wizard *wizard, const struct input *input)
+{
+    struct table_model table = check_table(wizard);
+    enum reaction reaction = table_key(&table, &wizard->view.tables[STEP_PREFLIGHT], input);
+    if (reaction == REACTION_ACTIVATE && selected(wizard) != NULL)
+        open_details(wizard, selected(wizard));
+    return reaction != REACTION_NONE;
+}
+
+static void acknowledge(struct wizard *wizard)
+{
+    const struct check_result *result = selected(wizard);
+    struct error error = {0};
+    char *folder = journal_folder(&wizard->model.app.conf.pg, true, &error);
+    const char *why = result->evidence.count > 0 ? result->evidence.list[0] : result->check->title;
+    if (folder != NULL && decisions_add(folder, DECISION_ACKNOWLEDGED, result->check->id, why, &error)) {
+        names_add(&wizard->model.acknowledged, result->check->id);
+        wizard_say(wizard, MARK_OK, "Noted: %s.", result->check->title);
+    } else {
+        wizard_say_error(wizard, &error);
+    }
+    free(folder);
+}
+
+static void act(struct wizard *wizard, int action)
+{
+    if (action == ACTION_RUN)
+        loop_check(wizard);
+    else
+        acknowledge(wizard);
+}
+
+const struct screen screen_preflight = {keys, COUNT_OF(keys), is_enabled, draw, key, act};

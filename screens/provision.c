@@ -1,0 +1,56 @@
+/* Step 2, Provision: the new nodes as they come up. */
+#include "screens/screen.h"
+#include "tui/layout.h"
+
+static const struct keys_row keys[] = {
+    {{K_ENTER}, "details", "All that is known of the selected node.", 0, 45, NULL},
+};
+
+static void add_ready(struct prose *prose, const struct model *model)
+{
+    static const char *const all_ready[] = {[1] = "The new node is ready.", [2] = "Both new nodes are ready."};
+    size_t ready = model_count_nodes(model, CLUSTER_NEW, node_is_ready), all = model_count_nodes(model, CLUSTER_NEW, NULL);
+    const char *file = model->app.conf.file != NULL ? model->app.conf.file : "/etc/kong/kong.conf";
+    if (!model->upgrade.gates[STEP_PROVISION].open)
+        prose_add_mark(prose, MARK_UNKNOWN, "Don't start new nodes yet.");
+    else if (all == 0)
+        prose_add_mark(prose, MARK_UNKNOWN, "Start 1.3 nodes with this kong.conf (kong start -c %s), and add them to fleet.ini on the Welcome screen.", file);
+    else if (ready < all)
+        prose_add_mark(prose, MARK_WAIT, "%zu of %zu new nodes %s ready. Start 1.3 nodes with this kong.conf: kong start -c %s", ready, all,
+                       ready == 1 ? "is" : "are", file);
+    else if (all < COUNT_OF(all_ready))
+        prose_add_mark(prose, MARK_OK, "%s%s", all_ready[all], model_go_on(model, STEP_DIVERT));
+    else
+        prose_add_mark(prose, MARK_OK, "All %zu new nodes are ready.%s", all, model_go_on(model, STEP_DIVERT));
+}
+
+static void fill(struct prose *prose, const struct model *model)
+{
+    if (model->state.stage == STAGE_CURRENT)
+        prose_add_mark(prose, MARK_OK, "Step 5 is done: the new nodes' Admin API may be used.");
+    else
+        prose_add_mark(prose, MARK_WARN, "Don't use the new nodes' Admin API before step 5 is done: what it writes, old nodes may not understand.");
+    add_ready(prose, model);
+}
+
+static void draw(struct wizard *wizard, struct area area)
+{
+    struct prose prose = {0};
+    struct prose_state state = {0};
+    struct area parts[2];
+    fill(&prose, &wizard->model);
+    const struct layout_request rows[] = {
+        LAYOUT_BETWEEN(2, prose_height(prose.blocks, prose.count, area.width, area.canvas->charset), 2), LAYOUT_FILL(3, 1),
+    };
+    layout_rows(area, 1, rows, 2, parts);
+    prose_draw(parts[0], prose.blocks, prose.count, &state);
+    node_pane_draw(wizard, parts[1], CLUSTER_NEW, NODE_COLUMNS_IDENTITY, "No new node is in fleet.ini.");
+    prose_free(&prose);
+}
+
+static bool key(struct wizard *wizard, const struct input *input)
+{
+    return node_pane_key(wizard, input, CLUSTER_NEW, NODE_COLUMNS_IDENTITY);
+}
+
+const struct screen screen_provision = {keys, COUNT_OF(keys), NULL, draw, key, NULL};

@@ -1,0 +1,144 @@
+/* Step 1, Migrate up: the plan, its start, the run live, its result. On an empty database it is the installation. */
+#include "core/base/mem.h"
+#include "screens/loop.h"
+#include "screens/say.h"
+#include "screens/screen.h"
+#include "tui/layout.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ACTION_START = ACTION_OWN, ACTION_STOP, ACTION_LOG };
+
+static const struct keys_row keys[] = {
+    {{'s'}, "start", "Start the migration. It asks once more.", ACTION_START, 60, NULL},
+    {{'x'}, "stop", "Ask the worker to stop at the next safe point. Starting again goes on from there.", ACTION_STOP, 56, NULL},
+    {{'l'}, "log", "The worker's log instead of the list of changes, and back.", ACTION_LOG, 40, NULL},
+    {{K_ENTER}, "details", "The selected change: what it does, its lock, its cost.", 0, 45, NULL},
+};
+
+static bool is_enabled(const struct wizard *wizard, int action)
+{
+    const struct model *model = &wizard->model;
+    char reason[512];
+    if (action == ACTION_START)
+        return model->has_plan && model_refusal(model, STEP_UP, reason, sizeof reason)[0] == '\0';
+    if (action == ACTION_STOP)
+        return model->run_alive && !model->run.stop_asked;
+    return model_runs(model, STEP_UP);
+}
+
+static void draw_cost(const struct wizard *wizard, struct area area)
+{
+    const struct model *model = &wizard->model;
+    char size[SAY_SIZE], reason[512];
+    const struct plan_change *heaviest = plan_heaviest(&model->plan);
+    size_t remaining = plan_remaining(&model->plan);
+    if (!model->has_plan) {
+        frame_status(area, 0, MARK_WAIT, "The plan is being made.");
+        return;
+    }
+    area_textf(area, 0, 0, ROLE_STRONG, "%zu change%s to make, %zu migration%s to record", remaining, remaining == 1 ? "" : "s",
+               model->plan.step_count, model->plan.step_count == 1 ? "" : "s");
+    if (heaviest != NULL && heaviest->bytes >= 0 && heaviest->cost.rewrite)
+        area_textf(area, 0, 1, ROLE_WARN, "Table %s (%s) is rewritten, and locked meanwhile.", heaviest->change->table, say_bytes(heaviest->bytes, size));
+    else if (model->plan.kind == PLAN_BOOTSTRAP)
+        area_text(area, 0, 1, ROLE_DIM, "The database is empty: Kong 1.3's tables are made in it, in one transaction.");
+    else if (heaviest != NULL && heaviest->bytes >= 0)
+        area_textf(area, 0, 1, ROLE_DIM, "The largest table that is read: %s (%s). No table is rewritten.", heaviest->change->table, say_bytes(heaviest->bytes, size));
+    else
+        area_text(area, 0, 1, ROLE_DIM, "No table is rewritten.");
+    model_refusal(model, STEP_UP, reason, sizeof reason);
+    if (model->starting)
+        frame_status(area, 2, MARK_WAIT, "The worker is being started.");
+    else if (reason[0] == '\0')
+        frame_status(area, 2, MARK_INFO, "Press s to start: it asks once more.");
+}
+
+/* Its work is done, by whomever: the plan at hand is that of step 5 already, or there is none. */
+static void draw_complete(const struct model *model, struct area area)
+{
+    bool current = model->state.stage == STAGE_CURRENT;
+    char text[200];
+    snprintf(text, sizeof text, "Done: the database is %s.%s", current ? "Kong 1.3's" : "migrated up. Old nodes and 1.3 nodes may work on it side by side",
+             model_go_on(model, STEP_PROVISION));
+    const struct prose_block block = {.kind = PROSE_MARK, .mark = MARK_OK, .text = text};
+    struct prose_state state = {0};
+    prose_draw(area, &block, 1, &state);
+}
+
+static void draw(struct wizard *wizard, struct area area)
+{
+    if (model_runs(&wizard->model, STEP_UP)) {
+        run_pane_draw(wizard, area);
+        return;
+    }
+    if (model_is_up(&wizard->model)) {
+        draw_complete(&wizard->model, area);
+        return;
+    }
+    const struct layout_request rows[] = {LAYOUT_FIXED(3, 2), LAYOUT_FILL(3, 1)};
+    struct area parts[2];
+    layout_rows(area, 0, rows, 2, parts);
+    draw_cost(wizard, parts[0]);
+    plan_pane_draw(wizard, parts[1]);
+}
+
+static bool key(struct wizard *wizard, const struct input *input)
+{
+    if (model_runs(&wizard->model, STEP_UP))
+        return run_pane_key(wizard, input);
+    return !model_is_up(&wizard->model) && plan_pane_key(wizard, input);
+}
+
+static const char *command_for(const struct model *model)
+{
+    return model->state.stage == STAGE_EMPTY ? "bootstrap" : "up";
+}
+
+static void start_answered(struct wizard *wizard, size_t answer)
+{
+    if (answer == 1)
+        loop_start(wizard, command_for(&wizard->model), dead_lock_is_there(&wizard->model));
+}
+
+static void ask_start(struct wizard *wizard)
+{
+    const struct model *model = &wizard->model;
+    struct prose *prose = &wizard->view.text;
+    bool installs = model->state.stage == STAGE_EMPTY;
+    prose_clear(prose);
+    if (installs)
+        prose_add(prose, PROSE_PARAGRAPH, "Kong 1.3's tables are made in database %s, in one transaction.", model->state.database);
+    else
+        prose_add(prose, PROSE_PARAGRAPH, "%zu changes are made to database %s, beside live traffic. Nothing is destroyed: the old cluster works on, and step 5 is not begun by this.",
+                  plan_remaining(&model->plan), model->state.database);
+    prose_add(prose, PROSE_PARAGRAPH, "The work runs in a process of its own: closing this screen or losing the connection does not stop it.");
+    if (dead_lock_is_there(model))
+        prose_add_mark(prose, MARK_WARN, "Kong's migrations lock was left behind by a worker that no longer runs (%s). It is removed first.", model->state.lock.owner);
+    const struct dialog_model dialog = {
+        .title = installs ? "Install Kong 1.3 on it?" : "Migrate up?",
+        .mark = MARK_INFO,
+        .answers = {{"Not now", false}, {"Start", false}},
+        .answer_count = 2,
+    };
+    wizard_open_dialog(wizard, &dialog, start_answered);
+}
+
+static void act(struct wizard *wizard, int action)
+{
+    switch (action) {
+    case ACTION_START:
+        ask_start(wizard);
+        break;
+    case ACTION_STOP:
+        loop_stop_worker(wizard);
+        break;
+    default:
+        wizard->view.show_log = !wizard->view.show_log;
+        wizard->view.proses[STEP_UP].follow = true;
+    }
+}
+
+const struct screen screen_up = {keys, COUNT_OF(keys), is_enabled, draw, key, act};

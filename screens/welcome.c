@@ -1,0 +1,254 @@
+/* Welcome: what was found, where it stands, what will happen; kong.conf chosen, nodes entered. */
+#include "core/base/mem.h"
+#include "screens/loop.h"
+#include "screens/screen.h"
+#include "tui/layout.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ACTION_CONF = ACTION_OWN, ACTION_ADD, ACTION_REMOVE };
+
+static const struct keys_row keys[] = {
+    {{'c'}, "kong.conf", "Read another kong.conf.", ACTION_CONF, 40, NULL},
+    {{'a'}, "add node", "Add a node of the old or the new cluster; fleet.ini is saved at once.", ACTION_ADD, 45, NULL},
+    {{'d', K_DELETE}, "remove", "Take the selected node out of fleet.ini.", ACTION_REMOVE, 30, NULL},
+};
+
+static const struct table_column columns[] = {
+    {"cluster", LAYOUT_FIXED(7, 9), false},
+    {"node", LAYOUT_BETWEEN(8, 24, 8), false},
+    {"Admin API", LAYOUT_FILL(16, 7), false},
+};
+
+static bool is_enabled(const struct wizard *wizard, int action)
+{
+    return action == ACTION_CONF || (wizard->model.configured && (action != ACTION_REMOVE || wizard->model.app.fleet.count > 0));
+}
+
+static void fleet_cell(const void *context, size_t row, size_t column, struct table_cell *cell)
+{
+    const struct fleet *fleet = context;
+    const struct fleet_node *node = &fleet->nodes[row];
+    const char *const texts[] = {cluster_name(node->cluster), node->name, node->url};
+    cell->text = texts[column];
+    cell->style = column > 0 ? ROLE_TEXT : node->cluster == CLUSTER_OLD ? ROLE_OLD : ROLE_NEW;
+}
+
+static struct table_model fleet_table(const struct wizard *wizard)
+{
+    const struct fleet *fleet = &wizard->model.app.fleet;
+    return (struct table_model){columns, COUNT_OF(columns), fleet->count, fleet_cell, fleet,
+                                "No node is known. Press a to add one, to be watched.", false, false};
+}
+
+static char *stage_text(const struct model *model)
+{
+    static const char five_steps[] = ". Five steps lead to 1.3; until the fifth, the old cluster works as before.";
+    static const char *const texts[] = {
+        [STAGE_EMPTY] = "empty. Kong 1.3 can be installed on it: step 1 does it, and steps 2 to 5 fall away.",
+        [STAGE_TOO_OLD] = "older than Kong 0.14. It can't be upgraded yet.",
+        [STAGE_LEGACY_014] = five_steps,
+        [STAGE_UPGRADABLE] = five_steps,
+        [STAGE_PENDING] = "migrated up: old nodes and 1.3 nodes may work on it side by side.",
+        [STAGE_CURRENT] = "Kong 1.3's. There is nothing to do.",
+        [STAGE_AHEAD] = "newer than Kong 1.3. This program can't help.",
+        [STAGE_FOREIGN] = "not a Kong database.",
+    };
+    const struct state *state = &model->state;
+    if (state->stage == STAGE_PENDING && state_count_new(state) > 0)
+        return mem_dup("half-way: `up` has begun and is not complete. Step 1 goes on with it.");
+    if (texts[state->stage] == five_steps)
+        return mem_printf("Kong %s's%s", state->version, five_steps);
+    return mem_dup(texts[state->stage]);
+}
+
+/* Nodes that the database sees tell an operator what the fleet should hold. */
+static void add_sessions(struct prose *prose, const struct model *model)
+{
+    struct buf addresses = {0};
+    for (size_t i = 0; i < model->sessions.count && i < 8; i++)
+        if (model->sessions.list[i].poll_age >= 0 && model->sessions.list[i].poll_age <= SESSIONS_FRESH_S)
+            buf_addf(&addresses, "%s%s", addresses.length > 0 ? ", " : "", model->sessions.list[i].address);
+    if (model->sessions.live > 0) {
+        char *text = mem_printf("%zu or more Kong nodes at work, from %s", model->sessions.live, buf_text(&addresses));
+        prose_add_key(prose, "Seen", text);
+        free(text);
+    }
+    buf_free(&addresses);
+}
+
+static void add_database(struct prose *prose, const struct model *model)
+{
+    const struct state *state = &model->state;
+    char *text = mem_printf("%s at %s:%d, schema %s, PostgreSQL %s", state->database, state->host, state->port, state->schema, state->server_version);
+    prose_add_key(prose, "Database", text);
+    free(text);
+    char *stage = stage_text(model);
+    text = mem_printf("The database is %s", stage);
+    prose_add_key(prose, "Stage", text);
+    free(stage);
+    free(text);
+    if (state->reason != NULL)
+        prose_add_mark(prose, MARK_DANGER, "%s", state->reason);
+    if (state->unknown.count > 0) {
+        struct buf names = {0};
+        for (size_t i = 0; i < state->unknown.count; i++)
+            buf_addf(&names, "%s%s", i > 0 ? ", " : "", state->unknown.list[i]);
+        text = mem_printf("%s: their own migrations are left to `kong migrations`", buf_text(&names));
+        prose_add_key(prose, "Custom", text);
+        free(text);
+        buf_free(&names);
+    }
+}
+
+/* What to do now. */
+static void add_advice(struct prose *prose, const struct model *model)
+{
+    enum step here = model->upgrade.here;
+    if (!model->has_state || !model->upgrade.gates[STEP_PREFLIGHT].open)
+        return;
+    if (step_texts[here].number > 0)
+        prose_add_mark(prose, MARK_INFO, "The upgrade stands at step %d, %s: press %d.", step_texts[here].number, step_texts[here].title, step_texts[here].number);
+    else if (here < STEP_UP)
+        prose_add_mark(prose, MARK_INFO, "Press → for the preflight: what could go wrong.");
+}
+
+static void fill(struct prose *prose, const struct model *model)
+{
+    if (!model->configured) {
+        prose_add_mark(prose, MARK_DANGER, "%s", model->conf_error != NULL ? model->conf_error : "The configuration is being read.");
+        prose_add(prose, PROSE_PARAGRAPH, "Press c to choose the right kong.conf.");
+        return;
+    }
+    prose_add_key(prose, "kong.conf", model->app.conf.file != NULL ? model->app.conf.file : "none found: Kong's own defaults and KONG_* are used");
+    if (model->has_state)
+        add_database(prose, model);
+    else
+        prose_add_mark(prose, model->state_error != NULL ? MARK_DANGER : MARK_WAIT, "%s",
+                       model->state_error != NULL ? model->state_error : "Asking the database where it stands.");
+    prose_add_key(prose, "fleet.ini", model->app.fleet.file);
+    add_sessions(prose, model);
+    add_advice(prose, model);
+}
+
+static void draw(struct wizard *wizard, struct area area)
+{
+    struct prose prose = {0};
+    struct area parts[2];
+    fill(&prose, &wizard->model);
+    int height = prose_height(prose.blocks, prose.count, area.width, area.canvas->charset);
+    const struct layout_request rows[] = {LAYOUT_BETWEEN(3, height, 2), LAYOUT_FILL(wizard->model.configured ? 3 : 0, 1)};
+    layout_rows(area, 1, rows, 2, parts);
+    prose_draw(parts[0], prose.blocks, prose.count, &wizard->view.proses[STEP_WELCOME]);
+    if (wizard->model.configured) {
+        struct table_model table = fleet_table(wizard);
+        table_draw(parts[1], &table, &wizard->view.tables[STEP_WELCOME], true);
+    }
+    prose_free(&prose);
+}
+
+static bool key(struct wizard *wizard, const struct input *input)
+{
+    struct table_model table = fleet_table(wizard);
+    return table_key(&table, &wizard->view.tables[STEP_WELCOME], input) != REACTION_NONE;
+}
+
+/* kong.conf. */
+
+static void conf_chosen(struct wizard *wizard, const char *text)
+{
+    loop_load(wizard, text);
+    wizard_say(wizard, MARK_WAIT, "Reading the configuration.");
+}
+
+static void ask_conf(struct wizard *wizard)
+{
+    static const struct field_model field = {.label = "File", .placeholder = "/etc/kong/kong.conf; empty: Kong's own search path"};
+    const char *file = wizard->model.configured && wizard->model.app.conf.file != NULL ? wizard->model.app.conf.file : "";
+    wizard_open_prompt(wizard, "Which kong.conf?", &field, file, conf_chosen);
+}
+
+/* Nodes. */
+
+/* "old NAME URL": checked while it is typed, by the same rules as fleet.ini. */
+static bool parse_node(const char *text, struct fleet *fleet, struct error *error)
+{
+    char cluster[8] = "", name[FIELD_SIZE] = "", url[FIELD_SIZE] = "";
+    sscanf(text, "%7s %1023s %1023s", cluster, name, url);
+    if ((strcmp(cluster, "old") != 0 && strcmp(cluster, "new") != 0) || url[0] == '\0')
+        return error_set(error, ERROR_USAGE, "Write: old NAME URL, or: new NAME URL");
+    return fleet_add(fleet, strcmp(cluster, "old") == 0 ? CLUSTER_OLD : CLUSTER_NEW, name, url, error);
+}
+
+static bool node_is_valid(const void *context, const char *text, char *message, size_t size)
+{
+    const struct wizard *wizard = context;
+    const struct fleet *known = &wizard->model.app.fleet;
+    struct fleet trial = {0};
+    struct error error = {0};
+    bool valid = parse_node(text, &trial, &error);
+    for (size_t i = 0; valid && i < known->count; i++)
+        if (strcmp(known->nodes[i].name, trial.nodes[0].name) == 0)
+            valid = error_set(&error, ERROR_USAGE, "There is a node %s already", known->nodes[i].name);
+    if (!valid)
+        snprintf(message, size, "%s", error.message);
+    error_clear(&error);
+    fleet_free(&trial);
+    return valid;
+}
+
+static void save(struct wizard *wizard, const char *what)
+{
+    struct error error = {0};
+    const struct fleet *fleet = &wizard->model.app.fleet;
+    if (fleet_save(fleet, &error))
+        wizard_say(wizard, MARK_OK, "%s; saved to %s.", what, fleet->file);
+    else
+        wizard_say_error(wizard, &error);
+    loop_watch_nodes(wizard);
+}
+
+static void node_entered(struct wizard *wizard, const char *text)
+{
+    struct error error = {0};
+    if (parse_node(text, &wizard->model.app.fleet, &error))
+        save(wizard, "Added");
+    else
+        wizard_say_error(wizard, &error);
+}
+
+static void ask_node(struct wizard *wizard)
+{
+    const struct field_model field = {.label = "Node", .placeholder = "old NAME http://HOST:8001", .validate = node_is_valid, .context = wizard};
+    wizard_open_prompt(wizard, "Add a node: old or new, its name, the address of its Admin API", &field, "", node_entered);
+}
+
+static void remove_node(struct wizard *wizard)
+{
+    struct fleet *fleet = &wizard->model.app.fleet;
+    size_t row = wizard->view.tables[STEP_WELCOME].selected;
+    if (row >= fleet->count)
+        return;
+    char *what = mem_printf("Took %s out", fleet->nodes[row].name);
+    fleet_remove(fleet, fleet->nodes[row].name);
+    save(wizard, what);
+    free(what);
+}
+
+static void act(struct wizard *wizard, int action)
+{
+    switch (action) {
+    case ACTION_CONF:
+        ask_conf(wizard);
+        break;
+    case ACTION_ADD:
+        ask_node(wizard);
+        break;
+    default:
+        remove_node(wizard);
+    }
+}
+
+const struct screen screen_welcome = {keys, COUNT_OF(keys), is_enabled, draw, key, act};

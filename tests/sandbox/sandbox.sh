@@ -1,0 +1,199 @@
+#!/bin/sh
+# A cluster to be thrown away, all on loopback: a private PostgreSQL with a Kong 1.2 database, three old nodes that serve it, three new
+# ones that may be started, a kong.conf and a fleet.ini. Everything lives in DIR.
+#
+#   sandbox.sh start DIR            sets it up; old nodes serve 240 requests a second
+#   sandbox.sh run DIR [ARGS…]      kong-upgrade on it
+#   sandbox.sh new DIR [N…]         starts the new nodes, or those of these numbers; refused before `up`, as Kong does
+#   sandbox.sh divert DIR PERCENT   so much of the traffic goes to the new nodes
+#   sandbox.sh stop-old DIR [N…]    stops old nodes
+#   sandbox.sh start-old DIR [N…]   starts them again
+#   sandbox.sh status DIR           what runs
+#   sandbox.sh stop DIR             ends everything and removes DIR
+#
+# BUILD: the folder that was built in, for `start` (default build/try of this source tree).
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+traffic=240
+
+usage() { sed -n 's/^#   //p' "$0" >&2; exit 64; }
+fail() { echo "sandbox.sh: $*" >&2; exit 1; }
+
+[ $# -ge 2 ] || usage
+command=$1 dir=$2
+shift 2
+[ "$command" = start ] || [ -f "$dir/build" ] || fail "$dir holds no sandbox"
+
+# Nobody's settings but the sandbox's: neither Kong's nor libpq's.
+for name in $(env | sed -n 's/^\(KONG_[A-Z0-9_]*\|PG[A-Z]*\)=.*/\1/p'); do unset "$name"; done
+
+kong_upgrade() {
+  XDG_CONFIG_HOME=$dir/config XDG_STATE_HOME=$dir/state "$(cat "$dir/build")/kong-upgrade" --conf "$dir/kong.conf" --fleet "$dir/fleet.ini" "$@"
+}
+
+sql() { PGPASSWORD=kong psql -qX -v ON_ERROR_STOP=1 -h 127.0.0.1 -p "$port" -U kong "$@"; }
+
+# Below the ports that outgoing connections get, so that a new node's is still free when it starts.
+free_ports() {
+  python3 - "$1" <<'PYTHON'
+import random, socket, sys
+taken = []
+while len(taken) < int(sys.argv[1]):
+    probe = socket.socket()
+    try:
+        probe.bind(("127.0.0.1", random.randrange(20000, 32000)))
+        taken.append(probe)
+    except OSError:
+        probe.close()
+print(*(probe.getsockname()[1] for probe in taken))
+PYTHON
+}
+
+# A process that has ended, but whose end nobody has asked for, is not alive.
+alive() { grep -q '^State:[[:space:]]*[^ZX]' "/proc/$1/status" 2>/dev/null; }
+
+node_runs() { [ -f "$dir/nodes/$1.pid" ] && alive "$(cat "$dir/nodes/$1.pid")"; }
+
+# start_node NAME VERSION: returns when it serves.
+start_node() {
+  node=$dir/nodes/$1
+  if node_runs "$1"; then return 0; fi
+  : >"$node.log"
+  KONG_PG_PASSWORD=kong setsid "$(cat "$dir/build")/tests/fake-node" --version "$2" --admin "$(cat "$node.port")" --traffic "$node.traffic" \
+    --pg-host 127.0.0.1 --pg-port "$(cat "$dir/postgres/port")" --pg-database kong --pg-user kong >>"$node.log" 2>&1 </dev/null &
+  echo $! >"$node.pid"
+  waited=0
+  until grep -q '^ready' "$node.log"; do
+    if ! node_runs "$1" || [ $waited -ge 150 ]; then
+      stop_node "$1"
+      echo "sandbox.sh: $1 did not start: $(tail -n 1 "$node.log")" >&2
+      return 1
+    fi
+    waited=$((waited + 1))
+    sleep 0.1
+  done
+}
+
+stop_node() {
+  node=$dir/nodes/$1
+  if node_runs "$1"; then
+    pid=$(cat "$node.pid")
+    kill "$pid" 2>/dev/null || :
+    waited=0
+    while alive "$pid" && [ $waited -lt 50 ]; do
+      waited=$((waited + 1))
+      sleep 0.1
+    done
+    kill -9 "$pid" 2>/dev/null || :
+  fi
+  rm -f "$node.pid"
+}
+
+# A node reads the file at any moment: so it is never seen half written.
+set_traffic() {
+  echo "$2" >"$dir/nodes/$1.traffic.new"
+  mv "$dir/nodes/$1.traffic.new" "$dir/nodes/$1.traffic"
+}
+
+divert() {
+  for n in 1 2 3; do
+    set_traffic new-$n "$(awk -v total=$traffic -v percent="$1" 'BEGIN { print total * percent / 300 }')"
+    set_traffic old-$n "$(awk -v total=$traffic -v percent="$1" 'BEGIN { print total * (100 - percent) / 300 }')"
+  done
+}
+
+set_up() {
+  build=$(cd "${BUILD:-$here/../../build/try}" && pwd)
+  for program in kong-upgrade tests/fake-node; do [ -x "$build/$program" ] || fail "$build/$program is not built"; done
+  mkdir -p "$dir/nodes" "$dir/config" "$dir/state"
+  chmod 711 "$dir"   # the server may run as another user
+  echo "$build" >"$dir/build"
+  port=$("$here/postgres.sh" start "$dir/postgres")
+  cat >"$dir/kong.conf" <<CONF
+database = postgres
+pg_host = 127.0.0.1
+pg_port = $port
+pg_database = kong
+pg_user = kong
+pg_password = kong
+CONF
+  chmod 600 "$dir/kong.conf"
+  # shellcheck disable=SC2046 # one word a port
+  set -- $(free_ports 6)
+  {
+    printf '[datastore]\nkong_conf = %s\n' "$dir/kong.conf"
+    printf '[old]\nnode = old-1 http://127.0.0.1:%s\nnode = old-2 http://127.0.0.1:%s\nnode = old-3 http://127.0.0.1:%s\n' "$1" "$2" "$3"
+    printf '[new]\nnode = new-1 http://127.0.0.1:%s\nnode = new-2 http://127.0.0.1:%s\nnode = new-3 http://127.0.0.1:%s\n' "$4" "$5" "$6"
+    printf '[gates]\nquiet = 10\n'
+  } >"$dir/fleet.ini"
+  for name in old-1 old-2 old-3 new-1 new-2 new-3; do
+    echo "$1" >"$dir/nodes/$name.port"
+    shift
+  done
+  sql -c 'CREATE DATABASE kong' postgres
+  kong_upgrade bootstrap --to 1.2 --yes --quiet
+  sql -f "$here/entities.sql" kong
+  sql -c 'SET client_min_messages = error' -c ANALYZE kong   # a session of its own: its rows are counted when the one before has ended
+  rm -rf "$dir/state/kong-upgrade"   # the report is to tell of the upgrade alone
+  divert 0
+  for n in 1 2 3; do start_node old-$n 1.2.3; done
+}
+
+tear_down() {
+  # A worker that outlives its database would look for it for minutes.
+  worker=$(kong_upgrade status --json 2>/dev/null | tr -d '\n' | sed -n 's/.*"worker": *{[^}]*"pid": *\([0-9]*\).*/\1/p') || :
+  if [ -n "$worker" ]; then
+    kong_upgrade stop --quiet 2>/dev/null || :
+    waited=0
+    while alive "$worker" && [ $waited -lt 50 ]; do
+      waited=$((waited + 1))
+      sleep 0.1
+    done
+    kill -9 "$worker" 2>/dev/null || :
+  fi
+  for file in "$dir"/nodes/*.pid; do [ ! -f "$file" ] || kill "$(cat "$file")" 2>/dev/null || :; done
+  for n in 1 2 3; do
+    stop_node new-$n
+    stop_node old-$n
+  done
+  "$here/postgres.sh" stop "$dir/postgres" 2>/dev/null || :
+  rm -rf "$dir"
+}
+
+mkdir -p "$dir"
+dir=$(cd "$dir" && pwd)
+case $command in
+run) kong_upgrade "$@" ;;
+start)
+  [ ! -e "$dir/build" ] || fail "$dir holds a sandbox already"
+  trap tear_down EXIT
+  set_up
+  trap - EXIT
+  ;;
+new)
+  [ $# -gt 0 ] || set -- 1 2 3
+  for n in "$@"; do start_node "new-$n" 1.3.0; done
+  ;;
+divert)
+  case ${1:-} in '' | *[!0-9]* | ????*) usage ;; esac
+  [ "$1" -le 100 ] || usage
+  divert "$1"
+  ;;
+stop-old)
+  [ $# -gt 0 ] || set -- 1 2 3
+  for n in "$@"; do stop_node "old-$n"; done
+  ;;
+start-old)
+  [ $# -gt 0 ] || set -- 1 2 3
+  for n in "$@"; do start_node "old-$n" 1.2.3; done
+  ;;
+status)
+  for name in old-1 old-2 old-3 new-1 new-2 new-3; do
+    if node_runs $name; then state="runs, $(cat "$dir/nodes/$name.traffic") requests a second"; else state="does not run"; fi
+    echo "$name  http://127.0.0.1:$(cat "$dir/nodes/$name.port")  $state"
+  done
+  ;;
+stop) tear_down ;;
+*) usage ;;
+esac

@@ -1,0 +1,394 @@
+/* fleet.ini: what is read, what is refused and how that is said, and that what is saved is read back equal. */
+#include "tests/unit/unit.h"
+
+#include "core/conf/fleet.h"
+
+static bool load(void **state, const char *text, struct fleet *fleet, struct error *error)
+{
+    char *path = path_in(*state, "fleet.ini");
+    write_text(path, text);
+    bool loaded = fleet_load(fleet, path, error);
+    free(path);
+    return loaded;
+}
+
+static void assert_node(const struct fleet *fleet, size_t i, enum cluster cluster, const char *name, const char *url)
+{
+    assert_true(i < fleet->count);
+    assert_int_equal(fleet->nodes[i].cluster, cluster);
+    assert_string_equal(fleet->nodes[i].name, name);
+    assert_string_equal(fleet->nodes[i].url, url);
+}
+
+static const char whole[] =
+    "; comment\n# another\n\n[datastore]\nkong_conf = /etc/kong/kong.conf\n"
+    "[old]\nnode = old-1 http://10.0.0.11:8001\nnode = old.2   https://kong.example:8444/admin/ ; behind a proxy\n"
+    "[new]\nnode: new_1 http://[::1]:8001\n[gates]\nquiet = 60\n[old]\nnode=old-3\thttp://h\n";
+
+static void a_whole_file_is_read(void **state)
+{
+    struct fleet fleet;
+    struct error error = {0};
+    if (!load(state, whole, &fleet, &error))
+        fail_msg("%s", error.message);
+    assert_string_equal(fleet.kong_conf, "/etc/kong/kong.conf");
+    assert_int_equal(fleet.quiet_seconds, 60);
+    assert_int_equal(fleet.count, 4);
+    assert_node(&fleet, 0, CLUSTER_OLD, "old-1", "http://10.0.0.11:8001");
+    assert_node(&fleet, 1, CLUSTER_OLD, "old.2", "https://kong.example:8444/admin");
+    assert_node(&fleet, 2, CLUSTER_NEW, "new_1", "http://[::1]:8001");
+    assert_node(&fleet, 3, CLUSTER_OLD, "old-3", "http://h");
+    assert_int_equal(fleet_count(&fleet, CLUSTER_OLD), 3);
+    assert_int_equal(fleet_count(&fleet, CLUSTER_NEW), 1);
+    fleet_remove(&fleet, "old.2");
+    fleet_remove(&fleet, "no such");
+    assert_int_equal(fleet.count, 3);
+    assert_node(&fleet, 2, CLUSTER_OLD, "old-3", "http://h");
+    fleet_free(&fleet);
+    fleet_free(&fleet);
+}
+
+static void other_ways_of_writing_it_mean_the_same(void **state)
+{
+    static const char *const texts[] = {
+        "[old]\nnode = a http://h:1\n", "[old]\r\nnode = a http://h:1\r\n", "[old]\nnode = a http://h:1", "\xEF\xBB\xBF[old]\nnode = a http://h:1\n",
+        "[old]\n  ; an indented comment\n   \n\t\r\nnode = a http://h:1\n", "[old]\nnode = a http://h:1/\n", "[old]\nnode = a http://h:1///  \n",
+        "[old]\nnode = a http://h:1 ;comment\n", "[old] ; comment\nnode = a http://h:1\n", "[gates]\nquiet = 120\n[old]\nnode = a http://h:1\n",
+    };
+    for (EACH(texts)) {
+        struct fleet fleet;
+        struct error error = {0};
+        if (!load(state, texts[i], &fleet, &error))
+            fail_msg("%zu: %s", i, error.message);
+        assert_int_equal(fleet.count, 1);
+        assert_node(&fleet, 0, CLUSTER_OLD, "a", "http://h:1");
+        assert_int_equal(fleet.quiet_seconds, FLEET_QUIET_SECONDS);
+        fleet_free(&fleet);
+    }
+}
+
+#define NAME64 "aaaaaaaabbbbbbbbccccccccddddddddeeeeeeeeffffffffgggggggghhhhhhhh"
+
+static void what_is_wrong_is_said_with_its_line(void **state)
+{
+    static const struct {
+        const char *text;
+        int line;
+        const char *part;
+    } cases[] = {
+        {"[old]\n\nnodes = a http://h\n", 3, "[old] has no key 'nodes'"},
+        {"[datastore]\npassword = x\n", 2, "[datastore] has no key 'password'"},
+        {"[middle]\nnode = a http://h\n", 2, "there is no section [middle]"},
+        {"node = a http://h\n", 1, "there is no section []"},
+        {"[old\nnode = a http://h\n", 2, "there is no section []"},
+        {"[old]\nnode a http\n", 2, "not understood"},
+        {"[old]\nnode = a\n", 2, "a node is NAME URL"},
+        {"[old]\nnode =\n", 2, "a node is NAME URL"},
+        {"[old]\nnode = http://h:8001\n", 2, "a node is NAME URL"},
+        {"[old]\nnode = a/b http://h\n", 2, "a node's name has letters"},
+        {"[old]\nnode = a\x1B[31m http://h\n", 2, "a node's name has letters"},
+        {"[old]\nnode = \xC3\xA4 http://h\n", 2, "a node's name has letters"},
+        {"[old]\nnode = " NAME64 "x http://h\n", 2, "1 to 64 letters"},
+        {"[old]\nnode = a http://h\n[new]\nnode = a http://i\n", 4, "node a is there twice"},
+        {"[old]\nnode = a h:8001\n", 2, "'h:8001' is not the address of an Admin API"},
+        {"[old]\nnode = a 10.0.0.1:8001\n", 2, "is not the address of an Admin API"},
+        {"[old]\nnode = a ftp://h\n", 2, "is not the address of an Admin API"},
+        {"[old]\nnode = a file:///etc/passwd\n", 2, "is not the address of an Admin API"},
+        {"[old]\nnode = a http://\n", 2, "is not the address of an Admin API"},
+        {"[old]\nnode = a http://h:99999\n", 2, "is not the address of an Admin API"},
+        {"[old]\nnode = a http://h:port\n", 2, "is not the address of an Admin API"},
+        {"[old]\nnode = a http://h and more\n", 2, "is not the address of an Admin API"},
+        {"[old]\nnode = a http://h\"x\n", 2, "is not the address of an Admin API"},
+        {"[old]\nnode = a http://h;x\n", 2, "is not the address of an Admin API"},
+        {"[old]\nnode = a http://h\x1B[31m\n", 2, "is not the address of an Admin API"},
+        {"[old]\nnode = a http://\xFF\xFE\n", 2, "is not the address of an Admin API"},
+        {"[old]\nnode = a http://user@h\n", 2, "a user or password"},
+        {"[old]\nnode = a http://h/?a=b\n", 2, "a query or a fragment"},
+        {"[old]\nnode = a http://h/#a\n", 2, "a query or a fragment"},
+        {"[datastore]\nkong_conf = kong.conf\n", 2, "a full path"},
+        {"[datastore]\nkong_conf =\n", 2, "a full path"},
+        {"[gates]\nquiet = 0\n", 2, "from 1 to 86400"},
+        {"[gates]\nquiet = 86401\n", 2, "from 1 to 86400"},
+        {"[gates]\nquiet = 99999999999999999999\n", 2, "from 1 to 86400"},
+        {"[gates]\nquiet = 10s\n", 2, "from 1 to 86400"},
+        {"[gates]\nquiet =\n", 2, "from 1 to 86400"},
+        {"[old]\nnode = a http://h\n  node = b http://i\n", 3, "begins with white space"},
+        {"[old]\nnode = a http://h\n\vb http://i\n", 3, "begins with white space"},
+        {"[old]\nnode = a http://h\n\thttp://i\n[", 3, "begins with white space"},
+    };
+    for (EACH(cases)) {
+        struct fleet fleet;
+        struct error error = {0};
+        if (load(state, cases[i].text, &fleet, &error))
+            fail_msg("'%s' was taken", cases[i].text);
+        char *where = mem_printf("/fleet.ini line %d: ", cases[i].line);
+        assert_has(error.message, where);
+        free(where);
+        assert_has_not(error.message, "\n");
+        assert_error(&error, ERROR_CONFIG, cases[i].part);
+        assert_int_equal(fleet.count, 0);
+        assert_null(fleet.file);
+    }
+}
+
+static void an_address_with_a_secret_is_not_repeated(void **state)
+{
+    static const char *const nodes[] = {
+        "a http://kong:hunter2@h:8001", "a http://kong:hun#ter2hunter2@h", "a http://kong:hunter2 @h", "a ftp://kong:hunter2@h", "a kong:hunter2@h",
+        "a http://kong:hunter2\\@h", "a http://h/?apikey=hunter2", "a h?hunter2", "a http://h/#hunter2", "http://kong:hunter2@h a",
+        "http://kong:hunter2@h", "kong:hunter2@h http://h",
+    };
+    for (EACH(nodes)) {
+        struct fleet fleet;
+        struct error error = {0};
+        char *text = mem_printf("[old]\nnode = %s\n", nodes[i]);
+        assert_false(load(state, text, &fleet, &error));
+        assert_has_not(error.message, "hunter2");
+        error_clear(&error);
+        free(text);
+    }
+}
+
+static void over_long_lines_are_refused_whole_ones_taken(void **state)
+{
+    struct fleet fleet;
+    struct error error = {0};
+    char text[400];
+    for (int length = 190; length < 210; length++) {
+        for (int ending = 0; ending < 3; ending++) {
+            static const char *const endings[] = {"\n", "", "\n[gates]\n"};
+            int used = snprintf(text, sizeof text, "[datastore]\nkong_conf = /");
+            memset(text + used, 'x', (size_t)(length - 13));
+            snprintf(text + used + length - 13, 20, "%s", endings[ending]);
+            bool loaded = load(state, text, &fleet, &error);
+            assert_int_equal(loaded, length <= FLEET_LINE_LIMIT || (length == FLEET_LINE_LIMIT + 1 && ending == 1));
+            if (loaded)
+                assert_int_equal(strlen(fleet.kong_conf), length - 12);
+            else
+                assert_error(&error, ERROR_CONFIG, "line 2: the line is longer than 198 bytes");
+            fleet_free(&fleet);
+        }
+    }
+}
+
+static void files_that_are_no_fleet_are_refused(void **state)
+{
+    char *path = path_in(*state, "bad.ini");
+    struct fleet fleet;
+    struct error error = {0};
+    assert_false(fleet_load(&fleet, path, &error));
+    assert_error(&error, ERROR_CONFIG, "No such file");
+    assert_false(fleet_load(&fleet, "", &error));
+    assert_error(&error, ERROR_CONFIG, "can't read");
+    assert_false(fleet_load(&fleet, *state, &error));
+    assert_error(&error, ERROR_CONFIG, "is not a file");
+    assert_int_equal(mkfifo(path, 0600), 0);
+    alarm(5);   /* opening it must not wait for a writer */
+    assert_false(fleet_load(&fleet, path, &error));
+    alarm(0);
+    assert_error(&error, ERROR_CONFIG, "is not a file");
+    assert_int_equal(unlink(path), 0);
+    static const char *const with_nul[] = {"[old]\nnode = a http://h\0x\n", "[old]\nnode = a http://h\n\0x", "[old]\nnode = a http://h\n\0\n"};
+    for (EACH(with_nul)) {
+        write_bytes(path, with_nul[i], 26);
+        assert_false(fleet_load(&fleet, path, &error));
+        assert_error(&error, ERROR_CONFIG, "or no text");
+    }
+    char *large = mem_zero(10 << 20, 1);
+    memset(large, ';', (10 << 20) - 1);
+    write_bytes(path, large, (10 << 20) - 1);
+    assert_false(fleet_load(&fleet, path, &error));
+    assert_error(&error, ERROR_CONFIG, "line 1: the line is longer");
+    free(large);
+    free(path);
+}
+
+/* $XDG_CONFIG_HOME, ~/.config, and a user who has neither. */
+static void the_first_file_is_the_users_own(void **state)
+{
+    struct fleet fleet;
+    struct error error = {0};
+    char *config = path_in(*state, "config"), *home = path_in(*state, "home");
+    char *in_config = path_in(config, "kong-upgrade/fleet.ini"), *in_home = path_in(home, ".config/kong-upgrade/fleet.ini");
+    setenv("XDG_CONFIG_HOME", config, 1);
+    setenv("HOME", home, 1);
+    if (access("/etc/kong-upgrade/fleet.ini", F_OK) == 0)
+        skip();
+    assert_true(fleet_load(&fleet, NULL, &error));
+    assert_string_equal(fleet.file, in_config);
+    assert_int_equal(fleet.count, 0);
+    assert_true(fleet_add(&fleet, CLUSTER_NEW, "n", "http://n", &error));
+    assert_true(fleet_save(&fleet, &error));
+    fleet_free(&fleet);
+    assert_true(fleet_load(&fleet, NULL, &error));
+    assert_node(&fleet, 0, CLUSTER_NEW, "n", "http://n");
+    fleet_free(&fleet);
+    unsetenv("XDG_CONFIG_HOME");
+    assert_true(fleet_load(&fleet, NULL, &error));
+    assert_string_equal(fleet.file, in_home);
+    fleet_free(&fleet);
+    setenv("XDG_CONFIG_HOME", "relative", 1);   /* which the XDG specification has ignored */
+    assert_true(fleet_load(&fleet, NULL, &error));
+    assert_string_equal(fleet.file, in_home);
+    fleet_free(&fleet);
+    setenv("XDG_CONFIG_HOME", "/dev/null", 1);
+    assert_true(fleet_load(&fleet, NULL, &error));
+    fleet_free(&fleet);
+    unsetenv("XDG_CONFIG_HOME");
+    unsetenv("HOME");
+    assert_true(fleet_load(&fleet, NULL, &error));
+    assert_string_equal(fleet.file, "/etc/kong-upgrade/fleet.ini");
+    fleet_free(&fleet);
+    free(in_config);
+    free(in_home);
+    free(config);
+    free(home);
+}
+
+static int count_files(const char *folder)
+{
+    char *command = mem_printf("ls -A '%s' | wc -l", folder);
+    FILE *list = popen(command, "r");
+    int count = -1;
+    assert_non_null(list);
+    assert_int_equal(fscanf(list, "%d", &count), 1);
+    pclose(list);
+    free(command);
+    return count;
+}
+
+static void what_is_saved_is_read_back_equal(void **state)
+{
+    struct fleet fleet = {.quiet_seconds = 7}, again;
+    struct error error = {0};
+    char *folder = path_in(*state, "deep/er"), *path = path_in(folder, "fleet.ini");
+    char *parent = path_in(*state, "deep");
+    fleet.file = mem_dup(path);
+    fleet.kong_conf = mem_dup("/srv/a;b #c = d/kong.conf");
+    assert_true(fleet_add(&fleet, CLUSTER_NEW, "n1", "https://n:8444/", &error));
+    assert_true(fleet_add(&fleet, CLUSTER_OLD, NAME64, "http://[2001:db8::1]:8001/admin", &error));
+    assert_true(fleet_add(&fleet, CLUSTER_NEW, "n2", "http://n2", &error));
+    umask(0);
+    assert_true(fleet_save(&fleet, &error));
+    assert_int_equal(mode_of(path), 0600);
+    assert_int_equal(mode_of(folder), 0700);
+    assert_int_equal(mode_of(parent), 0700);
+    assert_true(fleet_load(&again, path, &error));
+    assert_string_equal(again.kong_conf, fleet.kong_conf);
+    assert_int_equal(again.quiet_seconds, 7);
+    assert_int_equal(again.count, 3);
+    assert_node(&again, 0, CLUSTER_OLD, NAME64, "http://[2001:db8::1]:8001/admin");
+    assert_node(&again, 1, CLUSTER_NEW, "n1", "https://n:8444");
+    assert_node(&again, 2, CLUSTER_NEW, "n2", "http://n2");
+    fleet_free(&again);
+
+    /* Over an old file that others could read, and beside what a crash has left. */
+    assert_int_equal(chmod(path, 0666), 0);
+    fleet_remove(&fleet, "n1");
+    assert_true(fleet_save(&fleet, &error));
+    assert_int_equal(mode_of(path), 0600);
+    assert_int_equal(count_files(folder), 1);
+
+    /* A longest name with a longest address still fits. */
+    char *address = mem_zero(300, 1);
+    size_t longest = 0;
+    for (size_t length = 10; length < 250; length++) {
+        snprintf(address, 300, "http://");
+        memset(address + 7, 'h', length - 7);
+        if (fleet_add(&again, CLUSTER_OLD, NAME64, address, &error))
+            longest = length;
+        fleet_free(&again);
+        error_clear(&error);
+    }
+    assert_in_range(longest, 100, 198);
+    address[longest] = '\0';
+    fleet_remove(&fleet, NAME64);
+    assert_true(fleet_add(&fleet, CLUSTER_OLD, NAME64, address, &error));
+    assert_true(fleet_save(&fleet, &error));
+    assert_true(fleet_load(&again, path, &error));
+    assert_string_equal(again.nodes[0].url, address);
+    fleet_free(&again);
+    free(address);
+
+    fleet_free(&fleet);
+    free(parent);
+    free(path);
+    free(folder);
+}
+
+static void what_could_not_be_read_back_is_not_saved(void **state)
+{
+    char path_too_long[300] = "/";
+    memset(path_too_long + 1, 'x', 250);
+    const char *const paths[] = {"/etc/a ; b", "/etc/a\nb", "/etc/a ", "relative", "", path_too_long, "/etc/\x01"};
+    char *path = path_in(*state, "fleet.ini");
+    for (EACH(paths)) {
+        struct fleet fleet = {.file = mem_dup(path), .quiet_seconds = 120, .kong_conf = mem_dup(paths[i])};
+        struct error error = {0};
+        assert_false(fleet_save(&fleet, &error));
+        assert_error(&error, ERROR_FILE, "the path of kong.conf");
+        assert_int_not_equal(access(path, F_OK), 0);
+        fleet_free(&fleet);
+    }
+    free(path);
+}
+
+static void a_failed_save_leaves_the_old_file(void **state)
+{
+    char *path = path_in(*state, "folder"), *inside = path_in(path, "x"), *below = path_in(inside, "fleet.ini");
+    struct fleet fleet = {.file = mem_dup(path), .quiet_seconds = 120};
+    struct error error = {0};
+    assert_int_equal(mkdir(path, 0700), 0);
+    write_text(inside, "keep");
+    assert_false(fleet_save(&fleet, &error));   /* its place is taken by a folder */
+    assert_error(&error, ERROR_FILE, "choose another place with --fleet");
+    assert_int_equal(count_files(*state), 1);
+    free(fleet.file);
+    fleet.file = mem_dup(below);                /* its folder is a file */
+    assert_false(fleet_save(&fleet, &error));
+    assert_error(&error, ERROR_FILE, "Not a directory");
+    char *kept = read_whole(inside);
+    assert_string_equal(kept, "keep");
+    free(kept);
+    fleet_free(&fleet);
+    free(below);
+    free(inside);
+    free(path);
+}
+
+static void random_files_are_survived(void **state)
+{
+    static const char *const pieces[] = {"[old]", "[new]", "[gates]", "node", "quiet", "=", ":", " ", "\n", "\r\n", ";", "#", "a", "http://h", "@", "[", "]",
+                                         "\xFF", "\"", "/", "9", NAME64};
+    srand(13);
+    for (int round = 0; round < 500; round++) {
+        char text[4000] = "";
+        for (int n = rand() % 50; n > 0; n--)
+            strcat(text, pieces[(size_t)rand() % (sizeof pieces / sizeof pieces[0])]);
+        struct fleet fleet;
+        struct error error = {0};
+        if (!load(state, text, &fleet, &error))
+            assert_non_null(error.message);
+        fleet_free(&fleet);
+        error_clear(&error);
+    }
+}
+
+int main(void)
+{
+#define TEST(name_) cmocka_unit_test_setup_teardown(name_, make_folder, remove_folder)
+    const struct CMUnitTest tests[] = {
+        TEST(a_whole_file_is_read),
+        TEST(other_ways_of_writing_it_mean_the_same),
+        TEST(what_is_wrong_is_said_with_its_line),
+        TEST(an_address_with_a_secret_is_not_repeated),
+        TEST(over_long_lines_are_refused_whole_ones_taken),
+        TEST(files_that_are_no_fleet_are_refused),
+        TEST(the_first_file_is_the_users_own),
+        TEST(what_is_saved_is_read_back_equal),
+        TEST(what_could_not_be_read_back_is_not_saved),
+        TEST(a_failed_save_leaves_the_old_file),
+        TEST(random_files_are_survived),
+    };
+    return cmocka_run_group_tests_name("fleet", tests, NULL, NULL);
+}
