@@ -110,10 +110,10 @@ static void test_from_0_14(void **state)
     db_create("kong0.14", NULL);
     db_load("kong0.14", harness_reference("kong-0.14.1-data.sql"));
     struct route route = plan_route("kong0.14", "plan --sql", "up");
-    cut_off_every(&route, 31);
+    cut_off_every(&route, 60);
     run_well("kong0.14", "up");
     route = plan_route("kong0.14", "plan --sql --finish", "finish --confirm undisturbed");
-    cut_off_every(&route, 7);
+    cut_off_every(&route, 11);
 }
 
 /* A foreign key that a run had added, but not validated, is validated. */

@@ -20,6 +20,9 @@ if [ -z "$bin" ]; then
 fi
 [ -n "$bin" ] || { echo "postgres.sh: no PostgreSQL server is installed (Debian: postgresql)" >&2; exit 1; }
 
+psql=$bin/psql
+[ -x "$psql" ] || psql=psql   # there are servers packed without it
+
 as_server() {
   if [ "$(id -u)" = 0 ]; then (cd / && exec setpriv --reuid=postgres --regid=postgres --clear-groups env HOME=/ "$@"); else "$@"; fi
 }
@@ -48,7 +51,7 @@ HBA
     [ $tries -lt 10 ] && [ -z "${3:-}" ] || { cat "$dir/log" >&2; exit 1; }
   done
   echo "$port" > "$dir/port"
-  as_server "$bin/psql" -qX -h "$dir" -p "$port" -U postgres -c "CREATE ROLE kong LOGIN CREATEDB PASSWORD 'kong'" postgres >/dev/null
+  as_server "$psql" -qX -h "$dir" -p "$port" -U postgres -c "CREATE ROLE kong LOGIN CREATEDB PASSWORD 'kong'" postgres >/dev/null
   echo "$port"
   ;;
 stop)
