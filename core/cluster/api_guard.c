@@ -1,4 +1,4 @@
-#include "core/cluster/guard.h"
+#include "core/cluster/api_guard.h"
 
 #include "core/base/buf.h"
 #include "core/base/json.h"
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct guard_kind kinds[] = {
+static const struct api_guard_kind kinds[] = {
     {"routes.headers", "routes that match by headers",
      "1.0 to 1.2 ignore the headers: there such a route matches every request that fits the rest of it.",
      "routes", "headers", "coalesce(name, id::text) FROM routes WHERE headers IS NOT NULL AND headers <> 'null' AND headers <> '{}'"},
@@ -28,7 +28,7 @@ static const struct guard_kind kinds[] = {
 
 #define KINDS (sizeof kinds / sizeof kinds[0])
 
-void guard_free(struct guard *guard)
+void api_guard_free(struct api_guard *guard)
 {
     for (size_t i = 0; i < guard->write_count; i++) {
         free(guard->writes[i].node_id);
@@ -39,10 +39,10 @@ void guard_free(struct guard *guard)
     for (size_t i = 0; i < guard->row_count; i++)
         names_free(&guard->rows[i].examples);
     free(guard->rows);
-    *guard = (struct guard){0};
+    *guard = (struct api_guard){0};
 }
 
-bool guard_is_quiet(const struct guard *guard)
+bool api_guard_is_quiet(const struct api_guard *guard)
 {
     return guard->write_count == 0 && guard->row_count == 0;
 }
@@ -68,7 +68,7 @@ static char *uuid_array(const struct names *ids)
     return buf_take(&array);
 }
 
-static bool read_writes(struct pg *pg, const struct names *ids, struct guard *guard, struct error *error)
+static bool read_writes(struct pg *pg, const struct names *ids, struct api_guard *guard, struct error *error)
 {
     char *array = uuid_array(ids);
     if (array == NULL)
@@ -81,8 +81,8 @@ static bool read_writes(struct pg *pg, const struct names *ids, struct guard *gu
     free(array);
     if (result == NULL)
         return false;
-    for (int row = 0; row < PQntuples(result) && guard->write_count < GUARD_WRITES; row++)
-        guard->writes[guard->write_count++] = (struct guard_write){
+    for (int row = 0; row < PQntuples(result) && guard->write_count < API_GUARD_WRITES; row++)
+        guard->writes[guard->write_count++] = (struct api_guard_write){
             .node_id = mem_dup(PQgetvalue(result, row, 0)),
             .channel = mem_dup(PQgetvalue(result, row, 1)),
             .entity = mem_dup(PQgetvalue(result, row, 2)),
@@ -112,16 +112,16 @@ static bool find_columns(struct pg *pg, bool there[KINDS], struct error *error)
     return true;
 }
 
-static bool read_kind(struct pg *pg, const struct guard_kind *kind, struct guard *guard, struct error *error)
+static bool read_kind(struct pg *pg, const struct api_guard_kind *kind, struct api_guard *guard, struct error *error)
 {
     struct buf sql = {0};
-    buf_addf(&sql, "SELECT count(*) OVER (), left(r.name, 200) FROM (SELECT %s) r (name) LIMIT %d", kind->rows, GUARD_EXAMPLES);
+    buf_addf(&sql, "SELECT count(*) OVER (), left(r.name, 200) FROM (SELECT %s) r (name) LIMIT %d", kind->rows, API_GUARD_EXAMPLES);
     PGresult *result = pg_query(pg, error, buf_text(&sql));
     buf_free(&sql);
     if (result == NULL)
         return false;
     if (PQntuples(result) > 0) {
-        struct guard_rows rows = {.kind = kind, .count = atoll(PQgetvalue(result, 0, 0))};
+        struct api_guard_rows rows = {.kind = kind, .count = atoll(PQgetvalue(result, 0, 0))};
         for (int row = 0; row < PQntuples(result); row++)
             names_add(&rows.examples, PQgetvalue(result, row, 1));
         guard->rows = mem_grow(guard->rows, guard->row_count + 1, sizeof *guard->rows);
@@ -131,23 +131,23 @@ static bool read_kind(struct pg *pg, const struct guard_kind *kind, struct guard
     return true;
 }
 
-bool guard_read(struct pg *pg, const struct names *new_node_ids, struct guard *guard, struct error *error)
+bool api_guard_read(struct pg *pg, const struct names *new_node_ids, struct api_guard *guard, struct error *error)
 {
     bool there[KINDS] = {false};
-    *guard = (struct guard){0};
+    *guard = (struct api_guard){0};
     bool read = read_writes(pg, new_node_ids, guard, error) && find_columns(pg, there, error);
     for (size_t i = 0; read && i < KINDS; i++)
         read = !there[i] || read_kind(pg, &kinds[i], guard, error);
     if (!read)
-        guard_free(guard);
+        api_guard_free(guard);
     return read;
 }
 
-json_t *guard_json(const struct guard *guard)
+json_t *api_guard_json(const struct api_guard *guard)
 {
     json_t *writes = json_array(), *rows = json_array();
     for (size_t i = 0; i < guard->write_count; i++) {
-        const struct guard_write *each = &guard->writes[i];
+        const struct api_guard_write *each = &guard->writes[i];
         json_array_append_new(writes, json_pack("{s:o, s:o, s:o, s:o, s:b}", "node_id", json_text(each->node_id), "channel", json_text(each->channel),
                                                 "entity", json_text(each->entity), "at", json_text(each->at), "maybe_plugin", each->maybe_plugin));
     }

@@ -3,8 +3,8 @@
  * was: rows of `cluster_events` by a new node's node_id (a node writes one when an entity is changed through it: kong/cluster_events,
  * kong/runloop/handler.lua at 1.3.0), and rows whose content only 1.3 understands.
  */
-#ifndef CORE_CLUSTER_GUARD_H
-#define CORE_CLUSTER_GUARD_H
+#ifndef CORE_CLUSTER_API_GUARD_H
+#define CORE_CLUSTER_API_GUARD_H
 
 #include "core/base/error.h"
 #include "core/base/names.h"
@@ -16,11 +16,11 @@
 
 struct pg;
 
-#define GUARD_WRITES 20          /* the newest are kept */
-#define GUARD_EXAMPLES 5
+#define API_GUARD_WRITES 20          /* the newest are kept */
+#define API_GUARD_EXAMPLES 5
 
 /* A row of cluster_events. Kong keeps them for an hour at least, and as long as no other row is written. */
-struct guard_write {
+struct api_guard_write {
     char *node_id, *channel;     /* "invalidations", "balancer:targets", "balancer:upstreams", "balancer:post_health" */
     char *entity;                /* the cached entity that was changed: "routes:…". May be hostile; cut to 200 bytes */
     char *at;                    /* ISO time, UTC */
@@ -29,7 +29,7 @@ struct guard_write {
 };
 
 /* Rows that only 1.3 understands. */
-struct guard_kind {
+struct api_guard_kind {
     const char *id;              /* "routes.headers" */
     const char *what;            /* "routes that match by headers" */
     const char *means;           /* what it means for old nodes, in a sentence */
@@ -37,28 +37,28 @@ struct guard_kind {
     const char *rows;            /* the rest of SELECT … FROM: names and a condition */
 };
 
-struct guard_rows {
-    const struct guard_kind *kind;
+struct api_guard_rows {
+    const struct api_guard_kind *kind;
     int64_t count;
     struct names examples;
 };
 
-/* Zero-initialise; guard_free frees. */
-struct guard {
-    struct guard_write writes[GUARD_WRITES];   /* newest first */
+/* Zero-initialise; api_guard_free frees. */
+struct api_guard {
+    struct api_guard_write writes[API_GUARD_WRITES];   /* newest first */
     size_t write_count;
-    struct guard_rows *rows;     /* kinds with at least one row */
+    struct api_guard_rows *rows;     /* kinds with at least one row */
     size_t row_count;
 };
 
 /* Looks. `new_node_ids`: of the new cluster's nodes, as far as they are known. On failure `guard` is empty. */
-bool guard_read(struct pg *pg, const struct names *new_node_ids, struct guard *guard, struct error *error);
-void guard_free(struct guard *guard);
+bool api_guard_read(struct pg *pg, const struct names *new_node_ids, struct api_guard *guard, struct error *error);
+void api_guard_free(struct api_guard *guard);
 
 /* Nothing was found. */
-bool guard_is_quiet(const struct guard *guard);
+bool api_guard_is_quiet(const struct api_guard *guard);
 
 /* {"writes":[…],"rows":[…]}; new reference. */
-json_t *guard_json(const struct guard *guard);
+json_t *api_guard_json(const struct api_guard *guard);
 
 #endif
