@@ -224,7 +224,7 @@ int plain_report(struct app *app)
         say_json(report_json(folder, pg != NULL ? &state : NULL), true);
     } else {
         char *markdown = report_markdown(folder, pg != NULL ? &state : NULL);
-        say("%s", markdown);
+        say_text(markdown);
         free(markdown);
     }
     if (pg != NULL) {

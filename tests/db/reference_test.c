@@ -80,12 +80,12 @@ static void run_well(const char *database, const char *line)
 /* A command that has nothing to do changes nothing, byte for byte. */
 static void expect_no_effect(const char *database, const char *line)
 {
-    char *catalog_before = catalog(database), *rows_before = rows(database), *meta_before = db_meta(database);
+    char *catalog_before = db_catalog(database), *rows_before = db_rows(database), *meta_before = db_meta(database);
     struct result result = kong(database, line);
     expect_exit(&result, 0);
     expect_part(result.out, "nothing to do");
-    assert_string_equal(catalog_before, catalog(database));
-    assert_string_equal(rows_before, rows(database));
+    assert_string_equal(catalog_before, db_catalog(database));
+    assert_string_equal(rows_before, db_rows(database));
     assert_string_equal(meta_before, db_meta(database));
 }
 
