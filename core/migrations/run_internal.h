@@ -1,7 +1,8 @@
-/* What the files of a run share: run.c (order of things, locks), apply.c (one change), backfill.c (rows). */
+/* What the files of a run share: run.c (order of things, locks), apply.c (one change), backfill.c (rows), proof.c (the proof). */
 #ifndef CORE_MIGRATIONS_RUN_INTERNAL_H
 #define CORE_MIGRATIONS_RUN_INTERNAL_H
 
+#include "core/migrations/proof.h"
 #include "core/migrations/run.h"
 
 #include <stdint.h>
@@ -17,6 +18,7 @@ struct run {
     bool lock_lost;             /* it could not be renewed in time: no further change is begun */
     const char *current_id;     /* the change in hand, for events */
     struct plan plan;
+    struct proof proof;
 };
 
 /* Renews the lock, sees to a request to stop. false: the statement in hand must be cancelled. Also the tick of both connections'
