@@ -11,6 +11,8 @@
  *   wait       id, what: why the change is tried again, blockers[{pid, application, address, state, seconds, query}]
  *   progress   id, rows, total
  *   record     subsystem, migration, state: "executed" | "pending"
+ *   proof      subsystem, migration (neither: before the first change, or after all), versions: of Kong, statements: how many of
+ *              theirs were run and rolled back, state: "passed" | "failed", statement: the SQL that failed (its values are our own), ms
  *   stop       asked for
  *   note       text: something the operator should know
  *   end        result: "done" | "nothing" | "paused" | "held" | "refused" | "failed", exit, message
