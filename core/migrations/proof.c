@@ -21,6 +21,7 @@ static const struct proof_table *const tables[] = {&proof_core, &proof_legacy, &
 /* The statements that one proof is made of. */
 struct chosen {
     const struct proof_statement *statement;
+    unsigned versions;      /* those that issue it */
     bool planned;           /* by EXPLAIN, not run */
 };
 
@@ -28,7 +29,7 @@ struct selection {
     struct chosen *list;
     size_t count;
     size_t kongs;           /* without the parent rows */
-    unsigned versions;      /* those that issue them */
+    unsigned versions;      /* those that issue any of them */
 };
 
 /* Where in the run it is, for the journal and the sentence. */
@@ -114,7 +115,7 @@ static struct selection choose(const struct run *run, bool old, bool new, wanted
             if (versions == 0 || !wants(run, step, statement))
                 continue;
             selection.list = mem_grow(selection.list, selection.count + 1, sizeof *selection.list);
-            selection.list[selection.count++] = (struct chosen){.statement = statement};
+            selection.list[selection.count++] = (struct chosen){.statement = statement, .versions = versions};
             selection.kongs += statement->source != NULL ? 1 : 0;
             selection.versions |= statement->source != NULL ? versions : 0;
         }
@@ -143,15 +144,15 @@ static void add_event(struct run *run, const struct place *place, const struct s
         failed == NULL ? "passed" : "failed", "statement", failed != NULL ? failed->sql : NULL, "ms", (json_int_t)(clock_ms() - begun)));
 }
 
-static bool fail(const struct place *place, const struct selection *selection, const struct proof_statement *failed, struct error *error)
+static bool fail(const struct place *place, const struct chosen *failed, struct error *error)
 {
-    char *issuers = version_list(selection->versions & versions_of(failed));
+    char *issuers = version_list(failed->versions);
     char *message = error->message, sqlstate[sizeof error->sqlstate];
     memcpy(sqlstate, error->sqlstate, sizeof sqlstate);
     error->message = NULL;
     error_set(error, ERROR_SQL, "%s a statement that Kong %s issues on %s does not work (%s); %s: look for a trigger, a constraint or a column"
-              " that is not Kong's, mend it and run the same again, or report it; the statement: %s", place->text, issuers, failed->table,
-              message, place->kept, failed->sql);
+              " that is not Kong's, mend it and run the same again, or report it; the statement: %s", place->text, issuers, failed->statement->table,
+              message, place->kept, failed->statement->sql);
     memcpy(error->sqlstate, sqlstate, sizeof sqlstate);
     free(message);
     free(issuers);
@@ -281,7 +282,7 @@ static bool prove(struct run *run, const struct place *place, struct selection *
         add_event(run, place, selection, begun, NULL);
     if (!done && error->code == ERROR_SQL && failed < selection->count) {
         add_event(run, place, selection, begun, selection->list[failed].statement);
-        fail(place, selection, selection->list[failed].statement, error);
+        fail(place, &selection->list[failed], error);
     }
     free(selection->list);
     return done;
