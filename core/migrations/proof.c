@@ -116,8 +116,8 @@ static struct selection choose(const struct run *run, bool old, bool new, wanted
                 continue;
             selection.list = mem_grow(selection.list, selection.count + 1, sizeof *selection.list);
             selection.list[selection.count++] = (struct chosen){.statement = statement, .versions = versions};
-            selection.kongs += statement->source != NULL ? 1 : 0;
-            selection.versions |= statement->source != NULL ? versions : 0;
+            selection.kongs += statement->parent == NULL ? 1 : 0;
+            selection.versions |= statement->parent == NULL ? versions : 0;
         }
     }
     return selection;
@@ -144,6 +144,11 @@ static void add_event(struct run *run, const struct place *place, const struct s
         failed == NULL ? "passed" : "failed", "statement", failed != NULL ? failed->sql : NULL, "ms", (json_int_t)(clock_ms() - begun)));
 }
 
+static const char *written_table(const struct proof_statement *statement)
+{
+    return statement->parent != NULL ? statement->parent : statement->table;
+}
+
 static bool fail(const struct place *place, const struct chosen *failed, struct error *error)
 {
     char *issuers = version_list(failed->versions);
@@ -151,8 +156,8 @@ static bool fail(const struct place *place, const struct chosen *failed, struct 
     memcpy(sqlstate, error->sqlstate, sizeof sqlstate);
     error->message = NULL;
     error_set(error, ERROR_SQL, "%s a statement that Kong %s issues on %s does not work (%s); %s: look for a trigger, a constraint or a column"
-              " that is not Kong's, mend it and run the same again, or report it; the statement: %s", place->text, issuers, failed->statement->table,
-              message, place->kept, failed->statement->sql);
+              " that is not Kong's, mend it and run the same again, or report it; the statement: %s", place->text, issuers,
+              written_table(failed->statement), message, place->kept, failed->statement->sql);
     memcpy(error->sqlstate, sqlstate, sizeof sqlstate);
     free(message);
     free(issuers);
@@ -225,25 +230,32 @@ static bool is_too_slow(const struct run *run, const struct error *error)
     return error->code == ERROR_STOPPED && !*run->stop && !run->lock_lost;
 }
 
-/* One attempt. *failed: the statement that the server refused; count, where it is something else. */
+/* A slow table makes each of its statements slow. */
+static void plan_table(struct selection *selection, const char *table)
+{
+    for (size_t i = 0; i < selection->count; i++)
+        if (strcmp(selection->list[i].statement->table, table) == 0)
+            selection->list[i].planned = true;
+}
+
+/* One attempt. *failed: the statement that could not be run; count, where it is something else. */
 static bool try_proof(struct run *run, const struct place *place, struct selection *selection, int lock_timeout_ms, size_t *failed,
                       struct error *error)
 {
     if (!decide_planned(run, selection, failed, error) || !begin(run, place, lock_timeout_ms, error))
         return false;
     bool done = end(run, place, run_together(run, selection, error), error);
-    while (!done && (error->code == ERROR_SQL || is_too_slow(run, error))) {
+    while (!done && (error->code == ERROR_SQL || error->code == ERROR_LOCK || is_too_slow(run, error))) {
         error_clear(error);
         if (!begin(run, place, lock_timeout_ms, error))
             return false;
         size_t at;
         done = end(run, place, run_singly(run, selection, &at, error), error);
         if (!done && is_too_slow(run, error) && at < selection->count && !selection->list[at].planned) {
-            selection->list[at].planned = true;
+            plan_table(selection, selection->list[at].statement->table);
             continue;
         }
-        if (!done && error->code == ERROR_SQL)
-            *failed = at;
+        *failed = at;
         break;
     }
     return done;
@@ -262,10 +274,11 @@ static bool try_until_deadline(struct run *run, const struct place *place, struc
             return true;
         if (error->code != ERROR_LOCK)
             return false;
-        run_report_wait(run, NULL, error->message);
+        const char *table = *failed < selection->count ? written_table(selection->list[*failed].statement) : NULL;
+        run_report_wait(run, table, error->message);
         if (clock_ms() + pause > deadline)
-            return error_prefix(error, "the proof did not get its locks within %d s; paused with nothing half done: end what blocks it, then run the same again",
-                                run->job->deadline_ms / 1000);
+            return error_prefix(error, "the proof did not get its lock on %s within %d s; paused with nothing half done: end what blocks it, then run the same again",
+                                table != NULL ? table : "a table", run->job->deadline_ms / 1000);
         error_clear(error);
         if (!run_pause(run, pause / 2 + rand() % (pause + 1), error))
             return false;

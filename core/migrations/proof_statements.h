@@ -19,8 +19,9 @@ struct proof_statement {
     const char *subsystem;         /* "core" or a plugin's */
     const char *table;             /* the one that it is about */
     const char *sql;
-    const char *source;            /* file of Kong's that it is read from; NULL: a parent row that the next ones refer to, not Kong's */
+    const char *source;            /* file of Kong's that it is read from */
     const char *planned;           /* an SQL condition under which it is only planned ("true": always), or NULL */
+    const char *parent;            /* not Kong's, but a row of this table that the next ones refer to; NULL else */
 };
 
 struct proof_table {
@@ -37,10 +38,11 @@ extern const struct proof_table proof_core, proof_plugins, proof_legacy;
 #define PROOF_TEXT "'kong-upgrade-proof-b2f6c7de'"
 
 /* Rows of the tables. */
-#define STATEMENT(from_, to_, subsystem_, table_, source_, sql_) {PROOF_##from_, PROOF_##to_, subsystem_, table_, sql_, source_, NULL}
-#define PLANNED(from_, to_, subsystem_, table_, source_, when_, sql_) {PROOF_##from_, PROOF_##to_, subsystem_, table_, sql_, source_, when_}
+#define STATEMENT(from_, to_, subsystem_, table_, source_, sql_) {PROOF_##from_, PROOF_##to_, subsystem_, table_, sql_, source_, NULL, NULL}
+#define PLANNED(from_, to_, subsystem_, table_, source_, when_, sql_) {PROOF_##from_, PROOF_##to_, subsystem_, table_, sql_, source_, when_, NULL}
 #define PARENT(subsystem_, table_, parent_, columns_, values_) \
-    STATEMENT(0_14, 1_3, subsystem_, table_, NULL, "INSERT INTO " parent_ " (id" columns_ ") VALUES (" PROOF_PARENT values_ ") ON CONFLICT (id) DO NOTHING")
+    {PROOF_0_14, PROOF_1_3, subsystem_, table_, \
+     "INSERT INTO " parent_ " (id" columns_ ") VALUES (" PROOF_PARENT values_ ") ON CONFLICT (id) DO NOTHING", NULL, NULL, parent_}
 
 /*
  * An entity of Kong's since 1.0 (five core ones already in 0.14). Its columns are a macro of two, C(name, value) and T(name) for a
