@@ -30,6 +30,9 @@ enum step {
 struct upgrade_facts {
     const struct state *state;       /* NULL: the database has not answered yet */
     bool worker_running;
+    bool worker_finishing;           /* and what it runs is `finish` */
+    bool finish_first;               /* what is pending stems from an earlier upgrade (state_pending_from_before), not from an `up` to
+                                        1.3 that has begun or was interrupted: then order_check wants `finish` before `up` */
     bool checks_run;                 /* the preflight has been through once */
     size_t checks_blocking;          /* findings that block */
     size_t checks_open;              /* warnings not acknowledged */
@@ -45,6 +48,10 @@ struct upgrade_facts {
 #define UPGRADE_QUIET_MS 120000
 #define UPGRADE_GONE_MS 5000     /* an old node must have been silent for so long to be taken for stopped */
 
+/* A node that has not answered for so long is gone. One that is restarted, or misses a poll, is back before (nodes are asked once a
+ * second, see NODE_POLL_MS). */
+#define UPGRADE_GONE_MS 5000
+
 enum step_state {
     STEP_STATE_LOCKED,
     STEP_STATE_OPEN,     /* its gate is open: it may be worked on */
@@ -56,7 +63,7 @@ struct gate {
     bool open;
     bool can_overrule;   /* where it is shut */
     bool overruled;      /* it is open only because the operator said so */
-    char reason[320];    /* why it is shut, and what to do; "" where it is open */
+    char reason[320];    /* why it is shut, or was until it was overruled, and what to do; "" where nothing speaks against it */
 };
 
 struct upgrade {

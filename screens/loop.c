@@ -311,6 +311,7 @@ static void forget(struct loop *loop)
     loop->traffic = traffic_new();
     look_disconnect(&loop->look);
     model_free(model);
+    model->now = clock_ms();
     model->rps[CLUSTER_OLD] = model->rps[CLUSTER_NEW] = -1;
     model->old_quiet_ms = -1;
 }
@@ -440,6 +441,8 @@ void loop_start(struct wizard *wizard, const char *command, bool clear_dead_lock
 void loop_stop_worker(struct wizard *wizard)
 {
     struct error error = {0};
+    if (wizard->loop == NULL)
+        return;
     if (wizard->model.journal_path == NULL || worker_stop(wizard->model.journal_path, &error))
         wizard_say(wizard, MARK_WAIT, "Asked the worker to stop at the next safe point.");
     else

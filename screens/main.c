@@ -6,8 +6,11 @@
 #include "screens/wizard.h"
 
 #include <curl/curl.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <locale.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -54,6 +57,25 @@ static void protect(void)
     signal(SIGPIPE, SIG_IGN);
 }
 
+/* A descriptor that is closed would be given to the next file or socket, and output written into it. What is opened here can't be
+ * written, so that output is known to be lost. */
+static void fill_standard_streams(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) < 0)
+            abort();
+}
+
+/* Output that did not arrive must not look like success. */
+static int close_output(int exit_code)
+{
+    bool written = fflush(stdout) == 0 && !say_failed();
+    if (written || exit_code == EXIT_TERMINAL_LOST)
+        return exit_code;
+    complain_text("standard output can't be written (%s): what is above, if anything, is not complete", strerror(errno != 0 ? errno : EIO));
+    return EXIT_ERROR;
+}
+
 static int run(const struct options *options, const struct command *command)
 {
     struct error error = {0};
@@ -70,6 +92,7 @@ static int run(const struct options *options, const struct command *command)
 int main(int argc, char **argv)
 {
     struct options options;
+    fill_standard_streams();
     setlocale(LC_ALL, "");
     setlocale(LC_NUMERIC, "C");   /* kong.conf, JSON and SQL write 1.5 */
     protect();
@@ -89,5 +112,5 @@ int main(int argc, char **argv)
         }
     }
     options_free(&options);
-    return exit_code;
+    return close_output(exit_code);
 }

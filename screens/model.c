@@ -39,11 +39,19 @@ static void count_checks(const struct model *model, struct upgrade_facts *facts)
     }
 }
 
+bool model_finish_first(const struct model *model)
+{
+    const struct state *state = &model->state;
+    return model->has_state && state_pending_from_before(state) && !state_up_begun(state) && !model->resume && !model_runs(model, STEP_UP);
+}
+
 void model_derive(struct model *model)
 {
     struct upgrade_facts facts = {
         .state = model->has_state ? &model->state : NULL,
         .worker_running = model->run_alive,
+        .worker_finishing = model->run_alive && model_runs(model, STEP_FINISH),
+        .finish_first = model_finish_first(model),
         .old_nodes = fleet_count(&model->app.fleet, CLUSTER_OLD),
         .old_answering = model_count_nodes(model, CLUSTER_OLD, node_is_there),
         .old_silent_too_short = count_uncertain(model),
@@ -73,6 +81,16 @@ bool model_is_up(const struct model *model)
 {
     const struct state *state = &model->state;
     return model->has_state && (state->stage == STAGE_CURRENT || (state->stage == STAGE_PENDING && state_count_new(state) == 0));
+}
+
+const char *model_go_on(const struct model *model, enum step next)
+{
+    static char text[40];
+    int number = step_texts[next].number;
+    text[0] = '\0';
+    if (model->upgrade.here != STEP_DONE)
+        snprintf(text, sizeof text, " Go on to step %d: press %d.", number, number);
+    return text;
 }
 
 const char *model_refusal(const struct model *model, enum step step, char *text, size_t size)

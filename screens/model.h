@@ -65,8 +65,14 @@ void model_free(struct model *model);
 /* The run shown is one of that step: `up` or `bootstrap` for STEP_UP, `finish` for STEP_FINISH. */
 bool model_runs(const struct model *model, enum step step);
 
+/* What is pending stems from an earlier upgrade that was never finished; this one has not begun. */
+bool model_finish_first(const struct model *model);
+
 /* `up` has nothing left to do. */
 bool model_is_up(const struct model *model);
+
+/* " Go on to step 3: press 3."; "" once the upgrade is done. Static, until the next call. */
+const char *model_go_on(const struct model *model, enum step next);
 
 /* Why "up" or "finish" can't be started now, in a sentence; "" where it can. `text` holds `size` bytes and is returned. */
 const char *model_refusal(const struct model *model, enum step step, char *text, size_t size);

@@ -52,6 +52,7 @@ struct view {
     struct prose text;                  /* of the overlay; the dialog's blocks too */
     struct prose_state text_state;
     struct dialog_model dialog;
+    char *must_type;                    /* the dialog's, owned: the model behind it changes while it is open */
     struct dialog_state dialog_state;
     void (*answered)(struct wizard *wizard, size_t answer);
     struct field_model field;
@@ -93,8 +94,11 @@ void wizard_go(struct wizard *wizard, enum step step);
 
 /* Panes that several screens have. */
 
-/* The nodes of one cluster as a table: draws it with its details' keys. */
-enum node_columns { NODE_COLUMNS_IDENTITY, NODE_COLUMNS_TRAFFIC };
+/* `text` in full below a list of so many rows, in as many lines as the list can spare; NULL: none. Returns what is left for the list. */
+struct area note_draw(struct area area, size_t rows, enum mark mark, const char *text);
+
+/* The nodes of one cluster as a table: draws it with its details' keys. NODE_COLUMNS_BOTH: of both clusters, the new one first. */
+enum node_columns { NODE_COLUMNS_IDENTITY, NODE_COLUMNS_TRAFFIC, NODE_COLUMNS_BOTH };
 void node_pane_draw(struct wizard *wizard, struct area area, enum cluster cluster, enum node_columns columns, const char *empty);
 bool node_pane_key(struct wizard *wizard, const struct input *input, enum cluster cluster, enum node_columns columns);
 

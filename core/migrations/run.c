@@ -12,6 +12,7 @@
 #include <time.h>
 
 #define RENEW_MS (LOCK_SECONDS * 1000 / 3)
+#define STALL_TELL_MS 500
 #define LOOK_MS 1000                /* how often a long wait is looked into */
 #define AUX_TIMEOUT_MS 5000
 
@@ -56,11 +57,30 @@ static void look_who_blocks(struct run *run)
     run_report_wait(run, NULL, "a concurrent statement waits for other transactions");
 }
 
+static double tenth(double ms)
+{
+    return (double)(int64_t)(ms * 10 + 0.5) / 10;
+}
+
+void run_report_stall(struct run *run, bool always)
+{
+    if (run->probe == NULL || run->current_id == NULL || (!always && clock_ms() - run->stall_told_at < STALL_TELL_MS))
+        return;
+    struct probe_figures figures = probe_read(run->probe);
+    run->stall_told_at = clock_ms();
+    if (figures.samples == 0 || (!always && figures.worst_ms <= run->stall_told_ms))
+        return;
+    run->stall_told_ms = figures.worst_ms;
+    journal_add(run->journal, false, json_pack("{s:s, s:s, s:f, s:f, s:I}", "event", "stall", "id", run->current_id, "worst_ms", tenth(figures.worst_ms),
+                                               "p99_ms", tenth(figures.p99_ms), "samples", (json_int_t)figures.samples));
+}
+
 bool run_tick(void *context)
 {
     struct run *run = context;
     renew_lock(run);
     look_who_blocks(run);
+    run_report_stall(run, false);
     if (!*run->stop)
         return true;
     if (run->stop_seen_at == 0) {
@@ -136,7 +156,7 @@ static void add_change_event(struct run *run, const char *state, int64_t begun)
     json_t *event = json_pack("{s:s, s:s, s:s}", "event", "change", "id", run->current_id, "state", state);
     if (begun > 0)
         json_object_set_new(event, "ms", json_integer(clock_ms() - begun));
-    journal_add(run->journal, true, event);
+    journal_add(run->journal, strcmp(state, "already") != 0, event);
 }
 
 static void add_record_event(struct run *run, const struct plan_step *step)
@@ -155,7 +175,10 @@ static bool run_change(struct run *run, const struct plan_change *each, const st
     bool made = change_is_done(run->main, each->change, &done, error);
     if (made && !done) {
         add_change_event(run, "begin", 0);
+        run->stall_told_ms = 0;
+        probe_watch(run->probe, each->change->table, each->change->to);
         made = apply_change(run, each->change, record, recorded, error);
+        run_report_stall(run, true);
         add_change_event(run, made ? "done" : "failed", begun);
     } else if (made) {
         add_change_event(run, "already", 0);
@@ -367,6 +390,18 @@ static struct run_outcome conclude(struct run *run)
     return outcome;
 }
 
+static void start_probe(struct run *run)
+{
+    struct error error = {0};
+    run->probe = probe_start(run->job->datastore, &error);
+    if (run->probe != NULL)
+        return;
+    char *text = mem_printf("the stall meter could not be started, so stalls are not measured: %s", error.message);
+    journal_add(run->journal, false, json_pack("{s:s, s:o}", "event", "note", "text", json_text(text)));
+    free(text);
+    error_clear(&error);
+}
+
 /* Under the lock: the state read again, planned, and run. */
 static struct run_outcome run_locked(struct run *run)
 {
@@ -381,6 +416,8 @@ static struct run_outcome run_locked(struct run *run)
     if (!planned)
         return failed(&error);
     add_plan_event(run);
+    if (run->job->kind != PLAN_BOOTSTRAP)
+        start_probe(run);
     bool done = run->job->kind == PLAN_BOOTSTRAP ? fill_empty_database(run, &error) : run_steps(run, &error);
     return done ? conclude(run) : failed(&error);
 }
@@ -415,6 +452,7 @@ struct run_outcome run_job(const struct run_job *job, struct journal *journal, c
     } else {
         outcome = failed(&error);
     }
+    probe_stop(run.probe);
     proof_free(&run.proof);
     plan_free(&run.plan);
     pg_close(run.main);
