@@ -104,6 +104,7 @@ static void launch_child(const struct launch *launch)
     for (int fd = 3; fd < 256; fd++)
         close(fd);
     execve(launch->program, arguments, launch->environment);
+    execve("/proc/self/exe", arguments, launch->environment);   /* the file was replaced while this ran */
     static const char message[] = "kong-upgrade: the worker can't be started: the program's file is gone\n";
     (void)!write(STDOUT_FILENO, message, sizeof message - 1);
     _exit(1);

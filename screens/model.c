@@ -122,6 +122,7 @@ void model_free(struct model *model)
     plan_free(&model->plan);
     losses_free(&model->losses);
     sessions_free(&model->sessions);
+    api_guard_free(&model->guard);
     check_results_free(&model->checks);
     names_free(&model->acknowledged);
     names_free(&model->overruled);

@@ -39,6 +39,8 @@ static bool is_enabled_everywhere(const void *context, int action)
     const struct gate *gate = &wizard->model.upgrade.gates[wizard->view.shown];
     if (action == ACTION_OVERRULE)
         return !gate->open && gate->can_overrule;
+    if (action == ACTION_GUARD)
+        return api_guard_is_there(&wizard->model);
     if (action == ACTION_PREVIOUS)
         return wizard->view.shown > STEP_WELCOME;
     return action != ACTION_NEXT || wizard->view.shown < STEP_DONE;
@@ -55,6 +57,7 @@ static const struct keys_row common_rows[] = {
     {{K_RIGHT}, "screens", "Go to the next screen, and back to the one before.", ACTION_NEXT, 60, "←→"},
     {{K_LEFT}, NULL, NULL, ACTION_PREVIOUS, 0, NULL},
     {{'o'}, NULL, "Open this step though its gate is shut: its word must be typed, and the report says so.", ACTION_OVERRULE, 0, NULL},
+    {{'v'}, NULL, "What the Admin API guard found: writes through new nodes, and what only 1.3 understands.", ACTION_GUARD, 0, NULL},
     {{'1'}, NULL, "Go to step 1, Migrate up; 2 to 5: the other steps.", ACTION_GO_1, 0, NULL},
     {{'2'}, NULL, NULL, ACTION_GO_2, 0, NULL},
     {{'3'}, NULL, NULL, ACTION_GO_3, 0, NULL},
@@ -249,6 +252,9 @@ static void act_everywhere(struct wizard *wizard, int action)
         break;
     case ACTION_REPAINT:
         terminal_repaint();
+        break;
+    case ACTION_GUARD:
+        api_guard_open(wizard);
         break;
     case ACTION_OVERRULE:
         open_overrule(wizard);
