@@ -14,15 +14,23 @@
 
 static const char *const kind_names[] = {"acknowledged", "overruled", "over"};
 
+/* A full disk may have left a line without an end: the next one must not be glued to it. */
+static bool is_torn(int fd)
+{
+    char last = '\n';
+    off_t size = lseek(fd, 0, SEEK_END);
+    return size > 0 && pread(fd, &last, 1, size - 1) == 1 && last != '\n';
+}
+
 bool decisions_add(const char *folder, enum decision_kind kind, const char *what, const char *why, struct error *error)
 {
     char now[CLOCK_TEXT_SIZE];
     const struct passwd *user = getpwuid(getuid());
-    json_t *json = json_pack("{s:s, s:s, s:s, s:o, s:o}", "t", clock_text(clock_wall_ms(), now), "user", user != NULL ? user->pw_name : "?",
-                             "decision", kind_names[kind], "what", json_text(what), "why", json_text(why));
+    json_t *json = json_pack("{s:s, s:o, s:s, s:o, s:o}", "t", clock_text(clock_wall_ms(), now), "user",
+                             json_text(user != NULL ? user->pw_name : "?"), "decision", kind_names[kind], "what", json_text(what), "why", json_text(why));
     char *path = mem_printf("%s/decisions.log", folder), *text = json_dumps(json, JSON_COMPACT);
-    char *line = mem_printf("%s\n", text);
-    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    char *line = mem_printf("%s%s\n", is_torn(fd) ? "\n" : "", text);
     bool written = fd >= 0 && write(fd, line, strlen(line)) == (ssize_t)strlen(line) && fdatasync(fd) == 0;
     if (!written)
         error_set(error, ERROR_FILE, "can't write %s: %s; free disk space or make the folder writable", path, strerror(errno));

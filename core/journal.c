@@ -1,12 +1,13 @@
 #include "core/journal.h"
 
+#include "core/base/ascii.h"
 #include "core/base/clock.h"
 #include "core/base/mem.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,16 +16,33 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Letters that are harmless in a file name stay; the others, of which a host or database name may have any, become %XX. */
+#define NAME_PART_LIMIT 60   /* a file system takes 255 bytes; a host name alone may have as many */
+
+static uint64_t hash_of(const char *text)
+{
+    uint64_t hash = 0xCBF29CE484222325;   /* FNV-1a */
+    for (; *text != '\0'; text++)
+        hash = (hash ^ (unsigned char)*text) * 0x100000001B3;
+    return hash;
+}
+
+/* Letters that are harmless in a file name stay; the others, of which a host or database name may have any, become %XX. Of what
+ * gets too long so, a hash stands for the end. */
 static void add_file_name(struct buf *path, const char *name)
 {
+    struct buf part = {0};
     for (const char *c = name; *c != '\0'; c++) {
         bool leading_dot = *c == '.' && c == name;
-        if ((isalnum((unsigned char)*c) || strchr("-.", *c) != NULL) && !leading_dot)
-            buf_add_bytes(path, c, 1);
+        if ((ascii_is_alnum(*c) || *c == '-' || *c == '.') && !leading_dot)
+            buf_add_bytes(&part, c, 1);
         else
-            buf_addf(path, "%%%02X", (unsigned char)*c);
+            buf_addf(&part, "%%%02X", (unsigned char)*c);
     }
+    if (part.length > NAME_PART_LIMIT)
+        buf_addf(path, "%.*s~%016" PRIx64, NAME_PART_LIMIT - 17, part.data, hash_of(name));
+    else
+        buf_add(path, buf_text(&part));
+    buf_free(&part);
 }
 
 static bool make_folders(const char *path, struct error *error)
@@ -80,7 +98,8 @@ char *journal_new_path(const char *folder, const char *command)
 struct journal {
     char *path;
     int fd;
-    int problem;   /* errno of the last write, 0 where it went well */
+    int problem;   /* errno of the first write that failed: an event was lost; else 0 */
+    bool torn;     /* the last line may stand there in part */
 };
 
 /* Whoever asks whether the worker lives holds a shared lock for a moment: a few tries get past it. */
@@ -141,10 +160,11 @@ void journal_add(struct journal *journal, bool durable, json_t *event)
     json_decref(event);
     if (line == NULL)
         return;
-    /* After a failed write a line may stand there in part: a newline first keeps the next one whole. */
-    char *text = mem_printf("%s%s\n", journal->problem != 0 ? "\n" : "", line);
-    bool written = write_all(journal->fd, text, strlen(text)) && (!durable || fdatasync(journal->fd) == 0);
-    journal->problem = written ? 0 : errno;
+    /* After a failed write a newline first keeps this line whole. */
+    char *text = mem_printf("%s%s\n", journal->torn ? "\n" : "", line);
+    journal->torn = !write_all(journal->fd, text, strlen(text));
+    if ((journal->torn || (durable && fdatasync(journal->fd) != 0)) && journal->problem == 0)
+        journal->problem = errno;
     free(text);
     free(line);
 }
@@ -168,7 +188,7 @@ void journal_close(struct journal *journal)
 
 bool journal_open(struct journal_reader *reader, const char *path, struct error *error)
 {
-    *reader = (struct journal_reader){.fd = open(path, O_RDONLY | O_CLOEXEC)};
+    *reader = (struct journal_reader){.fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
     if (reader->fd < 0)
         return error_set(error, ERROR_FILE, "can't read the journal %s: %s", path, strerror(errno));
     reader->path = mem_dup(path);
@@ -213,7 +233,7 @@ void journal_read(struct journal_reader *reader, journal_event *each, void *cont
 
 bool journal_alive(const char *path)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return false;
     bool locked = flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
@@ -227,10 +247,16 @@ static int is_journal(const struct dirent *entry)
     return length > 6 && strcmp(entry->d_name + length - 6, ".jsonl") == 0;
 }
 
+/* By bytes, not as the locale sorts: times come first. */
+static int compare_names(const struct dirent **left, const struct dirent **right)
+{
+    return strcmp((*left)->d_name, (*right)->d_name);
+}
+
 void journal_list(const char *folder, struct names *paths)
 {
     struct dirent **entries = NULL;
-    int count = scandir(folder, &entries, is_journal, alphasort);
+    int count = scandir(folder, &entries, is_journal, compare_names);
     for (int i = 0; i < count; i++) {
         char *path = mem_printf("%s/%s", folder, entries[i]->d_name);
         names_add(paths, path);

@@ -4,13 +4,16 @@
  * follows it reads it from the beginning, so that a new terminal shows the same run as the one that was lost.
  *
  * Events ("event" and what comes with it; each has "t", the wall time in UTC):
- *   start      command, pid, host, user, program, database{}, from, to
+ *   start      command, pid, host, user, program, database{}, to
  *   plan       changes[{id, what, table, lock, rewrite, scan, rows, bytes, correction}]
  *   lock       state: "taken" | "released"
  *   change     id, state: "begin" | "done" | "already" | "failed", ms
  *   wait       id, what: why the change is tried again, blockers[{pid, application, address, state, seconds, query}]
  *   progress   id, rows, total
+ *   stall      id, worst_ms, p99_ms, samples: what the stall meter (migrations/probe.h) has seen since the change began
  *   record     subsystem, migration, state: "executed" | "pending"
+ *   proof      subsystem, migration (neither: before the first change, or after all), versions: of Kong, statements: how many of
+ *              theirs were run and rolled back, state: "passed" | "failed", statement: the SQL that failed (its values are our own), ms
  *   stop       asked for
  *   note       text: something the operator should know
  *   end        result: "done" | "nothing" | "paused" | "held" | "refused" | "failed", exit, message
@@ -38,8 +41,8 @@ struct journal;
 struct journal *journal_create(const char *path, struct error *error);
 const char *journal_path(const struct journal *journal);
 
-/* Appends the event, taking the reference. `durable`: fsync'd before it returns. A full disk is remembered, see journal_failed;
- * the run goes on, since the database knows where it stands. */
+/* Appends the event, taking the reference. `durable`: fsync'd before it returns. A full disk is remembered for good, see
+ * journal_failed; the run goes on, since the database knows where it stands. */
 void journal_add(struct journal *journal, bool durable, json_t *event);
 bool journal_failed(const struct journal *journal, struct error *error);
 void journal_close(struct journal *journal);

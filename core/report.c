@@ -31,15 +31,20 @@ static bool read_run(const char *path, struct run_view *view)
     return view->command != NULL;
 }
 
-/* Names in a table's cell must not end it. */
+/* Text from outside must stay text: no line of its own, no end of a table's cell, no HTML. */
+static void add_text(struct buf *out, const char *text)
+{
+    for (const char *c = text; *c != '\0'; c++) {
+        if (strchr("|<\\", *c) != NULL)
+            buf_add(out, "\\");
+        buf_add_bytes(out, (unsigned char)*c < ' ' || *c == 0x7F ? " " : c, 1);
+    }
+}
+
 static void add_cell(struct buf *out, const char *text)
 {
     buf_add(out, "| ");
-    for (const char *c = text; *c != '\0'; c++) {
-        if (*c == '|')
-            buf_add(out, "\\");
-        buf_add_bytes(out, (unsigned char)*c < ' ' ? " " : c, 1);
-    }
+    add_text(out, text);
     buf_add(out, " ");
 }
 
@@ -50,20 +55,39 @@ static const char *outcome(const struct run_view *view, const char *path)
     return journal_alive(path) ? "running" : "cut short";
 }
 
+static void add_figure(struct buf *out, double ms)
+{
+    buf_addf(out, ms >= 0 ? "| %.1f " : "| ", ms);
+}
+
 static void add_changes(struct buf *out, const struct run_view *view)
 {
     static const char *const words[] = {"not made", "begun", "made", "was there already", "not made"};
     if (view->change_count == 0)
         return;
-    buf_add(out, "\n| change | outcome | ms | lock | correction |\n| --- | --- | ---: | --- | --- |\n");
+    buf_add(out, "\n| change | outcome | ms | lock | worst stall, ms | 99 % under, ms | correction |\n| --- | --- | ---: | --- | ---: | ---: | --- |\n");
     for (size_t i = 0; i < view->change_count; i++) {
         const struct run_change *each = &view->changes[i];
         add_cell(out, each->what);
         add_cell(out, words[each->progress]);
         buf_addf(out, each->ms >= 0 ? "| %lld " : "| ", (long long)each->ms);
         add_cell(out, each->lock);
+        add_figure(out, each->worst_ms);
+        add_figure(out, each->p99_ms);
         add_cell(out, each->correction);
         buf_add(out, "|\n");
+    }
+}
+
+static void add_proof(struct buf *out, const struct run_view *view)
+{
+    if (view->proven > 0)
+        buf_addf(out, "\nProven: %lld statements that Kong's nodes issue were run and rolled back, and worked.\n", (long long)view->proven);
+    if (view->unproven != NULL) {
+        buf_add(out, "\nNot proven: this one failed, and the run stopped:\n\n    ");
+        for (const char *c = view->unproven; *c != '\0'; c++)
+            buf_add_bytes(out, (unsigned char)*c < ' ' ? " " : c, 1);
+        buf_add(out, "\n");
     }
 }
 
@@ -83,12 +107,23 @@ static void add_run(struct buf *out, const char *path)
     struct run_view view;
     char began[CLOCK_TEXT_SIZE];
     if (read_run(path, &view)) {
-        buf_addf(out, "\n### %s, %s: %s\n\n", view.command, clock_text(view.started_ms, began), outcome(&view, path));
-        buf_addf(out, "By %s on %s, %.1f s, %zu waits for a lock.\n", view.user, view.host,
-                 (double)(view.last_ms - view.started_ms) / 1000.0, view.wait_count);
-        if (view.message != NULL)
-            buf_addf(out, "%s.\n", view.message);
+        buf_add(out, "\n### ");
+        add_text(out, view.command);
+        buf_addf(out, ", %s: ", clock_text(view.started_ms, began));
+        add_text(out, outcome(&view, path));
+        buf_add(out, "\n\nBy ");
+        add_text(out, view.user);
+        buf_add(out, " on ");
+        add_text(out, view.host);
+        buf_addf(out, ", %.1f s, %zu wait%s for a lock.\n", (double)(view.last_ms - view.started_ms) / 1000.0, view.wait_count,
+                 view.wait_count == 1 ? "" : "s");
+        if (view.message != NULL && view.message[0] != '\0') {
+            buf_add(out, "\n");
+            add_text(out, view.message);
+            buf_add(out, ".\n");
+        }
         add_changes(out, &view);
+        add_proof(out, &view);
         add_corrections(out, &view);
     }
     run_view_free(&view);
@@ -100,8 +135,16 @@ static void add_database(struct buf *out, const struct state *state)
         buf_add(out, "\nThe database does not answer.\n");
         return;
     }
-    buf_addf(out, "\n| | |\n| --- | --- |\n| database | %s at %s:%d, schema %s |\n| server | PostgreSQL %s |\n| stage | %s |\n| version | %s |\n", state->database,
-             state->host, state->port, state->schema, state->server_version, stage_name(state->stage), state->version != NULL ? state->version : "-");
+    char *database = mem_printf("%s at %s:%d, schema %s", state->database, state->host, state->port, state->schema);
+    const char *const rows[][2] = {{"database", database}, {"PostgreSQL", state->server_version}, {"stage", stage_name(state->stage)},
+                                   {"version", state->version != NULL ? state->version : "-"}};
+    buf_add(out, "\n| | |\n| --- | --- |\n");
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        add_cell(out, rows[i][0]);
+        add_cell(out, rows[i][1]);
+        buf_add(out, "|\n");
+    }
+    free(database);
 }
 
 char *report_markdown(const char *folder, const struct state *state)
@@ -119,8 +162,11 @@ char *report_markdown(const char *folder, const struct state *state)
         buf_add(&out, "\nNone from this machine.\n");
     decisions_list(folder, &sentences);
     buf_add(&out, "\n## Decisions\n\n");
-    for (size_t i = 0; i < sentences.count; i++)
-        buf_addf(&out, "- %s\n", sentences.list[i]);
+    for (size_t i = 0; i < sentences.count; i++) {
+        buf_add(&out, "- ");
+        add_text(&out, sentences.list[i]);
+        buf_add(&out, "\n");
+    }
     if (sentences.count == 0)
         buf_add(&out, "None.\n");
     names_free(&sentences);
@@ -128,11 +174,17 @@ char *report_markdown(const char *folder, const struct state *state)
     return buf_take(&out);
 }
 
+static json_t *figure_json(double ms)
+{
+    return ms >= 0 ? json_real(ms) : json_null();
+}
+
 static json_t *change_json(const struct run_change *each)
 {
     static const char *const words[] = {"to_do", "begun", "done", "already", "failed"};
-    return json_pack("{s:o, s:o, s:s, s:I, s:o}", "id", json_text(each->id), "what", json_text(each->what), "outcome", words[each->progress],
-                     "ms", (json_int_t)each->ms, "correction", each->correction[0] != '\0' ? json_text(each->correction) : json_null());
+    return json_pack("{s:o, s:o, s:s, s:I, s:o, s:o, s:o}", "id", json_text(each->id), "what", json_text(each->what), "outcome",
+                     words[each->progress], "ms", (json_int_t)each->ms, "worst_stall_ms", figure_json(each->worst_ms), "p99_stall_ms",
+                     figure_json(each->p99_ms), "correction", each->correction[0] != '\0' ? json_text(each->correction) : json_null());
 }
 
 static json_t *run_json(const char *path)
@@ -144,9 +196,10 @@ static json_t *run_json(const char *path)
         json_t *changes = json_array();
         for (size_t i = 0; i < view.change_count; i++)
             json_array_append_new(changes, change_json(&view.changes[i]));
-        json = json_pack("{s:o, s:s, s:I, s:o, s:o, s:s, s:o, s:i, s:o}", "command", json_text(view.command), "began", clock_text(view.started_ms, began),
+        json = json_pack("{s:o, s:s, s:I, s:o, s:o, s:s, s:o, s:i, s:o, s:I, s:o}", "command", json_text(view.command), "began", clock_text(view.started_ms, began),
                          "ms", (json_int_t)(view.last_ms - view.started_ms), "user", json_text(view.user), "host", json_text(view.host),
-                         "outcome", outcome(&view, path), "message", json_text(view.message), "waits", (int)view.wait_count, "changes", changes);
+                         "outcome", outcome(&view, path), "message", json_text(view.message), "waits", (int)view.wait_count, "changes", changes,
+                         "proven", (json_int_t)view.proven, "unproven", json_text(view.unproven));
     }
     run_view_free(&view);
     return json;

@@ -1,8 +1,10 @@
 #include "core/run_view.h"
 
+#include "core/base/buf.h"
 #include "core/base/json.h"
 #include "core/base/mem.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +16,9 @@ int64_t run_view_time(const char *text)
     const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &utc);
     if (rest == NULL)
         return 0;
-    int milliseconds = rest[0] == '.' ? atoi(rest + 1) : 0;
+    int milliseconds = 0, unit = 100;
+    for (const char *c = rest + 1; rest[0] == '.' && unit > 0 && *c >= '0' && *c <= '9'; c++, unit /= 10)
+        milliseconds += unit * (*c - '0');
     return (int64_t)timegm(&utc) * 1000 + milliseconds;
 }
 
@@ -29,9 +33,17 @@ static char *get_copy(const json_t *object, const char *key)
     return mem_dup(json_get_text(object, key));
 }
 
-static int64_t get_number(const json_t *object, const char *key)
+/* `otherwise`: what it is where it is not there, or no number. */
+static int64_t get_number(const json_t *object, const char *key, int64_t otherwise)
 {
-    return json_integer_value(json_object_get(object, key));
+    const json_t *number = json_object_get(object, key);
+    return json_is_integer(number) ? json_integer_value(number) : otherwise;
+}
+
+static int get_int(const json_t *object, const char *key, int otherwise)
+{
+    int64_t number = get_number(object, key, otherwise);
+    return number >= INT_MIN && number <= INT_MAX ? (int)number : otherwise;
 }
 
 static void free_changes(struct run_view *view)
@@ -67,7 +79,7 @@ void run_view_free(struct run_view *view)
     free_changes(view);
     free_blockers(view);
     names_free(&view->log);
-    char *const texts[] = {view->command, view->host, view->user, view->wait_what, view->result, view->message};
+    char *const texts[] = {view->command, view->host, view->user, view->wait_what, view->result, view->message, view->unproven};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         free(texts[i]);
     *view = (struct run_view){0};
@@ -84,11 +96,11 @@ static void on_start(struct run_view *view, const json_t *event)
     set_text(&view->command, json_get_text(event, "command"));
     set_text(&view->host, json_get_text(event, "host"));
     set_text(&view->user, json_get_text(event, "user"));
-    view->pid = (int)get_number(event, "pid");
+    view->pid = get_int(event, "pid", 0);
     view->started_ms = view->last_ms;
     const json_t *database = json_object_get(event, "database");
     add_line(view, mem_printf("%s begins on database %s at %s:%d (worker %d of %s@%s)", view->command, json_get_text(database, "name"),
-                              json_get_text(database, "host"), (int)get_number(database, "port"), view->pid, view->user, view->host));
+                              json_get_text(database, "host"), get_int(database, "port", 0), view->pid, view->user, view->host));
 }
 
 static void on_plan(struct run_view *view, const json_t *event)
@@ -106,10 +118,13 @@ static void on_plan(struct run_view *view, const json_t *event)
             .correction = get_copy(each, "correction"),
             .rewrite = json_is_true(json_object_get(each, "rewrite")),
             .scan = json_is_true(json_object_get(each, "scan")),
-            .rows = get_number(each, "rows"),
-            .bytes = get_number(each, "bytes"),
+            .rows = get_number(each, "rows", -1),
+            .bytes = get_number(each, "bytes", -1),
             .ms = -1,
+            .worst_ms = -1,
+            .p99_ms = -1,
         };
+    view->worst_ms = -1;
     view->current = view->change_count;
     add_line(view, mem_printf("plan: %zu changes", view->change_count));
 }
@@ -147,8 +162,8 @@ static void on_change(struct run_view *view, const json_t *event)
         change->progress = states[i].progress;
         bool is_done = change->progress == CHANGE_DONE || change->progress == CHANGE_ALREADY;
         view->done_count += is_done && !was_done ? 1 : 0;
-        if (json_object_get(event, "ms") != NULL)
-            change->ms = get_number(event, "ms");
+        view->done_count -= was_done && !is_done ? 1 : 0;
+        change->ms = get_number(event, "ms", change->ms);
         if (states[i].word != NULL && change->ms >= 0)
             add_line(view, mem_printf("[%zu/%zu] %s: %s (%lld ms)", view->current + 1, view->change_count, change->what, states[i].word, (long long)change->ms));
         else if (states[i].word != NULL)
@@ -163,8 +178,21 @@ static void on_progress(struct run_view *view, const json_t *event)
     struct run_change *change = find_change(view, json_get_text(event, "id"));
     if (change == NULL)
         return;
-    change->rows_done = get_number(event, "rows");
-    change->rows_total = get_number(event, "total");
+    change->rows_done = get_number(event, "rows", 0);
+    change->rows_total = get_number(event, "total", 0);
+}
+
+static void on_stall(struct run_view *view, const json_t *event)
+{
+    struct run_change *change = find_change(view, json_get_text(event, "id"));
+    if (change == NULL)
+        return;
+    change->worst_ms = json_number_value(json_object_get(event, "worst_ms"));
+    change->p99_ms = json_number_value(json_object_get(event, "p99_ms"));
+    if (change->worst_ms > view->worst_ms) {
+        view->worst_ms = change->worst_ms;
+        view->worst_change = (size_t)(change - view->changes);
+    }
 }
 
 /* The state is not known of sessions that the role may not look at. */
@@ -189,8 +217,8 @@ static void on_wait(struct run_view *view, const json_t *event)
     view->blockers = mem_zero(json_array_size(blockers), sizeof *view->blockers);
     json_array_foreach(blockers, i, each)
         view->blockers[view->blocker_count++] = (struct run_blocker){
-            .pid = (int)get_number(each, "pid"),
-            .seconds = (int)get_number(each, "seconds"),
+            .pid = get_int(each, "pid", 0),
+            .seconds = get_int(each, "seconds", 0),
             .application = get_copy(each, "application"),
             .address = get_copy(each, "address"),
             .state = get_copy(each, "state"),
@@ -205,6 +233,32 @@ static void on_wait(struct run_view *view, const json_t *event)
 static void on_record(struct run_view *view, const json_t *event)
 {
     add_line(view, mem_printf("%s %s is recorded as %s", json_get_text(event, "subsystem"), json_get_text(event, "migration"), json_get_text(event, "state")));
+}
+
+static void on_proof(struct run_view *view, const json_t *event)
+{
+    const char *migration = json_get_text(event, "migration");
+    const json_t *versions = json_object_get(event, "versions"), *each;
+    int64_t given = get_number(event, "statements", 0);
+    int count = given > 0 && given < INT_MAX ? (int)given : 0;
+    bool passed = strcmp(json_get_text(event, "state"), "passed") == 0;
+    struct buf line = {0};
+    size_t i;
+    if (migration[0] != '\0')
+        buf_addf(&line, "proof after %s %s: ", json_get_text(event, "subsystem"), migration);
+    else
+        buf_add(&line, "proof: ");
+    buf_addf(&line, passed ? "%d statements of Kong" : "of %d statements of Kong", count);
+    json_array_foreach(versions, i, each)
+        buf_addf(&line, "%s %s", i > 0 ? "," : "", json_is_string(each) ? json_string_value(each) : "");
+    if (passed)
+        buf_addf(&line, " work (%lld ms)", (long long)get_number(event, "ms", 0));
+    else
+        buf_addf(&line, " one fails: %s", json_get_text(event, "statement"));
+    add_line(view, buf_take(&line));
+    view->proven = passed && view->proven < INT_MAX ? view->proven + count : view->proven;
+    if (!passed)
+        set_text(&view->unproven, json_get_text(event, "statement"));
 }
 
 static void on_lock(struct run_view *view, const json_t *event)
@@ -227,7 +281,11 @@ static void on_note(struct run_view *view, const json_t *event)
 static void on_end(struct run_view *view, const json_t *event)
 {
     view->ended = true;
-    view->exit_code = (int)get_number(event, "exit");
+    view->exit_code = get_int(event, "exit", 1);
+    if (view->exit_code < 0 || view->exit_code > 255)
+        view->exit_code = 1;
+    if (view->change_count > 0 && view->worst_ms >= 0)
+        add_line(view, mem_printf("the longest that a node would have waited: %.0f ms, during: %s", view->worst_ms, view->changes[view->worst_change].what));
     set_text(&view->result, json_get_text(event, "result"));
     set_text(&view->message, json_get_text(event, "message"));
     add_line(view, mem_printf("%s: %s", view->result, view->message));
@@ -241,11 +299,12 @@ void run_view_apply(struct run_view *view, const json_t *event)
         bool still_waiting;
     } table[] = {
         {"start", on_start, false}, {"plan", on_plan, false},     {"lock", on_lock, false}, {"change", on_change, false},
-        {"wait", on_wait, true},    {"progress", on_progress, false}, {"record", on_record, false}, {"stop", on_stop, true},
-        {"note", on_note, true},    {"end", on_end, false},
+        {"wait", on_wait, true},    {"progress", on_progress, false}, {"stall", on_stall, true}, {"record", on_record, false}, {"stop", on_stop, true},
+        {"note", on_note, true},    {"proof", on_proof, false}, {"end", on_end, false},
     };
     const char *name = json_get_text(event, "event");
-    view->last_ms = run_view_time(json_get_text(event, "t"));
+    int64_t time = run_view_time(json_get_text(event, "t"));
+    view->last_ms = time != 0 ? time : view->last_ms;
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         if (strcmp(table[i].event, name) != 0)
             continue;
@@ -259,5 +318,5 @@ double run_view_rate(const struct run_view *view)
     if (view->current >= view->change_count || view->last_ms <= view->progress_since_ms)
         return 0;
     int64_t rows = view->changes[view->current].rows_done - view->progress_since_rows;
-    return (double)rows * 1000.0 / (double)(view->last_ms - view->progress_since_ms);
+    return rows < 0 ? 0 : (double)rows * 1000.0 / (double)(view->last_ms - view->progress_since_ms);
 }

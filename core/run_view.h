@@ -22,6 +22,7 @@ struct run_change {
     enum change_progress progress;
     int64_t ms;                           /* how long it took; -1 not known yet */
     int64_t rows_done, rows_total;        /* of a backfill; total 0: none known */
+    double worst_ms, p99_ms;              /* what a node would have waited meanwhile; < 0: not measured */
 };
 
 struct run_blocker {
@@ -29,7 +30,7 @@ struct run_blocker {
     char *application, *address, *state, *query;
 };
 
-/* Zero-initialise; run_view_free frees. All texts may be hostile. */
+/* Zero-initialise; run_view_free frees. All texts may be hostile. Figures of stalls are set once there is a plan. */
 struct run_view {
     char *command, *host, *user;
     int pid;
@@ -44,9 +45,13 @@ struct run_view {
     struct run_blocker *blockers;
     size_t blocker_count;
     size_t wait_count;
+    double worst_ms;                      /* of all changes; < 0: not measured */
+    size_t worst_change;                  /* whose it was */
     bool stop_asked, ended;
     char *result, *message;               /* once ended */
     int exit_code;
+    int64_t proven;                       /* statements of Kong's nodes that were run and rolled back */
+    char *unproven;                       /* the one that failed, or NULL */
     struct names log;                     /* a line per event worth one */
 };
 

@@ -19,7 +19,7 @@ const struct step_text step_texts[STEPS] = {
         "Stop at any time and go on another day. Until step 5 the old cluster works as before."},
     [STEP_PROVISION] = {2, "Provision", NULL, "provision", false,
         "Start the 1.3 nodes on the same database, with the same configuration. They are watched here once they are in the fleet.",
-        "Don't use the Admin API of the new nodes until step 5 is done: what they write, old nodes may not understand. Keep using the old nodes' Admin API.",
+        "The old cluster serves on, and new nodes get no traffic before step 3. Keep using the old nodes' Admin API.",
         "Stop the new nodes again: the old cluster has not noticed them."},
     [STEP_DIVERT] = {3, "Divert", NULL, "divert", false,
         "Move traffic from the old cluster to the new one, gradually, at your load balancer: 1 %, 5 %, 25 %, 50 %, 100 %. Watch errors and latency at each stage.",
@@ -34,8 +34,8 @@ const struct step_text step_texts[STEPS] = {
         "This can't be undone. After it old nodes must never run on this database again. Kong 1.0 to 1.2 would start and nothing in Kong stops them, so keep them off; 0.14 refuses.",
         "After it only a backup brings the old cluster back."},
     [STEP_DONE] = {0, "Done", NULL, "done", false,
-        "The database is Kong 1.3's. The Admin API of the new nodes may be used now.",
-        "The report says what was done, when and by whom.",
+        "Shows the report: what was done, when and by whom. Save it.",
+        "Old nodes must never run on this database again.",
         "Press q."},
 };
 
@@ -63,12 +63,19 @@ static void gate_preflight(const struct upgrade_facts *facts, struct gate *gate)
     const struct state *state = facts->state;
     bool wrong = state->stage == STAGE_TOO_OLD || state->stage == STAGE_AHEAD || state->stage == STAGE_FOREIGN;
     if (wrong)
-        shut(gate, false, "%s", state->reason);
+        shut(gate, false, "%s", state->reason != NULL ? state->reason : "This database can't be upgraded.");
 }
 
+/* An empty database is bootstrapped here, unless Kong's tables are in another schema. */
 static void gate_up(const struct upgrade_facts *facts, struct gate *gate)
 {
-    if (!facts->checks_run)
+    const struct state *state = facts->state;
+    if (state->stage == STAGE_EMPTY && state->reason != NULL)
+        shut(gate, false, "%s", state->reason);
+    else if (facts->finish_first && state->stage == STAGE_PENDING && state_count_new(state) > 0)
+        shut(gate, false, "An earlier upgrade of this database was never finished: run `kong-upgrade finish` first; its old nodes can't"
+                          " come back after it.");
+    else if (!facts->checks_run)
         shut(gate, false, "The preflight has not been run yet.");
     else if (facts->checks_blocking > 0)
         shut(gate, false, "The preflight found %zu problem%s that must be mended first.", facts->checks_blocking, facts->checks_blocking == 1 ? "" : "s");
@@ -87,7 +94,7 @@ static void gate_divert(const struct upgrade_facts *facts, struct gate *gate)
     if (facts->new_nodes == 0)
         shut(gate, true, "No new node is in fleet.ini, so none can be seen to be ready. Add them on the Welcome screen.");
     else if (facts->new_ready == 0)
-        shut(gate, true, "No new node is ready yet, of %zu in fleet.ini.", facts->new_nodes);
+        shut(gate, true, "%s ready yet.", facts->new_nodes == 1 ? "The new node is not" : "None of the new nodes is");
 }
 
 static void gate_decommission(const struct upgrade_facts *facts, struct gate *gate)
@@ -96,6 +103,8 @@ static void gate_decommission(const struct upgrade_facts *facts, struct gate *ga
         shut(gate, true, "No old node is in fleet.ini, so their traffic can't be seen.");
     else if (facts->old_answering > 0 && facts->old_quiet_ms < 0)
         shut(gate, true, "How much traffic the old nodes serve is not known yet.");
+    else if (facts->old_answering == 0 && facts->old_silent_too_short > 0)
+        shut(gate, true, "Whether the old nodes still serve traffic is not known yet; a moment.");
     else if (facts->old_answering > 0 && facts->old_quiet_ms < facts->quiet_needed_ms)
         shut(gate, true, "Old nodes served traffic within the last %lld s (%.1f requests/s now).", (long long)(facts->quiet_needed_ms / 1000),
              facts->old_rps > 0 ? facts->old_rps : 0.0);
@@ -110,19 +119,27 @@ static void gate_finish(const struct upgrade_facts *facts, struct gate *gate)
     else if (facts->old_silent_too_short > 0)
         shut(gate, false, "Whether %zu old node%s still answer%s is not known yet; a moment.", facts->old_silent_too_short,
              facts->old_silent_too_short == 1 ? "" : "s", facts->old_silent_too_short == 1 ? "s" : "");
+    else if (facts->legacy_sessions > 0)
+        shut(gate, false, "At least %zu Kong 0.14 node%s still work%s on this database (Kong seen in the database, step 4): stop %s.", facts->legacy_sessions,
+             facts->legacy_sessions == 1 ? "" : "s", facts->legacy_sessions == 1 ? "s" : "", facts->legacy_sessions == 1 ? "it" : "them");
     else if (facts->old_nodes == 0)
         shut(gate, true, "No old node is in fleet.ini, so it can't be seen that all are stopped.");
     else if (facts->new_nodes > 0 && facts->live_sessions > facts->new_nodes)
         shut(gate, true, "At least %zu Kong nodes work on this database, more than the %zu new one%s in fleet.ini: is an old one still running?", facts->live_sessions,
              facts->new_nodes, facts->new_nodes == 1 ? "" : "s");
+    else if (facts->old_session_ms >= 0 && facts->old_session_ms < facts->quiet_needed_ms)
+        shut(gate, true, "A node that may be an old one worked on this database %lld s ago: wait until none has been seen for %lld s.",
+             (long long)(facts->old_session_ms / 1000), (long long)(facts->quiet_needed_ms / 1000));
     else if (facts->new_ready == 0)
         shut(gate, true, "No new node is seen to be ready: after this step only 1.3 nodes may run on this database.");
 }
 
 static void gate_done(const struct upgrade_facts *facts, struct gate *gate)
 {
-    if (facts->state->stage != STAGE_CURRENT)
+    if (facts->state->stage == STAGE_PENDING)
         shut(gate, false, "Migrations are pending: step 5 has not been done.");
+    else if (facts->state->stage != STAGE_CURRENT)
+        shut(gate, false, "The database is not Kong 1.3's yet.");
 }
 
 /* A later step never opens before an earlier one's work is done where that work is in the database. */
@@ -166,6 +183,8 @@ static enum step find_here(const struct upgrade_facts *facts, const struct upgra
         return STEP_DONE;
     if (facts->worker_running && facts->state->stage != STAGE_PENDING)
         return STEP_UP;
+    if (facts->worker_running && facts->worker_finishing)
+        return STEP_FINISH;
     if (!is_up_complete(facts->state)) {
         bool begun = facts->state->stage == STAGE_PENDING;
         return begun || upgrade->gates[STEP_UP].open ? STEP_UP : facts->checks_run ? STEP_PREFLIGHT : STEP_WELCOME;

@@ -30,12 +30,17 @@ enum step {
 struct upgrade_facts {
     const struct state *state;       /* NULL: the database has not answered yet */
     bool worker_running;
+    bool worker_finishing;           /* and what it runs is `finish` */
+    bool finish_first;               /* what is pending stems from an earlier upgrade (state_pending_from_before), not from an `up` to
+                                        1.3 that has begun or was interrupted: then order_check wants `finish` before `up` */
     bool checks_run;                 /* the preflight has been through once */
     size_t checks_blocking;          /* findings that block */
     size_t checks_open;              /* warnings not acknowledged */
     size_t old_nodes, old_answering, old_silent_too_short;   /* the last: down, but not for UPGRADE_GONE_MS yet, or never asked yet */
     size_t new_nodes, new_ready;     /* ready: answers, is 1.3, not known to use another database */
     size_t live_sessions;            /* at least so many Kong nodes poll the database; 0 also where that can't be seen */
+    size_t legacy_sessions;          /* of them, 0.14's: certainly old ones */
+    int64_t old_session_ms;          /* how long ago more nodes were seen in the database than new ones are known, or a 0.14; < 0: never */
     double old_rps, new_rps;         /* < 0: no figure yet */
     int64_t old_quiet_ms;            /* since when old nodes have served nothing but our own polls; < 0: not known */
     int64_t quiet_needed_ms;         /* how long that must hold (fleet.ini, default UPGRADE_QUIET_MS) */
@@ -44,6 +49,10 @@ struct upgrade_facts {
 
 #define UPGRADE_QUIET_MS 120000
 #define UPGRADE_GONE_MS 5000     /* an old node must have been silent for so long to be taken for stopped */
+
+/* A node that has not answered for so long is gone. One that is restarted, or misses a poll, is back before (nodes are asked once a
+ * second, see NODE_POLL_MS). */
+#define UPGRADE_GONE_MS 5000
 
 enum step_state {
     STEP_STATE_LOCKED,
@@ -56,7 +65,7 @@ struct gate {
     bool open;
     bool can_overrule;   /* where it is shut */
     bool overruled;      /* it is open only because the operator said so */
-    char reason[320];    /* why it is shut, and what to do; "" where it is open */
+    char reason[320];    /* why it is shut, or was until it was overruled, and what to do; "" where nothing speaks against it */
 };
 
 struct upgrade {

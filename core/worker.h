@@ -18,7 +18,8 @@ char *worker_start(const struct run_job *job, struct error *error);
 /* Asks the worker that writes this journal to stop at the next safe point. */
 bool worker_stop(const char *journal_path, struct error *error);
 
-/* Whether the last `up` recorded in the folder's journals was cut short (killed, stopped, failed): then another `up` resumes it. */
+/* Whether the last `up` recorded in the folder's journals was cut short (killed, stopped, failed): then another `up` resumes it. One
+ * that never began, since it was refused or the lock was held, says nothing. */
 bool worker_up_interrupted(const char *folder);
 
 /* main() of the worker. Returns its exit code. */

@@ -54,10 +54,8 @@ static bool ask_all(uv_loop_t *loop, const struct fleet *old, const struct datas
 {
     struct asking asking = {0};
     asking.nodes = nodes_start(loop, old, datastore, on_changed, &asking, error);
-    if (asking.nodes == NULL) {
-        uv_run(loop, UV_RUN_DEFAULT);
+    if (asking.nodes == NULL)
         return false;
-    }
     uv_timer_init(loop, &asking.deadline);
     asking.deadline.data = &asking;
     uv_timer_start(&asking.deadline, on_deadline, (uint64_t)milliseconds, 0);

@@ -104,9 +104,18 @@ static int read_one(struct options *options, int option)
     case OPTION_REQUESTS: options->requests_file = optarg; break;
     case OPTION_VERSION: puts("kong-upgrade " KONG_UPGRADE_VERSION); return 0;
     case 'h': fputs(usage, stdout); return 0;
-    default: return options_wrong("that option is unknown or wants a value");
     }
     return -1;
+}
+
+/* `given`: the argument that getopt has just looked at. It tells a value that is missing by ':'. */
+static int refuse(int option, const char *given)
+{
+    if (option == ':')
+        return options_wrong("%s wants a value", given);
+    if (strncmp(given, "--", 2) != 0)
+        return options_wrong("there is no option -%c", optopt);
+    return options_wrong(optopt != 0 ? "%s: that option takes no value" : "there is no option %s, or more than one begins so", given);
 }
 
 int options_read(struct options *options, int argc, char **argv)
@@ -114,8 +123,9 @@ int options_read(struct options *options, int argc, char **argv)
     int option;
     opterr = 0;
     *options = (struct options){0};
-    while ((option = getopt_long(argc, argv, "c:f:yqvh", long_options, NULL)) != -1) {
-        int exit_code = read_one(options, option);
+    while ((option = getopt_long(argc, argv, ":c:f:yqvh", long_options, NULL)) != -1) {
+        bool is_wrong = option == '?' || option == ':';
+        int exit_code = is_wrong ? refuse(option, argv[optind - 1]) : read_one(options, option);
         if (exit_code >= 0)
             return exit_code;
     }

@@ -7,21 +7,27 @@
 
 #include <curl/curl.h>
 #include <netdb.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
-/* While `looking`, the thread pool's thread alone touches what stands before it. */
+#define STATEMENT_MS 5000
+
 struct outsiders {
+    uv_async_t looked;           /* tells the loop that a look has ended */
+    pthread_mutex_t mutex;       /* guards the two that follow */
+    int holders;                 /* the loop, and the thread while there is one: the last frees */
+    bool stopped;                /* the loop may be gone: it is not to be told any more */
+    bool looking;                /* the loop's word; meanwhile the thread alone touches what follows */
     struct datastore datastore;
     struct names hosts;          /* of the fleet, until they are resolved */
-    struct names addresses;      /* of the fleet */
+    struct names addresses;      /* of the fleet; written in the first look only */
     struct pg *pg;
     struct sessions found;
     struct error error;
-    bool looking;
-    uv_loop_t *loop;
-    uv_work_t work;
+    /* The loop's: */
     struct sessions sessions;    /* of the last look */
     char *complained;            /* what was said last; NULL: nothing is wrong */
 };
@@ -41,19 +47,14 @@ static void add_host(struct names *hosts, const char *url)
     curl_url_cleanup(parsed);
 }
 
-struct outsiders *outsiders_new(uv_loop_t *loop, const struct app *app)
+static void release(struct outsiders *outsiders)
 {
-    struct outsiders *outsiders = mem_zero(1, sizeof *outsiders);
-    outsiders->loop = loop;
-    outsiders->work.data = outsiders;
-    datastore_copy(&outsiders->datastore, &app->conf.pg);
-    for (size_t i = 0; i < app->fleet.count; i++)
-        add_host(&outsiders->hosts, app->fleet.nodes[i].url);
-    return outsiders;
-}
-
-void outsiders_free(struct outsiders *outsiders)
-{
+    pthread_mutex_lock(&outsiders->mutex);
+    bool last = --outsiders->holders == 0;
+    pthread_mutex_unlock(&outsiders->mutex);
+    if (!last)
+        return;
+    pthread_mutex_destroy(&outsiders->mutex);
     pg_close(outsiders->pg);
     datastore_free(&outsiders->datastore);
     names_free(&outsiders->hosts);
@@ -63,6 +64,19 @@ void outsiders_free(struct outsiders *outsiders)
     error_clear(&outsiders->error);
     free(outsiders->complained);
     free(outsiders);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    release(handle->data);
+}
+
+void outsiders_stop(struct outsiders *outsiders)
+{
+    pthread_mutex_lock(&outsiders->mutex);
+    outsiders->stopped = true;
+    pthread_mutex_unlock(&outsiders->mutex);
+    uv_close((uv_handle_t *)&outsiders->looked, on_closed);
 }
 
 /* A node's address towards the database need not be its Admin API's, but mostly is. */
@@ -83,18 +97,24 @@ static void resolve_hosts(struct outsiders *outsiders)
     names_free(&outsiders->hosts);
 }
 
-static void look(uv_work_t *work)
+static void *look(void *context)
 {
-    struct outsiders *outsiders = work->data;
+    struct outsiders *outsiders = context;
     resolve_hosts(outsiders);
     if (outsiders->pg != NULL && pg_lost(outsiders->pg)) {
         pg_close(outsiders->pg);
         outsiders->pg = NULL;
     }
     if (outsiders->pg == NULL)
-        outsiders->pg = pg_connect(&outsiders->datastore, "nodes", 5000, &outsiders->error);
+        outsiders->pg = pg_connect(&outsiders->datastore, "nodes", STATEMENT_MS, &outsiders->error);
     if (outsiders->pg != NULL)
         sessions_read(outsiders->pg, &outsiders->found, &outsiders->error);
+    pthread_mutex_lock(&outsiders->mutex);
+    if (!outsiders->stopped)
+        uv_async_send(&outsiders->looked);
+    pthread_mutex_unlock(&outsiders->mutex);
+    release(outsiders);
+    return NULL;
 }
 
 /* The same sentence every few seconds would hide everything else. */
@@ -107,10 +127,9 @@ static void complain_once(struct outsiders *outsiders, const char *sentence)
     outsiders->complained = now;
 }
 
-static void on_looked(uv_work_t *work, int status)
+static void on_looked(uv_async_t *looked)
 {
-    struct outsiders *outsiders = work->data;
-    (void)status;
+    struct outsiders *outsiders = looked->data;
     outsiders->looking = false;
     sessions_free(&outsiders->sessions);
     outsiders->sessions = outsiders->found;
@@ -122,10 +141,37 @@ static void on_looked(uv_work_t *work, int status)
     error_clear(&outsiders->error);
 }
 
+struct outsiders *outsiders_start(uv_loop_t *loop, const struct app *app)
+{
+    struct outsiders *outsiders = mem_zero(1, sizeof *outsiders);
+    uv_async_init(loop, &outsiders->looked, on_looked);
+    outsiders->looked.data = outsiders;
+    pthread_mutex_init(&outsiders->mutex, NULL);
+    outsiders->holders = 1;
+    datastore_copy(&outsiders->datastore, &app->conf.pg);
+    for (size_t i = 0; i < app->fleet.count; i++)
+        add_host(&outsiders->hosts, app->fleet.nodes[i].url);
+    return outsiders;
+}
+
+/* Signals are the loop's thread's. */
 void outsiders_look(struct outsiders *outsiders)
 {
-    if (!outsiders->looking)
-        outsiders->looking = uv_queue_work(outsiders->loop, &outsiders->work, look, on_looked) == 0;
+    sigset_t all, before;
+    pthread_t thread;
+    if (outsiders->looking)
+        return;
+    sigfillset(&all);
+    pthread_mutex_lock(&outsiders->mutex);
+    outsiders->holders++;
+    pthread_mutex_unlock(&outsiders->mutex);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    outsiders->looking = pthread_create(&thread, NULL, look, outsiders) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (outsiders->looking)
+        pthread_detach(thread);
+    else
+        release(outsiders);
 }
 
 bool outsiders_looking(const struct outsiders *outsiders)
@@ -138,8 +184,7 @@ const struct sessions *outsiders_sessions(const struct outsiders *outsiders)
     return &outsiders->sessions;
 }
 
-/* A session without application_name that never polled `cluster_events` may be any program's. Those of the address list are read
- * by the other thread too, but written only in the first look. */
+/* A session without application_name that never polled `cluster_events` may be any program's. */
 bool outsiders_is_one(const struct outsiders *outsiders, const struct session *session)
 {
     bool kong = !session->legacy || session->poll_age >= 0;
@@ -162,7 +207,7 @@ json_t *outsiders_json(const struct outsiders *outsiders)
         json_object_set_new(json, "datastore", json_string(node_match_name(MATCH_SAME)));
         json_object_set_new(json, "requests_per_second", json_null());
         json_object_set_new(json, "age_ms", session->poll_age >= 0 ? json_integer(session->poll_age * 1000LL) : json_null());
-        json_object_set_new(json, "problem", json_string("uses this database, but is not in fleet.ini"));
+        json_object_set_new(json, "problem", json_string("uses this database from an address that is not in fleet.ini"));
         json_object_set_new(json, "legacy", json_boolean(session->legacy));
         json_object_set_new(json, "connections", json_integer(session->connections));
         json_array_append_new(array, json);

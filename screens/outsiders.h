@@ -1,4 +1,7 @@
-/* Kong nodes that the database sees, and the fleet does not name: looked for on libuv's thread pool, by a connection that is kept. */
+/*
+ * Kong nodes that the database sees, and the fleet does not name: looked for by a thread of its own, through a connection that is
+ * kept. Not on libuv's thread pool, for whose end a process waits: a server that hangs must not hold up the end of a command.
+ */
 #ifndef SCREENS_OUTSIDERS_H
 #define SCREENS_OUTSIDERS_H
 
@@ -9,9 +12,10 @@
 
 struct outsiders;
 
-/* Copies what it needs of `app`. outsiders_free frees, when no look is under way. */
-struct outsiders *outsiders_new(uv_loop_t *loop, const struct app *app);
-void outsiders_free(struct outsiders *outsiders);
+/* Copies what it needs of `app`. Keeps the loop alive until outsiders_stop; memory is freed once the loop has run its closing
+ * callback and a look that is under way has ended. */
+struct outsiders *outsiders_start(uv_loop_t *loop, const struct app *app);
+void outsiders_stop(struct outsiders *outsiders);
 
 /* Looks once more; nothing happens while a look is under way. That the database can't be reached is said on stderr, once. */
 void outsiders_look(struct outsiders *outsiders);

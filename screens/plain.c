@@ -21,12 +21,14 @@ static const char *stage_sentence(const struct state *state)
         [STAGE_LEGACY_014] = "Kong 0.14: run `kong-upgrade up` to begin the upgrade",
         [STAGE_UPGRADABLE] = "has new migrations: run `kong-upgrade up` to begin the upgrade",
         [STAGE_PENDING] = "migrated up: both clusters may run; `kong-upgrade finish` is what remains",
-        [STAGE_CURRENT] = "current: nothing to do",
+        [STAGE_CURRENT] = "nothing to do",
         [STAGE_AHEAD] = "newer than this program knows",
         [STAGE_FOREIGN] = "not a Kong database",
     };
     if (state->stage == STAGE_PENDING && state_count_new(state) > 0)
         return state_pending_from_before(state) ? "an earlier upgrade was never finished" : "being migrated up: run `kong-upgrade up` to go on";
+    if (state->stage == STAGE_EMPTY && state->reason != NULL)
+        return "nothing of Kong's is here";
     return sentences[state->stage];
 }
 
@@ -123,6 +125,16 @@ static bool say_sql(struct pg *pg, const struct plan *plan, const struct plan_ch
     return built;
 }
 
+/* What our own sessions are like: without it types would be changed by another time zone. */
+static void say_session(struct pg *pg)
+{
+    struct buf sql = {0};
+    buf_add(&sql, "SET TimeZone = 'UTC';\nSET search_path TO ");
+    buf_add_identifier(&sql, pg_schema(pg));
+    say("%s;\n", buf_text(&sql));
+    buf_free(&sql);
+}
+
 static bool say_plan(struct app *app, struct pg *pg, const struct plan *plan, struct error *error)
 {
     size_t number = 0;
@@ -132,7 +144,9 @@ static bool say_plan(struct app *app, struct pg *pg, const struct plan *plan, st
             say_json(json, true);
         return json != NULL;
     }
-    if (!app->options->sql)
+    if (app->options->sql)
+        say_session(pg);
+    else
         say("%zu changes to make, %zu migrations to record\n", plan_remaining(plan), plan->step_count);
     for (size_t i = 0; i < plan->change_count; i++) {
         if (plan->changes[i].done)
@@ -156,7 +170,8 @@ int plain_plan(struct app *app)
         return complain(&error);
     enum plan_kind kind = app->options->finish ? PLAN_FINISH : state.stage == STAGE_EMPTY ? PLAN_BOOTSTRAP : PLAN_UP;
     int exit_code = 0;
-    if (state.stage == STAGE_TOO_OLD || state.stage == STAGE_AHEAD || state.stage == STAGE_FOREIGN) {
+    bool elsewhere = state.stage == STAGE_EMPTY && state.reason != NULL;
+    if (state.stage == STAGE_TOO_OLD || state.stage == STAGE_AHEAD || state.stage == STAGE_FOREIGN || elsewhere) {
         complain_text("%s", state.reason);
         exit_code = state_exit_code(&state);
     } else if (!plan_build(pg, &state, kind, KONG_1_3, &plan, &error)) {
@@ -209,7 +224,7 @@ int plain_report(struct app *app)
         say_json(report_json(folder, pg != NULL ? &state : NULL), true);
     } else {
         char *markdown = report_markdown(folder, pg != NULL ? &state : NULL);
-        say("%s", markdown);
+        say_text(markdown);
         free(markdown);
     }
     if (pg != NULL) {

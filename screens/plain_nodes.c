@@ -16,6 +16,7 @@
 
 #define ONCE_TICK_MS 100
 #define ONCE_MS 5000           /* `nodes` does not wait longer for a node */
+#define ONCE_LOOK_MS 11000     /* nor longer for the database, to which connecting may take 10 s */
 #define WATCH_TICK_MS 1000
 #define LOOK_MS 5000           /* between two looks at the database */
 
@@ -78,9 +79,10 @@ static void say_node(const struct view *view, const struct node *node)
 {
     char rate[SAY_SIZE];
     char *version = text_cut(node->version != NULL ? node->version : "-", 12, text_locale_charset());
+    char *problem = text_plain(node->problem != NULL ? node->problem : node->match_text != NULL ? node->match_text : "");
     say("%-16s %-7s %-7s %-12s %9s %-8s %s\n", node->name, cluster_name(node->cluster), node_state_name(node->state), version,
-        rate_text(traffic_node_rps(view->traffic, node), rate), node_match_name(node->match),
-        node->problem != NULL ? node->problem : node->match_text != NULL ? node->match_text : "");
+        rate_text(traffic_node_rps(view->traffic, node), rate), node_match_name(node->match), problem);
+    free(problem);
     free(version);
 }
 
@@ -91,12 +93,12 @@ static void say_outsiders(const struct view *view)
         const struct session *session = &sessions->list[i];
         if (!outsiders_is_one(view->outsiders, session))
             continue;
-        say("unknown          %s uses this database with %d connections, but is not in fleet.ini (Kong %s", session->address,
-            session->connections, session->legacy ? "0.14" : "1.x");
+        say("%-16s Kong %s uses this database from %s, which is not in fleet.ini: %d connections", "unknown",
+            session->legacy ? "0.14" : "1.x", session->address, session->connections);
         if (session->poll_age >= 0)
-            say("; last poll %d s ago)\n", session->poll_age);
+            say(", last poll %d s ago\n", session->poll_age);
         else
-            say("; no poll seen)\n");
+            say(", no poll seen\n");
     }
 }
 
@@ -114,11 +116,13 @@ static void say_once(const struct view *view)
 /* A node's row is said again only when something but its figures has changed: what a second brings is one line. */
 static void say_changed_nodes(struct view *view)
 {
+    bool quiet = view->app->options->quiet;
     for (size_t i = 0; i < nodes_count(view->nodes); i++) {
         const struct node *node = nodes_get(view->nodes, i);
         char *row = mem_printf("%d %s %d %s", node->state, node->version != NULL ? node->version : "", node->match,
                                node->problem != NULL ? node->problem : "");
-        if (view->said[i] == NULL || strcmp(view->said[i], row) != 0)
+        bool changed = view->said[i] == NULL || strcmp(view->said[i], row) != 0;
+        if (changed && (!quiet || node->problem != NULL))
             say_node(view, node);
         free(view->said[i]);
         view->said[i] = row;
@@ -144,9 +148,12 @@ static void say_second(struct view *view)
     struct tm local;
     if (localtime_r(&now, &local) != NULL)
         strftime(clock, sizeof clock, "%H:%M:%S", &local);
-    if (view->said[0] == NULL && nodes_count(view->nodes) > 0)
+    bool quiet = view->app->options->quiet;
+    if (!quiet && view->said[0] == NULL && nodes_count(view->nodes) > 0)
         say_head();
     say_changed_nodes(view);
+    if (quiet)
+        return;
     say("%s", clock);
     say_cluster(view, CLUSTER_OLD);
     say_cluster(view, CLUSTER_NEW);
@@ -176,6 +183,7 @@ static void end(struct view *view, int exit_code)
     view->ended = true;
     view->exit_code = exit_code;
     nodes_stop(view->nodes);
+    outsiders_stop(view->outsiders);
     uv_close((uv_handle_t *)&view->timer, NULL);
     for (size_t i = 0; i < SIGNALS; i++)
         uv_close((uv_handle_t *)&view->signals[i], NULL);
@@ -192,6 +200,18 @@ static bool all_known(const struct view *view)
     return true;
 }
 
+/* As much as `nodes` is going to know. */
+static bool is_complete(const struct view *view, int64_t now)
+{
+    int64_t waited = now - view->started_at;
+    if (outsiders_looking(view->outsiders)) {
+        if (waited < ONCE_LOOK_MS)
+            return false;
+        complain_text("the database has not answered for %d s, so nodes that fleet.ini does not name can't be told", ONCE_LOOK_MS / 1000);
+    }
+    return waited >= ONCE_MS || all_known(view);
+}
+
 static void on_tick(uv_timer_t *timer)
 {
     struct view *view = timer->data;
@@ -201,8 +221,7 @@ static void on_tick(uv_timer_t *timer)
         view->looked_at = now;
         outsiders_look(view->outsiders);
     }
-    bool time_is_up = now - view->started_at >= ONCE_MS;
-    if (view->watch || (!outsiders_looking(view->outsiders) && (time_is_up || all_known(view)))) {
+    if (view->watch || is_complete(view, now)) {
         show(view, now);
         if (say_failed() || !view->watch)
             end(view, say_failed() ? EXIT_TERMINAL_LOST : 0);
@@ -239,19 +258,17 @@ static int show_nodes(struct app *app, bool watch)
     uv_loop_init(&view.loop);
     view.nodes = nodes_start(&view.loop, &app->fleet, &app->conf.pg, NULL, NULL, &error);
     if (view.nodes == NULL) {
-        uv_run(&view.loop, UV_RUN_DEFAULT);
         uv_loop_close(&view.loop);
         return complain(&error);
     }
     view.traffic = traffic_new();
-    view.outsiders = outsiders_new(&view.loop, app);
+    view.outsiders = outsiders_start(&view.loop, app);
     view.said = mem_zero(app->fleet.count + 1, sizeof *view.said);
     run(&view);
     uv_loop_close(&view.loop);
     for (size_t i = 0; i < app->fleet.count; i++)
         free(view.said[i]);
     free(view.said);
-    outsiders_free(view.outsiders);
     traffic_free(view.traffic);
     return view.exit_code;
 }

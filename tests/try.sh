@@ -6,7 +6,7 @@
 #   sh tests/try.sh --by-hand   the wizard; you move them, in another terminal
 #   sh tests/try.sh --plain     the whole upgrade through the plain commands, as it is done without a terminal too
 #
-# --built FOLDER: use the programs in there: nothing is installed, nothing built.
+# --built FOLDER: what was built there is used; nothing is installed, nothing built.
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -70,12 +70,13 @@ fi
 sandbox="sh $root/tests/sandbox/sandbox.sh"
 cat <<TEXT
 
-A Kong 1.2 cluster of three nodes is running. The wizard opens on it: take it to 1.3.
+A Kong 1.2 cluster of three nodes is running: take it to 1.3.
 TEXT
 if [ -z "$by_hand" ]; then
   cat <<TEXT
-Once \`up\` is complete, the rest of the cluster moves by itself, a few seconds apart, as an operator would move it: new nodes are
-started, traffic is diverted, old nodes are stopped. To do that yourself: sh tests/try.sh --by-hand
+Once \`up\` is complete, the rest of the cluster moves by itself, a few seconds
+apart, as an operator would move it: new nodes are started, traffic is
+diverted, old nodes are stopped. To move it yourself: sh tests/try.sh --by-hand
 TEXT
 else
   cat <<TEXT
@@ -94,4 +95,7 @@ if [ -z "$by_hand" ]; then
   setsid "$root/tests/sandbox/stagehand.sh" "$dir" </dev/null >/dev/null 2>&1 &
   stagehand=$!
 fi
-"$root/tests/sandbox/sandbox.sh" run "$dir"
+code=0
+"$root/tests/sandbox/sandbox.sh" run "$dir" || code=$?
+echo 'Removing the cluster' || :
+exit $code

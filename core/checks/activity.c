@@ -8,7 +8,7 @@
 #include <time.h>
 
 #define OLD_TRANSACTION_S 30
-#define IDLE_TRANSACTION_S 10
+#define IDLE_TRANSACTION_S 5
 #define HIDDEN_WAIT_MS 1500
 #define QUERY_SHOWN 200
 

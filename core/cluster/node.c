@@ -1,5 +1,6 @@
 /*
- * Asking: one easy handle per node, all on one multi handle that the caller's loop drives. What the answers mean is node_answer.c's.
+ * Asking: one easy handle per node, all on one multi handle that the caller's loop drives (multi.c). What the answers mean is
+ * node_answer.c's.
  */
 #include "core/cluster/node.h"
 
@@ -7,6 +8,7 @@
 #include "core/base/clock.h"
 #include "core/base/json.h"
 #include "core/base/mem.h"
+#include "core/cluster/multi.h"
 #include "core/cluster/node_answer.h"
 
 #include <curl/curl.h>
@@ -37,25 +39,14 @@ struct watch {
     char reason[CURL_ERROR_SIZE];
 };
 
-/* A socket of libcurl's that the loop watches. */
-struct watched_socket {
-    uv_poll_t poll;
-    curl_socket_t fd;
-    struct nodes *nodes;
-    struct watched_socket *next;
-};
-
 struct nodes {
-    CURLM *multi;
-    uv_loop_t *loop;
-    uv_timer_t timeout;           /* libcurl's */
+    struct multi *multi;
     struct watch *list;
     size_t count;
-    struct watched_socket *sockets;
     struct datastore datastore;
     void (*changed)(void *context);
     void *context;
-    size_t open_handles;          /* of the loop; memory is freed when the last has closed */
+    size_t open_timers;           /* memory is freed when the last has closed */
     bool stopped;
 };
 
@@ -72,10 +63,8 @@ static void forget(struct node *node)
     free(node->match_text);
 }
 
-static void handle_closed(struct nodes *nodes)
+static void forget_all(struct nodes *nodes)
 {
-    if (--nodes->open_handles > 0 || !nodes->stopped)
-        return;
     for (size_t i = 0; i < nodes->count; i++) {
         forget(&nodes->list[i].node);
         for (size_t request = 0; request < REQUESTS; request++)
@@ -143,12 +132,10 @@ static bool is_our_own_want(long os_error)
 static void note_timeout(struct watch *watch)
 {
     int seconds = NODE_DEADLINE_MS / 1000;
-    if (!was_connected(watch))
-        note_silent(watch, mem_printf("can't be reached: no connection within %d s", seconds));
-    else if (watch->received > 0)
-        note_strange(watch, mem_printf("answers too slowly: only %zu bytes within %d s; see whether it is overloaded", watch->received, seconds));
+    if (was_connected(watch))
+        note_strange(watch, mem_printf("accepts connections, but gave no whole answer within %d s; see whether it hangs or is overloaded", seconds));
     else
-        note_strange(watch, mem_printf("accepts connections, but did not answer within %d s; see whether it hangs or is overloaded", seconds));
+        note_silent(watch, mem_printf("can't be reached: no connection within %d s", seconds));
 }
 
 static void note_failure(struct watch *watch, CURLcode code)
@@ -166,7 +153,7 @@ static void note_failure(struct watch *watch, CURLcode code)
     else if (watch->received > NODE_ANSWER_LIMIT)
         note_strange(watch, mem_printf("answers with more than %d kB, so it is not Kong's Admin API; check the address in fleet.ini",
                                        NODE_ANSWER_LIMIT / 1024));
-    else if (code == CURLE_GOT_NOTHING || code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR)
+    else if (code == CURLE_GOT_NOTHING || ((code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR) && watch->received == 0))
         note_strange(watch, mem_dup("accepts connections, but closes them without an answer; check the address in fleet.ini"));
     else
         note_strange(watch, mem_printf("does not answer as Kong's Admin API does (%s); check the address in fleet.ini", reason));
@@ -251,14 +238,15 @@ static void plan_next(struct watch *watch, bool failed, int64_t now)
     uv_timer_start(&watch->timer, on_next, due > now ? (uint64_t)(due - now) : 0, 0);
 }
 
-static void end(struct watch *watch, CURLcode code)
+/* The caller may stop everything from `changed`. */
+static void on_ended(void *private_pointer, CURLcode code)
 {
+    struct watch *watch = private_pointer;
     struct nodes *nodes = watch->nodes;
     struct node *node = &watch->node;
     int64_t now = clock_ms(), silent_since = node->state == NODE_SILENT ? node->silent_since : now;
     watch->under_way = false;
     watch->reached += info_long(watch, CURLINFO_REQUEST_SIZE) > 0 ? 1 : 0;
-    curl_multi_remove_handle(nodes->multi, watch->easy);
     if (code == CURLE_OK)
         note_answer(watch, now);
     else
@@ -268,108 +256,6 @@ static void end(struct watch *watch, CURLcode code)
     plan_next(watch, code != CURLE_OK || node->state != NODE_ANSWERS, now);
     if (nodes->changed != NULL)
         nodes->changed(nodes->context);
-}
-
-/* libcurl on the loop. */
-
-/* The caller may stop everything from `changed`: then nothing of libcurl's is there any more. */
-static void collect_ended(struct nodes *nodes)
-{
-    int left;
-    while (!nodes->stopped) {
-        CURLMsg *message = curl_multi_info_read(nodes->multi, &left);
-        char *watch = NULL;
-        if (message == NULL)
-            return;
-        CURLcode code = message->data.result;
-        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &watch);
-        end((struct watch *)(void *)watch, code);
-    }
-}
-
-static void on_timeout(uv_timer_t *timer)
-{
-    struct nodes *nodes = timer->data;
-    int running;
-    curl_multi_socket_action(nodes->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-    collect_ended(nodes);
-}
-
-static int set_timeout(CURLM *multi, long milliseconds, void *context)
-{
-    struct nodes *nodes = context;
-    (void)multi;
-    if (nodes->stopped || milliseconds < 0)
-        uv_timer_stop(&nodes->timeout);
-    else
-        uv_timer_start(&nodes->timeout, on_timeout, (uint64_t)milliseconds, 0);
-    return 0;
-}
-
-static void on_socket(uv_poll_t *poll, int status, int events)
-{
-    struct watched_socket *socket = poll->data;
-    struct nodes *nodes = socket->nodes;
-    int running, what = status < 0 ? CURL_CSELECT_ERR : 0;
-    what |= events & UV_READABLE ? CURL_CSELECT_IN : 0;
-    what |= events & UV_WRITABLE ? CURL_CSELECT_OUT : 0;
-    curl_multi_socket_action(nodes->multi, socket->fd, what, &running);
-    collect_ended(nodes);
-}
-
-static void on_socket_closed(uv_handle_t *handle)
-{
-    struct watched_socket *socket = handle->data;
-    struct nodes *nodes = socket->nodes;
-    free(socket);
-    handle_closed(nodes);
-}
-
-static void unwatch_socket(struct watched_socket *socket)
-{
-    struct watched_socket **link = &socket->nodes->sockets;
-    while (*link != socket)
-        link = &(*link)->next;
-    *link = socket->next;
-    uv_poll_stop(&socket->poll);
-    uv_close((uv_handle_t *)&socket->poll, on_socket_closed);
-}
-
-static struct watched_socket *watch_new_socket(struct nodes *nodes, curl_socket_t fd)
-{
-    struct watched_socket *socket = mem_zero(1, sizeof *socket);
-    if (uv_poll_init_socket(nodes->loop, &socket->poll, fd) != 0) {
-        free(socket);
-        return NULL;
-    }
-    socket->fd = fd;
-    socket->nodes = nodes;
-    socket->poll.data = socket;
-    socket->next = nodes->sockets;
-    nodes->sockets = socket;
-    nodes->open_handles++;
-    curl_multi_assign(nodes->multi, fd, socket);
-    return socket;
-}
-
-/* A socket that can't be watched makes its request run into the deadline, which says what there is to say. */
-static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *context, void *assigned)
-{
-    struct nodes *nodes = context;
-    struct watched_socket *socket = assigned;
-    int events = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
-    (void)easy;
-    if (what == CURL_POLL_REMOVE) {
-        if (socket != NULL)
-            unwatch_socket(socket);
-        curl_multi_assign(nodes->multi, fd, NULL);
-        return 0;
-    }
-    if (socket == NULL && !nodes->stopped)
-        socket = watch_new_socket(nodes, fd);
-    if (socket != NULL)
-        uv_poll_start(&socket->poll, events, on_socket);
-    return 0;
 }
 
 /* One request. Headers count too: a node could send them for ever. */
@@ -400,7 +286,7 @@ static void begin(struct watch *watch)
     watch->reason[0] = '\0';
     watch->under_way = true;
     curl_easy_setopt(watch->easy, CURLOPT_URL, watch->urls[watch->request]);
-    curl_multi_add_handle(watch->nodes->multi, watch->easy);
+    multi_add(watch->nodes->multi, watch->easy);
 }
 
 /* Nothing but the address asked for: no proxy, no .netrc, no redirect. Certificates are not checked, since Kong makes a self-signed
@@ -432,18 +318,15 @@ static CURL *new_easy(struct watch *watch)
     return easy;
 }
 
-static void start_watch(struct nodes *nodes, struct watch *watch, const struct fleet_node *from)
+static bool prepare(struct watch *watch, struct nodes *nodes, const struct fleet_node *from)
 {
     watch->nodes = nodes;
     watch->node = (struct node){.cluster = from->cluster, .name = mem_dup(from->name), .url = mem_dup(from->url), .database_reachable = -1,
                                 .total_requests = -1, .connections = -1};
     for (size_t request = 0; request < REQUESTS; request++)
         watch->urls[request] = mem_printf("%s%s", from->url, request_paths[request]);
-    uv_timer_init(nodes->loop, &watch->timer);
-    watch->timer.data = watch;
-    nodes->open_handles++;
     watch->easy = new_easy(watch);
-    uv_timer_start(&watch->timer, on_next, 0, 0);
+    return watch->easy != NULL;
 }
 
 static void copy_without_password(struct datastore *to, const struct datastore *from)
@@ -453,53 +336,43 @@ static void copy_without_password(struct datastore *to, const struct datastore *
     datastore_copy(to, &open);
 }
 
-static bool all_have_handles(const struct nodes *nodes)
+static void clean_up_easies(struct nodes *nodes)
 {
     for (size_t i = 0; i < nodes->count; i++)
-        if (nodes->list[i].easy == NULL)
-            return false;
-    return nodes->multi != NULL;
+        curl_easy_cleanup(nodes->list[i].easy);
 }
 
 struct nodes *nodes_start(uv_loop_t *loop, const struct fleet *fleet, const struct datastore *datastore, void (*changed)(void *context),
                           void *context, struct error *error)
 {
-    curl_global_init(CURL_GLOBAL_DEFAULT);
+    bool prepared = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
     struct nodes *nodes = mem_zero(1, sizeof *nodes);
-    nodes->loop = loop;
     nodes->changed = changed;
     nodes->context = context;
     copy_without_password(&nodes->datastore, datastore);
-    uv_timer_init(loop, &nodes->timeout);
-    nodes->timeout.data = nodes;
-    nodes->open_handles = 1;
-    nodes->multi = curl_multi_init();
-    if (nodes->multi != NULL) {
-        curl_multi_setopt(nodes->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
-        curl_multi_setopt(nodes->multi, CURLMOPT_SOCKETDATA, nodes);
-        curl_multi_setopt(nodes->multi, CURLMOPT_TIMERFUNCTION, set_timeout);
-        curl_multi_setopt(nodes->multi, CURLMOPT_TIMERDATA, nodes);
-    }
-    nodes->count = fleet->count;
     nodes->list = mem_zero(fleet->count, sizeof *nodes->list);
-    for (size_t i = 0; i < fleet->count; i++)
-        start_watch(nodes, &nodes->list[i], &fleet->nodes[i]);
-    if (all_have_handles(nodes))
-        return nodes;
-    nodes_stop(nodes);
-    error_set(error, ERROR_SYSTEM, "libcurl can't be used (not enough memory?), so the nodes can't be watched");
-    return NULL;
+    for (nodes->count = 0; nodes->count < fleet->count; nodes->count++)
+        prepared = prepare(&nodes->list[nodes->count], nodes, &fleet->nodes[nodes->count]) && prepared;
+    nodes->multi = prepared ? multi_start(loop, on_ended) : NULL;
+    if (nodes->multi == NULL) {
+        clean_up_easies(nodes);
+        forget_all(nodes);
+        error_set(error, ERROR_SYSTEM, "libcurl can't be used (not enough memory?), so the nodes can't be watched");
+        return NULL;
+    }
+    for (size_t i = 0; i < nodes->count; i++, nodes->open_timers++) {
+        uv_timer_init(loop, &nodes->list[i].timer);
+        nodes->list[i].timer.data = &nodes->list[i];
+        uv_timer_start(&nodes->list[i].timer, on_next, 0, 0);
+    }
+    return nodes;
 }
 
 static void on_timer_closed(uv_handle_t *handle)
 {
     struct watch *watch = handle->data;
-    handle_closed(watch->nodes);
-}
-
-static void on_timeout_closed(uv_handle_t *handle)
-{
-    handle_closed(handle->data);
+    if (--watch->nodes->open_timers == 0)
+        forget_all(watch->nodes);
 }
 
 void nodes_stop(struct nodes *nodes)
@@ -507,17 +380,15 @@ void nodes_stop(struct nodes *nodes)
     if (nodes == NULL || nodes->stopped)
         return;
     nodes->stopped = true;
-    for (size_t i = 0; i < nodes->count; i++) {
-        struct watch *watch = &nodes->list[i];
-        if (watch->under_way)
-            curl_multi_remove_handle(nodes->multi, watch->easy);
-        curl_easy_cleanup(watch->easy);
-        uv_close((uv_handle_t *)&watch->timer, on_timer_closed);
-    }
-    curl_multi_cleanup(nodes->multi);
-    while (nodes->sockets != NULL)
-        unwatch_socket(nodes->sockets);
-    uv_close((uv_handle_t *)&nodes->timeout, on_timeout_closed);
+    for (size_t i = 0; i < nodes->count; i++)
+        if (nodes->list[i].under_way)
+            multi_remove(nodes->multi, nodes->list[i].easy);
+    clean_up_easies(nodes);
+    multi_stop(nodes->multi);
+    for (size_t i = 0; i < nodes->count; i++)
+        uv_close((uv_handle_t *)&nodes->list[i].timer, on_timer_closed);
+    if (nodes->count == 0)
+        forget_all(nodes);
 }
 
 size_t nodes_count(const struct nodes *nodes)

@@ -299,7 +299,8 @@ bool fleet_load(struct fleet *fleet, const char *file, struct error *error)
     if (stream == NULL && (errno == ENOENT || errno == ENOTDIR) && file == NULL)
         return true;
     bool read = stream != NULL ? read_file(fleet, stream, error)
-                               : error_set(error, ERROR_CONFIG, "can't read %s: %s; give the right file with --fleet", fleet->file, strerror(errno));
+                               : error_set(error, ERROR_CONFIG, "can't read %s: %s; give the right file with --fleet", fleet->file,
+                                           strerror(errno));
     if (stream != NULL)
         fclose(stream);
     if (!read)
@@ -373,7 +374,8 @@ static bool can_be_saved(const char *path)
 bool fleet_save(const struct fleet *fleet, struct error *error)
 {
     if (fleet->kong_conf != NULL && !can_be_saved(fleet->kong_conf))
-        return error_set(error, ERROR_FILE, "can't save %s: the path of kong.conf must be a full one, in one line of fleet.ini, without ' ;'", fleet->file);
+        return error_set(error, ERROR_FILE, "can't save %s: the path of kong.conf must be a full one, in one line of fleet.ini, without ' ;'",
+                         fleet->file);
     make_folders(fleet->file);
     char *text = fleet_text(fleet);
     bool saved = replace_file(fleet->file, text);

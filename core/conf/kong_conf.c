@@ -195,7 +195,8 @@ static bool infer(const struct kong_conf *conf, const struct specification *spec
     }
     bool good = true;
     if (specification->type == UNTYPED && is_numeric)
-        good = refuse(conf, setting, error, "is not a string: Kong takes what looks like a number for one, and does not start; set it in the environment, where it does not");
+        good = refuse(conf, setting, error, "is not a string: Kong takes what looks like a number for one, and does not start; set it in"
+                                            " the environment, where it does not");
     else if (specification->type == LIST && is_numeric)
         good = refuse(conf, setting, error, "is a number, where Kong wants a list, and does not start");
     else if (specification->type == ENUM_DATABASE)

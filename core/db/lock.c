@@ -10,8 +10,12 @@
 #include <unistd.h>
 #include <uuid/uuid.h>
 
-/* One advisory lock per database and schema. */
-#define ADVISORY_KEY "hashtext('kong-upgrade'), hashtext(current_schema())"
+/* One advisory lock per database and schema, by the schema's name: `bootstrap` takes it before the schema is there. */
+#define ADVISORY_KEY "hashtext('kong-upgrade'), hashtext($1)"
+#define ADVISORY_LOCKS \
+    "l.locktype = 'advisory' AND l.granted AND l.objsubid = 2 AND l.pid <> pg_backend_pid()" \
+    " AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())" \
+    " AND l.classid::bigint = hashtext('kong-upgrade')::bigint & 4294967295 AND l.objid::bigint = hashtext($1)::bigint & 4294967295"
 
 void lock_info_free(struct lock_info *info)
 {
@@ -23,11 +27,11 @@ void lock_info_free(struct lock_info *info)
 /* Another session's: the worker asks, too, while it holds it. */
 static bool worker_alive(struct pg *pg, bool *alive, struct error *error)
 {
-    return pg_ask(pg, error,
-        "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 2 AND pid <> pg_backend_pid()"
-        " AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())"
-        " AND classid::bigint = hashtext('kong-upgrade')::bigint & 4294967295"
-        " AND objid::bigint = hashtext(current_schema())::bigint & 4294967295)", alive);
+    const char *const values[] = {pg_schema(pg)};
+    PGresult *result = pg_query_params(pg, error, "SELECT 1 FROM pg_catalog.pg_locks l WHERE " ADVISORY_LOCKS, 1, values);
+    *alive = PQntuples(result) > 0;
+    PQclear(result);
+    return result != NULL;
 }
 
 bool lock_read(struct pg *pg, struct lock_info *info, struct error *error)
@@ -75,11 +79,10 @@ static bool held_by_other(struct pg *pg, struct error *error)
 /* The application_name of the session that holds the advisory lock says which machine it is on. */
 static bool session_held_by_other(struct pg *pg, struct error *error)
 {
-    PGresult *result = pg_query(pg, error,
-        "SELECT a.pid, coalesce(a.client_addr::text, 'local'), to_char(a.backend_start AT TIME ZONE 'UTC', 'HH24:MI:SS')"
-        " FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a USING (pid)"
-        " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2 AND l.classid::bigint = hashtext('kong-upgrade')::bigint & 4294967295"
-        " AND l.objid::bigint = hashtext(current_schema())::bigint & 4294967295 LIMIT 1");
+    const char *const values[] = {pg_schema(pg)};
+    PGresult *result = pg_query_params(pg, error,
+        "SELECT a.pid, coalesce(a.client_addr::text, 'local'), coalesce(to_char(a.backend_start AT TIME ZONE 'UTC', 'HH24:MI:SS'), '?')"
+        " FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid WHERE " ADVISORY_LOCKS " LIMIT 1", 1, values);
     if (result == NULL)
         return false;
     if (PQntuples(result) > 0)
@@ -93,9 +96,12 @@ static bool session_held_by_other(struct pg *pg, struct error *error)
 
 bool lock_take_session(struct pg *pg, struct error *error)
 {
-    bool taken = false;
-    if (!pg_ask(pg, error, "SELECT pg_try_advisory_lock(" ADVISORY_KEY ")", &taken))
+    const char *const values[] = {pg_schema(pg)};
+    PGresult *result = pg_query_params(pg, error, "SELECT pg_try_advisory_lock(" ADVISORY_KEY ")", 1, values);
+    if (result == NULL)
         return false;
+    bool taken = PQgetvalue(result, 0, 0)[0] == 't';
+    PQclear(result);
     return taken || session_held_by_other(pg, error);
 }
 

@@ -15,6 +15,10 @@
 #define BATCH_FIRST 200
 #define BATCH_LEAST 10
 #define BATCH_MOST 20000
+#define SLOW_STALL_MS 100.0     /* a node that waits so long: go slower */
+#define SLOW_LAG_BYTES (64LL << 20)   /* a standby so far behind: wait */
+#define LAG_EVERY_MS 1000
+#define LONGEST_REST_MS 2000
 #define PASSES 10               /* nodes may add rows in need while it runs */
 #define REPORT_MS 250
 
@@ -24,6 +28,8 @@ struct batches {
     int size;
     int64_t rows, total, reported_at;
     int tries;
+    int64_t rest_ms, lag_asked_at, lag_bytes;
+    bool lag_told;
 };
 
 /* Locks the batch's rows first, so that a row lock held by a node fails the batch within lock_timeout, not the other way round. */
@@ -102,6 +108,45 @@ static bool run_batch(struct run *run, struct batches *batches, int *got, struct
     return true;
 }
 
+/* How far the standby that is behind most has to go; 0 where there is none, or where our role may not see it. */
+static int64_t read_lag(struct run *run)
+{
+    PGresult *result = pg_query(run->aux, NULL,
+        "SELECT coalesce(max(pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn)), 0)::bigint FROM pg_catalog.pg_stat_replication");
+    int64_t lag = result != NULL ? atoll(PQgetvalue(result, 0, 0)) : 0;
+    PQclear(result);
+    return lag;
+}
+
+static bool standby_is_behind(struct run *run, struct batches *batches)
+{
+    if (pg_server_version(run->main) < 100000 || pg_lost(run->aux))
+        return false;
+    if (clock_ms() - batches->lag_asked_at >= LAG_EVERY_MS) {
+        batches->lag_asked_at = clock_ms();
+        batches->lag_bytes = read_lag(run);
+    }
+    bool behind = batches->lag_bytes > SLOW_LAG_BYTES;
+    if (behind && !batches->lag_told)
+        journal_add(run->journal, false, json_pack("{s:s, s:s}", "event", "note", "text", "a standby is behind: the backfill waits for it now and then"));
+    batches->lag_told = batches->lag_told || behind;
+    return behind;
+}
+
+/* Rests before the next batch, longer and longer while nodes or standbys feel it; shorter again when they don't. */
+static bool rest(struct run *run, struct batches *batches, struct error *error)
+{
+    bool felt = probe_recent_ms(run->probe) > SLOW_STALL_MS || standby_is_behind(run, batches);
+    if (felt) {
+        batches->rest_ms = batches->rest_ms == 0 ? BATCH_TARGET_MS : batches->rest_ms * 2;
+        batches->rest_ms = batches->rest_ms < LONGEST_REST_MS ? batches->rest_ms : LONGEST_REST_MS;
+        batches->size = batches->size / 2 > BATCH_LEAST ? batches->size / 2 : BATCH_LEAST;
+    } else {
+        batches->rest_ms /= 2;
+    }
+    return batches->rest_ms == 0 || run_pause(run, batches->rest_ms, error);
+}
+
 bool backfill_run(struct run *run, const struct change *change, struct error *error)
 {
     struct batches batches = {.change = change, .size = BATCH_FIRST};
@@ -111,7 +156,7 @@ bool backfill_run(struct run *run, const struct change *change, struct error *er
         if (!count_rows(run, &batches, error))
             return false;
         for (int got = 1; got > 0;) {
-            if (!run_may_go_on(run, error) || !run_batch(run, &batches, &got, error))
+            if (!run_may_go_on(run, error) || !run_batch(run, &batches, &got, error) || !rest(run, &batches, error))
                 return false;
             report(run, &batches, false);
         }

@@ -17,7 +17,8 @@ struct pg;
 
 enum change_kind {
     CHANGE_CREATE_TABLE,      /* table, definition: what stands between the parentheses */
-    CHANGE_CREATE_INDEX,      /* table, name, definition: "(column)" or "USING gin (column)"; unique */
+    CHANGE_CREATE_INDEX,      /* table, name, definition: "(column)" or "USING gin (column)"; unique; to: the name that a later
+                                 migration gives it (there under that name it is done, too), or NULL */
     CHANGE_CREATE_FUNCTION,   /* name, arguments: types only, as PostgreSQL lists them; definition: all after the name */
     CHANGE_CREATE_TRIGGER,    /* table, name, definition: all after the name */
     CHANGE_ADD_COLUMN,        /* table, name, definition: the type as format_type() writes it; to: referenced table or NULL */
@@ -39,7 +40,12 @@ enum change_kind {
 enum change_phase { PHASE_UP, PHASE_FINISH };
 
 /* Some corrections depend on where the database comes from. It comes from 0.14 as long as `schema_migrations` is there. */
-enum change_origin { ORIGIN_ANY, ORIGIN_014, ORIGIN_SINCE_1_0 };
+enum change_origin {
+    ORIGIN_ANY,
+    ORIGIN_014,
+    ORIGIN_SINCE_1_0,
+    ORIGIN_ANY_KONG,          /* but not an empty database: of use between `up` and `finish` only */
+};
 
 struct change {
     enum change_kind kind;
@@ -78,6 +84,8 @@ struct subsystem {
 /* Rows of the tables, short. */
 #define TABLE(table_, ...)                 {.kind = CHANGE_CREATE_TABLE, .table = table_, .definition = __VA_ARGS__}
 #define INDEX(table_, name_, on_)          {.kind = CHANGE_CREATE_INDEX, .table = table_, .name = name_, .definition = on_}
+#define INDEX_RENAMED(table_, name_, on_, later_) \
+    {.kind = CHANGE_CREATE_INDEX, .table = table_, .name = name_, .definition = on_, .to = later_}
 #define COLUMN(table_, name_, type_)       {.kind = CHANGE_ADD_COLUMN, .table = table_, .name = name_, .definition = type_}
 #define UNIQUE(table_, name_, columns_)    {.kind = CHANGE_ADD_UNIQUE, .table = table_, .name = name_, .definition = columns_}
 #define RENAME_INDEX(table_, name_, to_)   {.kind = CHANGE_RENAME_INDEX, .table = table_, .name = name_, .to = to_}

@@ -20,8 +20,8 @@
 static const struct change base[] = {
     TABLE("cluster_events", "id uuid PRIMARY KEY, node_id uuid NOT NULL, at timestamptz NOT NULL, nbf timestamptz,"
                             " expire_at timestamptz NOT NULL, channel text, data text"),
-    INDEX("cluster_events", "idx_cluster_events_at", "(at)"),
-    INDEX("cluster_events", "idx_cluster_events_channel", "(channel)"),
+    INDEX_RENAMED("cluster_events", "idx_cluster_events_at", "(at)", "cluster_events_at_idx"),
+    INDEX_RENAMED("cluster_events", "idx_cluster_events_channel", "(channel)", "cluster_events_channel_idx"),
     {.kind = CHANGE_CREATE_FUNCTION, .name = "delete_expired_cluster_events", .arguments = "",
      .definition = "() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
                    " DELETE FROM cluster_events WHERE expire_at <= now(); RETURN NEW; END $$"},
@@ -33,7 +33,7 @@ static const struct change base[] = {
     TABLE("routes", "id uuid PRIMARY KEY, created_at timestamptz, updated_at timestamptz, service_id uuid REFERENCES services (id),"
                     " protocols text[], methods text[], hosts text[], paths text[], regex_priority bigint, strip_path boolean,"
                     " preserve_host boolean"),
-    INDEX("routes", "routes_fkey_service", "(service_id)"),
+    INDEX_RENAMED("routes", "routes_fkey_service", "(service_id)", "routes_service_id_idx"),
     TABLE("apis", "id uuid PRIMARY KEY, created_at timestamp DEFAULT (" NOW_UTC(3) "), name text UNIQUE, upstream_url text,"
                   " preserve_host boolean NOT NULL, retries smallint DEFAULT 5, https_only boolean, http_if_terminated boolean,"
                   " hosts text, uris text, methods text, strip_uri boolean, upstream_connect_timeout integer,"
@@ -42,7 +42,7 @@ static const struct change base[] = {
     TABLE("snis", "id uuid PRIMARY KEY, created_at timestamptz DEFAULT (" NOW_UTC(0) "), name text NOT NULL UNIQUE,"
                   " certificate_id uuid REFERENCES certificates (id)"),
     TABLE("consumers", "id uuid PRIMARY KEY, created_at timestamp DEFAULT (" NOW_UTC(0) "), username text UNIQUE, custom_id text UNIQUE"),
-    INDEX("consumers", "username_idx", "(lower(username))"),
+    INDEX_RENAMED("consumers", "username_idx", "(lower(username))", "consumers_username_idx"),
     TABLE("plugins", "id uuid UNIQUE, created_at timestamp DEFAULT (" NOW_UTC(0) "), name text NOT NULL,"
                      " consumer_id uuid REFERENCES consumers (id) ON DELETE CASCADE,"
                      " service_id uuid REFERENCES services (id) ON DELETE CASCADE,"
@@ -50,10 +50,10 @@ static const struct change base[] = {
                      " api_id uuid REFERENCES apis (id) ON DELETE CASCADE,"
                      " config json NOT NULL, enabled boolean NOT NULL, PRIMARY KEY (id, name)"),
     INDEX("plugins", "plugins_name_idx", "(name)"),
-    INDEX("plugins", "plugins_consumer_idx", "(consumer_id)"),
+    INDEX_RENAMED("plugins", "plugins_consumer_idx", "(consumer_id)", "plugins_consumer_id_idx"),
     INDEX("plugins", "plugins_service_id_idx", "(service_id)"),
     INDEX("plugins", "plugins_route_id_idx", "(route_id)"),
-    INDEX("plugins", "plugins_api_idx", "(api_id)"),
+    INDEX_RENAMED("plugins", "plugins_api_idx", "(api_id)", "plugins_api_id_idx"),
     TABLE("upstreams", "id uuid PRIMARY KEY, created_at timestamp DEFAULT (" NOW_UTC(3) "), name text UNIQUE, hash_on text,"
                        " hash_fallback text, hash_on_header text, hash_fallback_header text, hash_on_cookie text,"
                        " hash_on_cookie_path text, slots integer NOT NULL, healthchecks json"),
@@ -153,7 +153,8 @@ static const struct change from_110_to_120[] = {
 
 static const struct change from_120_to_130[] = {
     COLUMN("upstreams", "algorithm", "text"),
-    TABLE("ca_certificates", "id uuid PRIMARY KEY, created_at timestamptz DEFAULT (" NOW_UTC(0) "), cert text NOT NULL UNIQUE, tags text[]"),
+    TABLE("ca_certificates", "id uuid PRIMARY KEY, created_at timestamptz DEFAULT (" NOW_UTC(0) "), cert text NOT NULL UNIQUE,"
+                             " tags text[]"),
     {.kind = CHANGE_CREATE_TRIGGER, .table = "ca_certificates", .name = "ca_certificates_sync_tags_trigger",
      .definition = SYNC_TAGS_DEFINITION("ca_certificates"), .correction = "C3"},
     COLUMN("routes", "headers", "jsonb"),

@@ -13,8 +13,8 @@
 
 static const struct change acl_base[] = {
     CREDENTIAL("acls", "\"group\" text"),
-    INDEX("acls", "acls_consumer_id", "(consumer_id)"),
-    INDEX("acls", "acls_group", "(\"group\")"),
+    INDEX_RENAMED("acls", "acls_consumer_id", "(consumer_id)", "acls_consumer_id_idx"),
+    INDEX_RENAMED("acls", "acls_group", "(\"group\")", "acls_group_idx"),
 };
 
 static const struct change acl_14_to_15[] = {
@@ -39,7 +39,7 @@ static const struct change basic_auth_14_to_15[] = {
 
 static const struct change hmac_auth_base[] = {
     CREDENTIAL("hmacauth_credentials", "username text UNIQUE, secret text"),
-    INDEX("hmacauth_credentials", "hmacauth_credentials_consumer_id", "(consumer_id)"),
+    INDEX_RENAMED("hmacauth_credentials", "hmacauth_credentials_consumer_id", "(consumer_id)", "hmacauth_credentials_consumer_id_idx"),
 };
 
 static const struct change hmac_auth_14_to_15[] = {
@@ -50,8 +50,8 @@ static const struct change hmac_auth_14_to_15[] = {
 
 static const struct change jwt_base[] = {
     CREDENTIAL("jwt_secrets", "key text UNIQUE, secret text, algorithm text, rsa_public_key text"),
-    INDEX("jwt_secrets", "jwt_secrets_consumer_id", "(consumer_id)"),
-    INDEX("jwt_secrets", "jwt_secrets_secret", "(secret)"),
+    INDEX_RENAMED("jwt_secrets", "jwt_secrets_consumer_id", "(consumer_id)", "jwt_secrets_consumer_id_idx"),
+    INDEX_RENAMED("jwt_secrets", "jwt_secrets_secret", "(secret)", "jwt_secrets_secret_idx"),
 };
 
 static const struct change jwt_14_to_15[] = {
@@ -63,7 +63,7 @@ static const struct change jwt_14_to_15[] = {
 
 static const struct change key_auth_base[] = {
     CREDENTIAL("keyauth_credentials", "key text UNIQUE"),
-    INDEX("keyauth_credentials", "keyauth_consumer_idx", "(consumer_id)"),
+    INDEX_RENAMED("keyauth_credentials", "keyauth_consumer_idx", "(consumer_id)", "keyauth_credentials_consumer_id_idx"),
 };
 
 static const struct change key_auth_14_to_15[] = {

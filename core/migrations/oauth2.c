@@ -13,13 +13,14 @@ static const struct change base[] = {
     TABLE("oauth2_credentials", "id uuid PRIMARY KEY, created_at timestamp DEFAULT (" NOW_UTC(0) "), name text,"
                                 " consumer_id uuid REFERENCES consumers (id) ON DELETE CASCADE, client_id text UNIQUE,"
                                 " client_secret text, redirect_uri text"),
-    INDEX("oauth2_credentials", "oauth2_credentials_consumer_idx", "(consumer_id)"),
+    INDEX_RENAMED("oauth2_credentials", "oauth2_credentials_consumer_idx", "(consumer_id)", "oauth2_credentials_consumer_id_idx"),
     INDEX("oauth2_credentials", "oauth2_credentials_secret_idx", "(client_secret)"),
     TABLE("oauth2_authorization_codes", GRANT_COLUMNS "code text UNIQUE, authenticated_userid text, scope text"),
-    INDEX("oauth2_authorization_codes", "oauth2_authorization_userid_idx", "(authenticated_userid)"),
+    INDEX_RENAMED("oauth2_authorization_codes", "oauth2_authorization_userid_idx", "(authenticated_userid)",
+                  "oauth2_authorization_codes_authenticated_userid_idx"),
     TABLE("oauth2_tokens", GRANT_COLUMNS "access_token text UNIQUE, refresh_token text UNIQUE, token_type text,"
                            " expires_in integer, authenticated_userid text, scope text"),
-    INDEX("oauth2_tokens", "oauth2_token_userid_idx", "(authenticated_userid)"),
+    INDEX_RENAMED("oauth2_tokens", "oauth2_token_userid_idx", "(authenticated_userid)", "oauth2_tokens_authenticated_userid_idx"),
 };
 
 /* `redirect_uri` holds a JSON array; where someone wrote a bare URI by hand, that URI is the list. */

@@ -7,6 +7,13 @@ static struct verdict refuse(const struct state *state, const char *why)
     return (struct verdict){ORDER_REFUSED, state_exit_code(state), mem_dup(why)};
 }
 
+/* As Kong 1.3 itself does (kong/cmd/utils/migrations.lua): "you have `api` entities in your database". */
+static struct verdict refuse_apis(void)
+{
+    static const char why[] = "the database has rows in `apis`, which Kong 1.0 and later don't route by: make them services and routes through the old cluster's Admin API, delete them, then run `up` again";
+    return (struct verdict){ORDER_REFUSED, 7, mem_dup(why)};
+}
+
 static struct verdict nothing(const char *why)
 {
     return (struct verdict){ORDER_NOTHING, 0, mem_dup(why)};
@@ -44,6 +51,8 @@ static struct verdict check_up(const struct state *state, bool resume)
         if (state_pending_from_before(state) && !resume && !state_up_begun(state))
             return refuse(state, "an earlier upgrade was never finished: run `finish` first (its old nodes can't come back after it), then `up`");
         return go();
+    case STAGE_LEGACY_014:
+        return state->has_apis ? refuse_apis() : go();
     default:
         return go();
     }

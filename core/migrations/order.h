@@ -11,7 +11,7 @@ enum order { ORDER_GO, ORDER_NOTHING, ORDER_REFUSED };
 
 struct verdict {
     enum order order;
-    int exit_code;       /* for ORDER_REFUSED: status's code for the stage; 0 else */
+    int exit_code;       /* for ORDER_REFUSED: status's code for the stage, 7 for rows in the way; 0 else */
     char *sentence;      /* why not, and what to do instead; NULL for ORDER_GO. The caller frees. */
 };
 

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #define RENEW_MS (LOCK_SECONDS * 1000 / 3)
+#define STALL_TELL_MS 500
 #define LOOK_MS 1000                /* how often a long wait is looked into */
 #define AUX_TIMEOUT_MS 5000
 
@@ -56,11 +57,30 @@ static void look_who_blocks(struct run *run)
     run_report_wait(run, NULL, "a concurrent statement waits for other transactions");
 }
 
+static double tenth(double ms)
+{
+    return (double)(int64_t)(ms * 10 + 0.5) / 10;
+}
+
+void run_report_stall(struct run *run, bool always)
+{
+    if (run->probe == NULL || run->current_id == NULL || (!always && clock_ms() - run->stall_told_at < STALL_TELL_MS))
+        return;
+    struct probe_figures figures = probe_read(run->probe);
+    run->stall_told_at = clock_ms();
+    if (figures.samples == 0 || (!always && figures.worst_ms <= run->stall_told_ms))
+        return;
+    run->stall_told_ms = figures.worst_ms;
+    journal_add(run->journal, false, json_pack("{s:s, s:s, s:f, s:f, s:I}", "event", "stall", "id", run->current_id, "worst_ms", tenth(figures.worst_ms),
+                                               "p99_ms", tenth(figures.p99_ms), "samples", (json_int_t)figures.samples));
+}
+
 bool run_tick(void *context)
 {
     struct run *run = context;
     renew_lock(run);
     look_who_blocks(run);
+    run_report_stall(run, false);
     if (!*run->stop)
         return true;
     if (run->stop_seen_at == 0) {
@@ -136,7 +156,7 @@ static void add_change_event(struct run *run, const char *state, int64_t begun)
     json_t *event = json_pack("{s:s, s:s, s:s}", "event", "change", "id", run->current_id, "state", state);
     if (begun > 0)
         json_object_set_new(event, "ms", json_integer(clock_ms() - begun));
-    journal_add(run->journal, true, event);
+    journal_add(run->journal, strcmp(state, "already") != 0, event);
 }
 
 static void add_record_event(struct run *run, const struct plan_step *step)
@@ -155,7 +175,10 @@ static bool run_change(struct run *run, const struct plan_change *each, const st
     bool made = change_is_done(run->main, each->change, &done, error);
     if (made && !done) {
         add_change_event(run, "begin", 0);
+        run->stall_told_ms = 0;
+        probe_watch(run->probe, each->change->table, each->change->to);
         made = apply_change(run, each->change, record, recorded, error);
+        run_report_stall(run, true);
         add_change_event(run, made ? "done" : "failed", begun);
     } else if (made) {
         add_change_event(run, "already", 0);
@@ -165,17 +188,19 @@ static bool run_change(struct run *run, const struct plan_change *each, const st
     return made;
 }
 
+/* The last migration is recorded once all is proven: until then the run is not complete. */
 static bool run_step(struct run *run, const struct plan_step *step, struct error *error)
 {
-    bool recorded = false;
+    bool recorded = false, last_step = step + 1 == run->plan.steps + run->plan.step_count;
     for (size_t i = 0; i < step->count; i++) {
         bool last = i + 1 == step->count;
         if (!run_may_go_on(run, error) ||
-            !run_change(run, &run->plan.changes[step->first + i], last ? step : NULL, &recorded, error))
+            !run_change(run, &run->plan.changes[step->first + i], last && !last_step ? step : NULL, &recorded, error))
             return false;
     }
     if (!recorded) {
-        bool done = run_may_go_on(run, error) && apply_verify(run, step, true, false, error) && pg_run(run->main, error, "BEGIN") &&
+        bool done = run_may_go_on(run, error) && apply_verify(run, step, true, false, error) &&
+                    (!last_step || proof_all(run, error)) && pg_run(run->main, error, "BEGIN") &&
                     apply_verify(run, step, false, true, error) && apply_record(run, step, error) && pg_run(run->main, error, "COMMIT");
         if (!done) {
             pg_rollback(run->main);
@@ -183,11 +208,13 @@ static bool run_step(struct run *run, const struct plan_step *step, struct error
         }
     }
     add_record_event(run, step);
-    return true;
+    return last_step || proof_after(run, step, error);
 }
 
 static bool run_steps(struct run *run, struct error *error)
 {
+    if (!proof_before(run, error))
+        return false;
     for (size_t i = 0; i < run->plan.step_count; i++)
         if (!run_step(run, &run->plan.steps[i], error))
             return false;
@@ -220,7 +247,7 @@ static bool fill_empty_database(struct run *run, struct error *error)
     bool done = pg_run(run->main, error, "BEGIN; SET LOCAL lock_timeout = '5s'");
     for (size_t i = 0; done && i < run->plan.step_count; i++)
         done = fill_step(run, &run->plan.steps[i], error);
-    done = done && pg_run(run->main, error, "COMMIT");
+    done = done && proof_within(run, error) && pg_run(run->main, error, "COMMIT");
     if (!done)
         pg_rollback(run->main);
     for (size_t i = 0; done && i < run->plan.step_count; i++)
@@ -363,6 +390,18 @@ static struct run_outcome conclude(struct run *run)
     return outcome;
 }
 
+static void start_probe(struct run *run)
+{
+    struct error error = {0};
+    run->probe = probe_start(run->job->datastore, &error);
+    if (run->probe != NULL)
+        return;
+    char *text = mem_printf("the stall meter could not be started, so stalls are not measured: %s", error.message);
+    journal_add(run->journal, false, json_pack("{s:s, s:o}", "event", "note", "text", json_text(text)));
+    free(text);
+    error_clear(&error);
+}
+
 /* Under the lock: the state read again, planned, and run. */
 static struct run_outcome run_locked(struct run *run)
 {
@@ -371,10 +410,14 @@ static struct run_outcome run_locked(struct run *run)
     if (!read_state(run, &state, &error))
         return failed(&error);
     bool planned = plan_build(run->main, &state, run->job->kind, run->job->to, &run->plan, &error);
+    if (planned)
+        proof_prepare(run, &state);
     state_free(&state);
     if (!planned)
         return failed(&error);
     add_plan_event(run);
+    if (run->job->kind != PLAN_BOOTSTRAP)
+        start_probe(run);
     bool done = run->job->kind == PLAN_BOOTSTRAP ? fill_empty_database(run, &error) : run_steps(run, &error);
     return done ? conclude(run) : failed(&error);
 }
@@ -409,6 +452,8 @@ struct run_outcome run_job(const struct run_job *job, struct journal *journal, c
     } else {
         outcome = failed(&error);
     }
+    probe_stop(run.probe);
+    proof_free(&run.proof);
     plan_free(&run.plan);
     pg_close(run.main);
     pg_close(run.aux);

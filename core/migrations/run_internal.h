@@ -1,7 +1,9 @@
-/* What the files of a run share: run.c (order of things, locks), apply.c (one change), backfill.c (rows). */
+/* What the files of a run share: run.c (order of things, locks), apply.c (one change), backfill.c (rows), proof.c (the proof). */
 #ifndef CORE_MIGRATIONS_RUN_INTERNAL_H
 #define CORE_MIGRATIONS_RUN_INTERNAL_H
 
+#include "core/migrations/probe.h"
+#include "core/migrations/proof.h"
 #include "core/migrations/run.h"
 
 #include <stdint.h>
@@ -16,7 +18,11 @@ struct run {
     int64_t renewed_at, stop_seen_at, looked_at, statement_at;
     bool lock_lost;             /* it could not be renewed in time: no further change is begun */
     const char *current_id;     /* the change in hand, for events */
+    struct probe *probe;        /* NULL: none could be started */
+    double stall_told_ms;       /* of the change in hand, in the last event */
+    int64_t stall_told_at;
     struct plan plan;
+    struct proof proof;
 };
 
 /* Renews the lock, sees to a request to stop. false: the statement in hand must be cancelled. Also the tick of both connections'
@@ -31,6 +37,9 @@ bool run_pause(struct run *run, int64_t milliseconds, struct error *error);
 
 /* Adds a "wait" event with who stands in the way of `table` (or of the statement in hand, where NULL). */
 void run_report_wait(struct run *run, const char *table, const char *why);
+
+/* Adds a "stall" event where the stall meter has something new: at most twice a second, or, `always`, at the change's end. */
+void run_report_stall(struct run *run, bool always);
 
 /* Makes one change that is not done. Where its last part is a transaction and `step` is not NULL, the step is recorded in the same
  * transaction (*recorded), once all its changes answer that they are done. */

@@ -11,7 +11,7 @@
 #   sandbox.sh status DIR           what runs
 #   sandbox.sh stop DIR             ends everything and removes DIR
 #
-# BUILD: the folder of kong-upgrade and fake-node, for `start` (default build/try of this source tree).
+# BUILD: the folder that was built in, for `start` (default build/try of this source tree).
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -31,6 +31,8 @@ for name in $(env | sed -n 's/^\(KONG_[A-Z0-9_]*\|PG[A-Z]*\)=.*/\1/p'); do unset
 kong_upgrade() {
   XDG_CONFIG_HOME=$dir/config XDG_STATE_HOME=$dir/state "$(cat "$dir/build")/kong-upgrade" --conf "$dir/kong.conf" --fleet "$dir/fleet.ini" "$@"
 }
+
+sql() { PGPASSWORD=kong psql -qX -v ON_ERROR_STOP=1 -h 127.0.0.1 -p "$port" -U kong "$@"; }
 
 # Below the ports that outgoing connections get, so that a new node's is still free when it starts.
 free_ports() {
@@ -129,9 +131,10 @@ CONF
     echo "$1" >"$dir/nodes/$name.port"
     shift
   done
-  PGPASSWORD=kong psql -qX -h 127.0.0.1 -p "$port" -U kong -c 'CREATE DATABASE kong' postgres
+  sql -c 'CREATE DATABASE kong' postgres
   kong_upgrade bootstrap --to 1.2 --yes --quiet
-  PGPASSWORD=kong psql -qX -v ON_ERROR_STOP=1 -h 127.0.0.1 -p "$port" -U kong -f "$here/entities.sql" kong
+  sql -f "$here/entities.sql" kong
+  sql -c 'SET client_min_messages = error' -c ANALYZE kong   # a session of its own: its rows are counted when the one before has ended
   rm -rf "$dir/state/kong-upgrade"   # the report is to tell of the upgrade alone
   divert 0
   for n in 1 2 3; do start_node old-$n 1.2.3; done

@@ -64,6 +64,14 @@ static inline void write_text(const char *path, const char *text)
     write_bytes(path, text, strlen(text));
 }
 
+static inline void append_text(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "a");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
 /* The caller frees. */
 static inline char *read_whole(const char *path)
 {
@@ -77,13 +85,13 @@ static inline char *read_whole(const char *path)
 
 static inline void assert_has(const char *text, const char *part)
 {
-    if (strstr(text, part) == NULL)
-        fail_msg("no '%s' in '%s'", part, text);
+    if (text == NULL || strstr(text, part) == NULL)
+        fail_msg("no '%s' in '%s'", part, text != NULL ? text : "(null)");
 }
 
 static inline void assert_has_not(const char *text, const char *part)
 {
-    if (strstr(text, part) != NULL)
+    if (text != NULL && strstr(text, part) != NULL)
         fail_msg("'%s' in '%s'", part, text);
 }
 

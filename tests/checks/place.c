@@ -1,0 +1,181 @@
+#include "tests/checks/place.h"
+
+#include "core/base/mem.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const char *program, *postgres_sh;
+static char folder[64];
+static int port, server_version;
+
+void place_arguments(const char *the_program, const char *the_script)
+{
+    program = the_program;
+    postgres_sh = the_script;
+}
+
+int place_port(void)
+{
+    return port;
+}
+
+int place_version(void)
+{
+    return server_version;
+}
+
+PGconn *place_session(const char *database, const char *role)
+{
+    char *place = mem_printf("host=127.0.0.1 port=%d dbname='%s' user='%s' password=kong", port, database, role);
+    PGconn *session = PQconnectdb(place);
+    free(place);
+    if (PQstatus(session) != CONNECTION_OK)
+        print_error("%s", PQerrorMessage(session));
+    assert_int_equal(PQstatus(session), CONNECTION_OK);
+    return session;
+}
+
+void place_sql(const char *database, const char *sql)
+{
+    PGconn *session = place_session(database, "postgres");
+    PGresult *result = PQexec(session, sql);
+    ExecStatusType status = PQresultStatus(result);
+    if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
+        print_error("%s: %s", sql, PQerrorMessage(session));
+    assert_true(status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK);
+    PQclear(result);
+    PQfinish(session);
+}
+
+static int make_schema(const char *database, const char *version)
+{
+    char *create = mem_printf("CREATE DATABASE %s OWNER kong", database);
+    char *bootstrap = mem_printf("bootstrap -q -y --to %s", version);
+    struct buf output = {0};
+    place_sql("postgres", create);
+    int exit_code = place_program(database, bootstrap, &output);
+    if (exit_code != 0)
+        print_error("%s\n", buf_text(&output));
+    buf_free(&output);
+    free(bootstrap);
+    free(create);
+    return exit_code;
+}
+
+int place_open(void **state)
+{
+    (void)state;
+    snprintf(folder, sizeof folder, "/tmp/kong-checks-%d", (int)getpid());
+    char *command = mem_printf("PG_OPTIONS='-c max_prepared_transactions=5 -c max_connections=60' sh %s start %s/pg", postgres_sh, folder);
+    char *make = mem_printf("mkdir -m 755 -p %s", folder);
+    int made = system(make);
+    FILE *start = popen(command, "r");
+    free(make);
+    free(command);
+    if (made != 0 || start == NULL || fscanf(start, "%d", &port) != 1 || pclose(start) != 0)
+        return -1;
+    PGconn *session = place_session("postgres", "postgres");
+    server_version = PQserverVersion(session);
+    PQfinish(session);
+    place_sql("postgres", "CREATE ROLE other; CREATE ROLE \"o\"\"ther\nrole\"");
+    return make_schema("k12", "1.2") == 0 && make_schema("k10", "1.0") == 0 ? 0 : -1;
+}
+
+int place_standby(void)
+{
+    char *command = mem_printf("dir=%s/standby; { sh %s start $dir && touch $dir/data/standby.signal && sh %s crash $dir; } >/dev/null && cat $dir/port",
+                               folder, postgres_sh, postgres_sh);
+    int standby_port = 0;
+    FILE *start = popen(command, "r");
+    free(command);
+    assert_non_null(start);
+    assert_int_equal(fscanf(start, "%d", &standby_port), 1);
+    assert_int_equal(pclose(start), 0);
+    return standby_port;
+}
+
+void place_standby_end(void)
+{
+    char *command = mem_printf("sh %s stop %s/standby", postgres_sh, folder);
+    assert_int_equal(system(command), 0);
+    free(command);
+}
+
+int place_close(void **state)
+{
+    (void)state;
+    char *command = mem_printf("sh %s stop %s/pg; rm -rf %s", postgres_sh, folder, folder);
+    int stopped = system(command);
+    free(command);
+    return stopped;
+}
+
+const char *place_database(const char *template, const char *owner)
+{
+    static char name[16];
+    static int count;
+    snprintf(name, sizeof name, "t%d", ++count);
+    char *sql = mem_printf("CREATE DATABASE %s TEMPLATE %s OWNER %s", name, template, owner);
+    place_sql("postgres", sql);
+    free(sql);
+    return name;
+}
+
+void place_check(const char *database, const char *const *environment, struct check_results *results)
+{
+    static const char *const nowhere[] = {NULL};
+    char *all[16] = {mem_printf("KONG_PG_PORT=%d", port), mem_printf("KONG_PG_DATABASE=%s", database), mem_dup("KONG_PG_PASSWORD=kong")};
+    size_t count = 3;
+    struct kong_conf conf = {0};
+    struct fleet fleet = {0};
+    struct error error = {0};
+    struct names ids = {0};
+    for (; environment != NULL && *environment != NULL; environment++) {
+        for (size_t i = 0; i < 3; i++)
+            if (strncmp(all[i], *environment, strcspn(all[i], "=") + 1) == 0)
+                all[i][0] = '~';   /* the test's own goes before it */
+        all[count++] = mem_dup(*environment);
+    }
+    assert_true(kong_conf_load(&conf, NULL, nowhere, all, &error));
+    assert_true(fleet_add(&fleet, CLUSTER_OLD, "old-1", "http://127.0.0.1:1", &error));
+    assert_true(fleet_add(&fleet, CLUSTER_NEW, "new-1", "http://127.0.0.1:2", &error));
+    checks_run(&conf, &fleet, &ids, results);
+    kong_conf_free(&conf);
+    fleet_free(&fleet);
+    for (size_t i = 0; i < count; i++)
+        free(all[i]);
+}
+
+const struct check_result *place_find(const struct check_results *results, const char *id)
+{
+    for (size_t i = 0; i < results->count; i++)
+        if (strcmp(results->list[i].check->id, id) == 0)
+            return &results->list[i];
+    fail_msg("no result of %s", id);
+    return NULL;
+}
+
+int place_program(const char *database, const char *arguments, struct buf *output)
+{
+    char *command = mem_printf("KONG_PG_PORT=%d KONG_PG_DATABASE=%s KONG_PG_PASSWORD=${PASSWORD-kong} XDG_STATE_HOME=%s/state XDG_CONFIG_HOME=%s/config"
+                               " LC_ALL=C.UTF-8 '%s' %s 2>&1", port, database, folder, folder, program, arguments);
+    FILE *pipe = popen(command, "r");
+    char part[4096];
+    size_t length;
+    free(command);
+    assert_non_null(pipe);
+    while ((length = fread(part, 1, sizeof part, pipe)) > 0)
+        buf_add_bytes(output, part, length);
+    int status = pclose(pipe);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}

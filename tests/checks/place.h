@@ -1,0 +1,40 @@
+/* A private server for the checks' tests, databases made from templates, and sessions that get in the way. */
+#ifndef TESTS_CHECKS_PLACE_H
+#define TESTS_CHECKS_PLACE_H
+
+#include "core/base/buf.h"
+#include "core/checks/check.h"
+
+#include <libpq-fe.h>
+
+/* cmocka's group fixtures: the server is started and Kong's schemas 1.0 and 1.2 are made with the program. */
+int place_open(void **state);
+int place_close(void **state);
+void place_arguments(const char *program, const char *postgres_sh);
+
+/* A new database from a template ("k12", "k10", "template0"), owned by `owner`; the name is valid until the next call. */
+const char *place_database(const char *template, const char *owner);
+
+/* A session of that role; it must succeed. PQfinish ends it. */
+PGconn *place_session(const char *database, const char *role);
+
+/* As superuser, in a session of its own; must succeed. */
+void place_sql(const char *database, const char *sql);
+
+/* Looks at everything; kong.conf is Kong's defaults with the database's place and `environment` ("KONG_X=y", NULL-ended; NULL: none). */
+void place_check(const char *database, const char *const *environment, struct check_results *results);
+
+/* A check's result, which must be among them. */
+const struct check_result *place_find(const struct check_results *results, const char *id);
+
+/* Runs the program with these arguments (a shell's words) on the database; its output is added to `output`. Returns the exit code. */
+int place_program(const char *database, const char *arguments, struct buf *output);
+
+/* A second server, in recovery as a standby is (PostgreSQL 12 and later). Returns its port. */
+int place_standby(void);
+void place_standby_end(void);
+
+int place_port(void);
+int place_version(void);   /* the server's, as libpq counts */
+
+#endif

@@ -1,0 +1,208 @@
+/* Counting, on nodes made up here: nodes_count and nodes_get are this file's own. */
+#include "core/cluster/traffic.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+struct nodes {
+    struct node list[4];
+    size_t count;
+};
+
+size_t nodes_count(const struct nodes *nodes)
+{
+    return nodes != NULL ? nodes->count : 0;
+}
+
+const struct node *nodes_get(const struct nodes *nodes, size_t index)
+{
+    return &nodes->list[index];
+}
+
+static struct node made_up(enum cluster cluster, const char *name)
+{
+    static char url[] = "http://x";
+    return (struct node){.cluster = cluster, .name = (char *)(uintptr_t)name, .url = url, .state = NODE_ANSWERS, .total_requests = -1};
+}
+
+static void count(struct node *node, int64_t at, int64_t total, int64_t own)
+{
+    node->counted_at = at;
+    node->total_requests = total;
+    node->own_requests = own;
+}
+
+static void own_requests_are_no_traffic(void **state)
+{
+    struct traffic *traffic = traffic_new();
+    struct nodes nodes = {.list = {made_up(CLUSTER_OLD, "a")}, .count = 1};
+    struct node *node = &nodes.list[0];
+    (void)state;
+    traffic_note(traffic, &nodes, 500);
+    assert_true(traffic_node_rps(traffic, node) < 0);
+    assert_true(traffic_cluster_rps(traffic, CLUSTER_OLD) < 0);
+    for (int i = 1; i <= 10; i++) {
+        count(node, i * 1000, 1000 + i, i);
+        traffic_note(traffic, &nodes, i * 1000 + 10);
+        assert_true(i == 1 ? traffic_node_rps(traffic, node) < 0 : traffic_node_rps(traffic, node) == 0);
+        assert_int_equal(traffic_old_quiet_ms(traffic, i * 1000 + 10), i == 1 ? -1 : i * 1000 + 10 - 1000);
+    }
+    count(node, 11000, 1000 + 11 + 1, 11);   /* one request of someone else's */
+    traffic_note(traffic, &nodes, 11010);
+    assert_true(traffic_node_rps(traffic, node) > 0);
+    assert_int_equal(traffic_old_quiet_ms(traffic, 11010), 10);
+    traffic_free(traffic);
+}
+
+static void rates_are_sums(void **state)
+{
+    struct traffic *traffic = traffic_new();
+    struct nodes nodes = {.list = {made_up(CLUSTER_OLD, "a"), made_up(CLUSTER_OLD, "b"), made_up(CLUSTER_NEW, "c")}, .count = 3};
+    size_t values;
+    (void)state;
+    for (int i = 1; i <= 8; i++) {
+        count(&nodes.list[0], i * 1000, i * 101, i);
+        count(&nodes.list[1], i * 1000 + 5, i * 51, i);
+        traffic_note(traffic, &nodes, i * 1000 + 10);
+    }
+    assert_true(fabs(traffic_node_rps(traffic, &nodes.list[0]) - 100) < 0.001);
+    assert_true(fabs(traffic_cluster_rps(traffic, CLUSTER_OLD) - 150) < 0.001);
+    assert_true(traffic_cluster_rps(traffic, CLUSTER_NEW) < 0);
+    const double *history = traffic_history(traffic, CLUSTER_OLD, &values);
+    assert_int_equal(values, 8);
+    assert_true(isnan(history[0]));
+    assert_true(fabs(history[7] - 150) < 0.001);
+    nodes.count = 1;   /* the others are no longer looked at */
+    traffic_note(traffic, &nodes, 8900);
+    assert_true(fabs(traffic_cluster_rps(traffic, CLUSTER_OLD) - 100) < 0.001);
+    traffic_note(traffic, &nodes, 13001);   /* the last count is old */
+    assert_true(traffic_cluster_rps(traffic, CLUSTER_OLD) < 0);
+    assert_int_equal(traffic_old_quiet_ms(traffic, 13001), -1);
+    traffic_note(traffic, NULL, 14000);
+    assert_true(traffic_cluster_rps(traffic, CLUSTER_OLD) < 0);
+    assert_int_equal(traffic_old_quiet_ms(traffic, 14000), -1);
+    traffic_free(traffic);
+}
+
+/* Neither a spike nor a negative rate, however the counter jumps. */
+static void restarts_begin_anew(void **state)
+{
+    struct traffic *traffic = traffic_new();
+    struct nodes nodes = {.list = {made_up(CLUSTER_OLD, "a")}, .count = 1};
+    struct node *node = &nodes.list[0];
+    (void)state;
+    count(node, 1000, 1000000, 1);
+    traffic_note(traffic, &nodes, 1000);
+    count(node, 2000, 1000101, 2);
+    traffic_note(traffic, &nodes, 2000);
+    assert_true(traffic_node_rps(traffic, node) == 100);
+    count(node, 3000, 50, 1);   /* fell */
+    traffic_note(traffic, &nodes, 3000);
+    assert_true(traffic_node_rps(traffic, node) < 0);
+    count(node, 4000, 61, 2);
+    traffic_note(traffic, &nodes, 4000);
+    assert_true(traffic_node_rps(traffic, node) == 10);
+    node->restarts++;
+    count(node, 5000, 5000000, 1);   /* another process, which has served more */
+    traffic_note(traffic, &nodes, 5000);
+    assert_true(traffic_node_rps(traffic, node) < 0);
+    count(node, 6000, 5000001, 3);   /* more of ours than it counted */
+    traffic_note(traffic, &nodes, 6000);
+    assert_true(traffic_node_rps(traffic, node) == 0);
+    traffic_free(traffic);
+}
+
+static void silence_is_quiet_and_strangeness_unknown(void **state)
+{
+    struct traffic *traffic = traffic_new();
+    struct nodes nodes = {.list = {made_up(CLUSTER_OLD, "a"), made_up(CLUSTER_OLD, "b")}, .count = 2};
+    (void)state;
+    for (int i = 1; i <= 5; i++) {
+        count(&nodes.list[0], i * 1000, i, i);
+        count(&nodes.list[1], i * 1000, i * 100, i);
+        traffic_note(traffic, &nodes, i * 1000);
+    }
+    assert_int_equal(traffic_old_quiet_ms(traffic, 5000), 0);
+    nodes.list[1].state = NODE_SILENT;
+    nodes.list[1].silent_since = 5500;
+    count(&nodes.list[0], 8000, 8, 8);
+    traffic_note(traffic, &nodes, 8000);
+    assert_int_equal(traffic_old_quiet_ms(traffic, 8000), 2500);
+    assert_true(traffic_node_rps(traffic, &nodes.list[1]) < 0);
+    assert_true(traffic_cluster_rps(traffic, CLUSTER_OLD) == 0);
+    nodes.list[1].state = NODE_UNASKED;
+    traffic_note(traffic, &nodes, 9000);
+    assert_int_equal(traffic_old_quiet_ms(traffic, 9000), -1);
+    nodes.list[1].state = NODE_SILENT;
+    nodes.list[0].state = NODE_STRANGE;   /* known for as long as its count is fresh */
+    traffic_note(traffic, &nodes, 10000);
+    assert_int_equal(traffic_old_quiet_ms(traffic, 10000), 4500);
+    traffic_note(traffic, &nodes, 14000);
+    assert_int_equal(traffic_old_quiet_ms(traffic, 14000), -1);
+    traffic_free(traffic);
+}
+
+/* An old node that is quiet and is stopped must not shut the gate behind which the others are to be stopped. */
+static void stopping_a_quiet_node_begins_no_new_wait(void **state)
+{
+    struct traffic *traffic = traffic_new();
+    struct nodes nodes = {.list = {made_up(CLUSTER_OLD, "a"), made_up(CLUSTER_OLD, "b")}, .count = 2};
+    (void)state;
+    for (int i = 1; i <= 5; i++) {
+        count(&nodes.list[0], i * 1000, i, i);
+        count(&nodes.list[1], i * 1000, i < 3 ? i * 100 : 200 + i, i);   /* its last request was served before 2 s */
+        traffic_note(traffic, &nodes, i * 1000);
+    }
+    int64_t before = traffic_old_quiet_ms(traffic, 5000);
+    assert_true(before >= 2000);
+    nodes.list[1].state = NODE_SILENT;
+    nodes.list[1].silent_since = 5500;
+    count(&nodes.list[0], 6000, 6, 6);
+    traffic_note(traffic, &nodes, 6000);
+    assert_int_equal(traffic_old_quiet_ms(traffic, 6000), before + 1000);
+    traffic_free(traffic);
+}
+
+static void history_is_by_the_second(void **state)
+{
+    struct traffic *traffic = traffic_new();
+    struct nodes nodes = {.list = {made_up(CLUSTER_NEW, "a")}, .count = 1};
+    size_t values;
+    int64_t now = 1000;
+    (void)state;
+    for (int i = 1; i <= TRAFFIC_HISTORY + 100; i++, now += 1000 + i % 7) {   /* a timer that is late */
+        count(&nodes.list[0], now, i * 11, i);
+        traffic_note(traffic, &nodes, now);
+        traffic_note(traffic, &nodes, now + 100);   /* too early: adds nothing */
+    }
+    const double *history = traffic_history(traffic, CLUSTER_NEW, &values);
+    assert_int_equal(values, TRAFFIC_HISTORY);
+    assert_true(history[values - 1] > 9 && history[values - 1] < 10.1);
+    traffic_note(traffic, &nodes, now + 60000);   /* a minute without a look is a gap */
+    history = traffic_history(traffic, CLUSTER_NEW, &values);
+    assert_int_equal(values, TRAFFIC_HISTORY);
+    assert_true(isnan(history[values - 1]) && isnan(history[values - 59]) && !isnan(history[values - 63]));
+    traffic_note(traffic, &nodes, now + 100000000);
+    history = traffic_history(traffic, CLUSTER_NEW, &values);
+    for (size_t i = 0; i < values; i++)
+        assert_true(isnan(history[i]));
+    traffic_free(traffic);
+    traffic_free(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(own_requests_are_no_traffic),
+        cmocka_unit_test(rates_are_sums),
+        cmocka_unit_test(restarts_begin_anew),
+        cmocka_unit_test(silence_is_quiet_and_strangeness_unknown),
+        cmocka_unit_test(stopping_a_quiet_node_begins_no_new_wait),
+        cmocka_unit_test(history_is_by_the_second),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
