@@ -133,7 +133,7 @@ static void test_index_agrees_with_naive(void **state)
 {
     (void)state;
     size_t compared = 0, open = 0;
-    for (unsigned set = 0; set < 1800; set++) {
+    for (unsigned set = 0; set < 1000; set++) {
         struct routes routes = make_routes(&styles[set % STYLES], 7);
         struct route_index *index = index_build(&routes);
         struct router *routers[ROUTER_VERSIONS] = {router_build(ROUTER_1_2, index), router_build(ROUTER_1_3, index)};
@@ -161,7 +161,7 @@ static void test_index_agrees_with_naive(void **state)
         routes_free(&routes);
     }
     print_message("%zu choices compared, %zu of them open\n", compared, open);
-    assert_true(compared > 30000 && open > 200);
+    assert_true(compared > 20000 && open > 100);
 }
 
 /* The values behind a label: "; paths /a, /b;". */
@@ -228,7 +228,7 @@ static void test_reported_differ(void **state)
 {
     (void)state;
     size_t checked = 0, remedies = 0, sets = 0, followed = 0;
-    for (unsigned set = 0; set < 250; set++) {
+    for (unsigned set = 0; set < 160; set++) {
         struct routes routes = make_routes(&styles[set % STYLES], 6);
         struct compare *compare = compare_new(&routes);
         struct comparison comparison;
@@ -257,7 +257,7 @@ static void test_reported_differ(void **state)
         routes_free(&routes);
     }
     print_message("%zu reported requests asked again, from %zu sets; %zu remedies, %zu followed\n", checked, sets, remedies, followed);
-    assert_true(checked > 500 && remedies > 50 && followed > 30);
+    assert_true(checked > 300 && remedies > 30 && followed > 20);
 }
 
 /* And nothing of what random requests find is missing from the report. */
@@ -265,7 +265,7 @@ static void test_nothing_missed(void **state)
 {
     (void)state;
     size_t differing = 0;
-    for (unsigned set = 0; set < 150; set++) {
+    for (unsigned set = 0; set < 100; set++) {
         struct routes routes = make_routes(&styles[set % STYLES], 5);
         struct compare *compare = compare_new(&routes);
         struct comparison comparison;
@@ -289,7 +289,7 @@ static void test_nothing_missed(void **state)
         compare_free(compare);
         routes_free(&routes);
     }
-    assert_true(differing > 150);
+    assert_true(differing > 100);
 }
 
 /* Plain hosts or none, single paths of which none begins another, at most one SNI, no ties. */
@@ -298,7 +298,7 @@ static void test_what_cannot_differ(void **state)
     (void)state;
     static const struct style style = {plain_hosts, unnested_paths, 3, 0, false};
     size_t tried = 0;
-    for (unsigned set = 0; set < 150; set++) {
+    for (unsigned set = 0; set < 100; set++) {
         struct routes routes = make_routes(&style, 8);
         for (size_t i = 0; i < routes.count; i++) {
             struct names *const lists[] = {&routes.list[i].paths, &routes.list[i].snis};
