@@ -88,11 +88,17 @@ static bool may_branch(const char *regex)
     return false;
 }
 
+/* Something that PCRE skips, so that a quantifier behind it belongs to what stands before. */
+static bool has_skipped(const char *regex)
+{
+    return strstr(regex, "\\E") != NULL || strstr(regex, "(?#") != NULL;
+}
+
 char *regex_stem(const char *regex)
 {
     struct buf stem = {0};
     const char *c = regex;
-    if (may_branch(regex))
+    if (may_branch(regex) || has_skipped(regex))
         return mem_dup("");
     for (; *c != '\0'; c++) {
         bool escaped = *c == '\\' && c[1] != '\0' && (unsigned char)c[1] < 128 && !ascii_is_alnum(c[1]);

@@ -323,6 +323,8 @@ static void test_stems(void **state)
     expect_stem("/a\\(|/b", "");
     expect_stem("/q\\Qa|b", "");
     expect_stem("/q(?#(|)", "");
+    expect_stem("/a(?#c)?", "");
+    expect_stem("/a\\E*", "");
     expect_stem("(?i)/a", "");
     expect_stem("", "");
 }
