@@ -6,7 +6,7 @@ _kong_upgrade() {
   local options='--conf --fleet --json --yes --quiet --verbose --plain --ascii --theme --version --help'
 
   case $before in
-  -c | --conf | -f | --fleet | --requests)
+  -c | --conf | -f | --fleet | --requests | --fix)
     compopt -o filenames
     mapfile -t COMPREPLY < <(compgen -f -- "$word")
     return ;;
@@ -37,6 +37,7 @@ _kong_upgrade() {
   '') [[ $word == -* ]] || options=$commands ;;
   check) options+=' --ignore' ;;
   routes) options+=' --request --requests' ;;
+  conf) options+=' --fix' ;;
   plan) options+=' --sql --finish' ;;
   up) options+=' --dry-run' ;;
   bootstrap) options+=' --dry-run --to' ;;

@@ -34,7 +34,7 @@ static const struct command {
     {"nodes", plain_nodes, "", 0},
     {"watch", plain_watch, "", 0},
     {"routes", plain_routes, "request requests", 0},
-    {"conf", plain_conf, "", 0},
+    {"conf", plain_conf, "fix", 1},
     {"report", plain_report, "", 0},
 };
 

@@ -24,7 +24,7 @@ static const char usage[] =
     "  attach, stop              follow the running worker, stop it at a safe point\n"
     "  nodes, watch              the nodes of both clusters, once or continuously\n"
     "  routes                    requests that 1.3 sends elsewhere (--request 'METHOD URL', --requests FILE)\n"
-    "  conf                      the settings in effect, and where they come from\n"
+    "  conf [--fix [FILE]]       the settings in effect, and where they come from; kong.conf mended for 1.3\n"
     "  report                    what has been done, as Markdown\n"
     "\n"
     "Options:\n"
@@ -60,7 +60,7 @@ static const struct option long_options[] = {
     {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
     {"sql", no_argument, NULL, OPTION_SQL},
     {"finish", no_argument, NULL, OPTION_FINISH},
-    {"fix", no_argument, NULL, OPTION_FIX},
+    {"fix", optional_argument, NULL, OPTION_FIX},
     {"confirm", required_argument, NULL, OPTION_CONFIRM},
     {"to", required_argument, NULL, OPTION_TO},
     {"ignore", required_argument, NULL, OPTION_IGNORE},
@@ -96,7 +96,7 @@ static int read_one(struct options *options, int option)
     case OPTION_DRY_RUN: options->dry_run = true; break;
     case OPTION_SQL: options->sql = true; break;
     case OPTION_FINISH: options->finish = true; break;
-    case OPTION_FIX: options->fix = true; break;
+    case OPTION_FIX: options->fix = true; options->fix_file = optarg; break;
     case OPTION_CONFIRM: options->confirm = optarg; break;
     case OPTION_TO: options->to = optarg; break;
     case OPTION_IGNORE: names_add(&options->ignore, optarg); break;

@@ -15,7 +15,7 @@ struct options {
     const char *conf, *fleet, *theme;
     bool json, yes, quiet, verbose, plain, ascii;
     bool dry_run, sql, finish, fix;
-    const char *confirm, *to, *requests_file;
+    const char *confirm, *to, *requests_file, *fix_file;
     struct names ignore, requests;
     const char *command;       /* NULL: the wizard */
     char **arguments;          /* what follows it */

@@ -1,4 +1,4 @@
-/* The commands that only look: status, plan, check, conf, report. */
+/* The commands that only look: status, plan, report. */
 #include "screens/plain.h"
 
 #include "core/base/json.h"
@@ -184,32 +184,6 @@ int plain_plan(struct app *app)
     state_free(&state);
     pg_close(pg);
     return exit_code;
-}
-
-int plain_conf(struct app *app)
-{
-    static const char *const origins[] = {"default", "file", "environment"};
-    json_t *settings = json_object();
-    if (!app->options->json)
-        say("kong.conf  %s\n", app->conf.file != NULL ? app->conf.file : "none found: Kong's defaults");
-    for (size_t i = 0; i < app->conf.setting_count; i++) {
-        const struct setting *each = &app->conf.settings[i];
-        const char *value = each->value != NULL && each->secret ? "******" : each->value;
-        if (app->options->json)
-            json_object_set_new(settings, each->name, json_pack("{s:o, s:s}", "value", json_text(value), "origin", origins[each->origin]));
-        else if (each->origin == SETTING_FILE)
-            say("%s = %s  (line %d)\n", each->name, value != NULL ? value : "", each->line);
-        else
-            say("%s = %s  (%s)\n", each->name, value != NULL ? value : "", origins[each->origin]);
-    }
-    if (app->options->json)
-        say_json(json_pack("{s:o, s:o, s:o, s:o}", "file", json_text(app->conf.file), "settings", settings, "plugins", json_names(&app->conf.plugins),
-                           "warnings", json_names(&app->conf.warnings)), true);
-    else
-        json_decref(settings);
-    for (size_t i = 0; i < app->conf.warnings.count; i++)
-        complain_text("%s", app->conf.warnings.list[i]);
-    return 0;
 }
 
 int plain_report(struct app *app)

@@ -29,14 +29,14 @@ const struct conf_entry *conf_entries_find(const struct conf_entries *entries, c
     return NULL;
 }
 
-static void wipe(struct buf *buf)
+void conf_text_wipe(struct buf *buf)
 {
     if (buf->data != NULL)
         explicit_bzero(buf->data, buf->capacity);
     buf_free(buf);
 }
 
-static bool read_text(const char *path, struct buf *text, struct error *error)
+bool conf_file_read_text(const char *path, struct buf *text, struct error *error)
 {
     char bytes[16384];
     ssize_t got;
@@ -74,26 +74,28 @@ static void trim_end(char *text)
         text[--length] = '\0';
 }
 
-static bool is_comment_or_blank(const char *line)
+bool conf_line_is_skipped(const char *line)
 {
     const char *text = skip_blank(line);
     return *text == '\0' || *text == '#' || *text == ';';
 }
 
-/* Cuts a backslash at the end (spaces may follow it) off; tells whether there was one. */
-static bool cut_continuation(char *line)
+/* Where the backslash at the end is (spaces may follow it), or NULL. */
+static const char *find_continuation(const char *line)
 {
     size_t length = strlen(line);
     while (length > 0 && ascii_is_space(line[length - 1]))
         length--;
-    if (length == 0 || line[length - 1] != '\\')
-        return false;
-    line[length - 1] = '\0';
-    return true;
+    return length > 0 && line[length - 1] == '\\' ? &line[length - 1] : NULL;
+}
+
+bool conf_line_continues(const char *line)
+{
+    return find_continuation(line) != NULL;
 }
 
 /* The first `=` splits. Letters, digits and `_` make a key; everything else in it becomes `_`. */
-static void add_entry(struct conf_entries *entries, const char *line, int number)
+static void add_entry(struct conf_entries *entries, const char *line, int first, int last)
 {
     const char *equals = strchr(line, '=');
     if (equals == NULL)
@@ -106,44 +108,49 @@ static void add_entry(struct conf_entries *entries, const char *line, int number
     char *value = mem_dup(skip_blank(equals + 1));
     trim_end(value);
     entries->list = mem_grow(entries->list, entries->count + 1, sizeof *entries->list);
-    entries->list[entries->count++] = (struct conf_entry){key, value, number};
+    entries->list[entries->count++] = (struct conf_entry){key, value, first, last};
 }
 
 /* A last line that is to be continued is lost, as in Penlight (pl/config.lua, config.lines). */
-static void parse(char *text, struct conf_entries *entries)
+void conf_text_parse(const char *text, struct conf_entries *entries)
 {
+    char *copy = mem_dup(text);
+    *entries = (struct conf_entries){0};
     struct buf logical = {0};
     bool in_section = false, continued = false;
     int number = 0, first = 0;
-    for (char *line = text, *next; line != NULL; line = next) {
+    for (char *line = copy, *next; line != NULL; line = next) {
         next = strchr(line, '\n');
         if (next != NULL)
             *next++ = '\0';
         number++;
-        if (is_comment_or_blank(line))
+        if (conf_line_is_skipped(line))
             continue;
         if (!continued)
             first = number;
-        continued = cut_continuation(line);
-        buf_add(&logical, line);
+        const char *backslash = find_continuation(line);
+        continued = backslash != NULL;
+        buf_add_bytes(&logical, line, continued ? (size_t)(backslash - line) : strlen(line));
         if (continued)
             continue;
         if (buf_text(&logical)[0] == '[')
             in_section = true;
         else if (!in_section)
-            add_entry(entries, buf_text(&logical), first);
+            add_entry(entries, buf_text(&logical), first, number);
         buf_clear(&logical);
     }
-    wipe(&logical);
+    conf_text_wipe(&logical);
+    explicit_bzero(copy, strlen(text));
+    free(copy);
 }
 
 bool conf_file_read(const char *path, struct conf_entries *entries, struct error *error)
 {
     struct buf text = {0};
     *entries = (struct conf_entries){0};
-    bool read = read_text(path, &text, error);
+    bool read = conf_file_read_text(path, &text, error);
     if (read && text.data != NULL)
-        parse(text.data, entries);
-    wipe(&text);
+        conf_text_parse(text.data, entries);
+    conf_text_wipe(&text);
     return read;
 }

@@ -95,6 +95,8 @@ static void wrong_usage_is_64_and_says_what_is_wrong(void **state)
         {{"up", "--request", "GET http://h/"}, "--request does not go with up"},
         {{"up", "--requests", "file"}, "--requests does not go with up"},
         {{"up", "--fix"}, "--fix does not go with up"},
+        {{"conf", "file"}, "conf takes no argument 'file' without --fix"},
+        {{"conf", "--fix", "file", "more"}, "conf takes no argument 'more'"},
         {{"bootstrap", "--to", "0.14"}, "--to takes 1.0, 1.1, 1.2 or 1.3, not '0.14'"},
         {{"--dry-run"}, "--dry-run does not go with the wizard"},
         {{"--confirm", "kong"}, "--confirm does not go with the wizard"},
@@ -263,6 +265,71 @@ static void settings_are_shown_but_no_secret(void **state)
 }
 
 /* kong.conf: the one asked for, then the one that fleet.ini names. */
+static void kong_conf_is_mended_in_a_copy(void **state)
+{
+    char *conf = path_in(*state, "kong.conf"), *named = path_in(*state, "named"), *copy = path_in(*state, "kong.conf.1.3");
+    const char before[] = "pg_password = hunter2\ncustom_plugins = mine\nupstream_keepalive = 0\n";
+    const char after[] = "pg_password = hunter2\nplugins = bundled, mine\nnginx_http_upstream_keepalive = NONE\n";
+    write_text(conf, before);
+    struct run run = RUN("conf", "--fix", "-c", conf);
+    assert_int_equal(run.exit_code, 0);
+    assert_has(run.out, " pg_password = ******\n-custom_plugins = mine\n+plugins = bundled, mine\n");
+    assert_has(run.out, "since it holds a password");
+    assert_has_not(run.out, "hunter2");
+    assert_string_equal(run.err, "");
+    run_free(&run);
+    char *text = read_whole(copy);
+    assert_string_equal(text, after);
+    free(text);
+    text = read_whole(conf);
+    assert_string_equal(text, before);
+    free(text);
+
+    run = RUN("conf", "--fix", "-c", conf);
+    assert_int_equal(run.exit_code, 1);
+    assert_one_sentence(&run);
+    assert_has(run.err, "kong.conf.1.3 is there already");
+    run_free(&run);
+
+    run = RUN("conf", "-c", conf, "--json", "--fix", named);
+    assert_int_equal(run.exit_code, 0);
+    assert_has_not(run.out, "hunter2");
+    json_t *json = json_loads(run.out, 0, NULL);
+    assert_string_equal(json_string_value(json_object_get(json, "written")), named);
+    assert_int_equal(json_array_size(json_object_get(json, "changes")), 2);
+    json_decref(json);
+    run_free(&run);
+
+    /* The original itself: by its name, and --yes. */
+    char *argument = mem_printf("--fix=%s", conf);
+    run = RUN("conf", "-c", conf, argument);
+    assert_int_equal(run.exit_code, 1);
+    assert_has(run.err, "is replaced only with --yes");
+    run_free(&run);
+    text = read_whole(conf);
+    assert_string_equal(text, before);
+    free(text);
+    run = RUN("conf", "-c", conf, argument, "-y", "-q");
+    assert_int_equal(run.exit_code, 0);
+    assert_string_equal(run.out, "");
+    run_free(&run);
+    text = read_whole(conf);
+    assert_string_equal(text, after);
+    free(text);
+    run = RUN("conf", "-c", conf, "--fix");
+    assert_int_equal(run.exit_code, 0);
+    assert_has(run.out, "nothing to mend");
+    run_free(&run);
+    run = run_with(state, "KONG_CUSTOM_PLUGINS=mine", (const char *const[]){"conf", "--fix", "-c", conf, NULL});
+    assert_int_equal(run.exit_code, 0);
+    assert_has(run.err, "KONG_CUSTOM_PLUGINS is set in the environment");
+    run_free(&run);
+    free(argument);
+    free(conf);
+    free(named);
+    free(copy);
+}
+
 static void fleet_ini_names_kong_conf(void **state)
 {
     char *first = path_in(*state, "first.conf"), *second = path_in(*state, "second.conf"), *fleet = path_in(*state, "fleet.ini");
@@ -301,6 +368,7 @@ int main(int argc, char **argv)
         TEST(a_database_that_does_not_answer_is_an_error),
         TEST(without_a_worker_there_is_none_to_follow),
         TEST(settings_are_shown_but_no_secret),
+        TEST(kong_conf_is_mended_in_a_copy),
         TEST(fleet_ini_names_kong_conf),
     };
     if (argc < 2) {
