@@ -14,6 +14,8 @@ static const struct behaviour {
     {"1.1", "plugins", "name IN ('basic-auth', 'hmac-auth', 'jwt', 'key-auth', 'ldap-auth', 'oauth2')",
      "authentication answers 401 instead of 403 from 1.1 on"},
     {"1.1", "services", "0 IN (connect_timeout, write_timeout, read_timeout)", "a timeout of 0 is refused from 1.1 on, when the service is changed"},
+    {"1.0", "routes", "strip_path AND service_id IN (SELECT id FROM services WHERE coalesce(path, '/') <> '/')",
+     "where the path is stripped and the service has one of its own, an extra `/` between the two is gone from 1.0 on"},
 };
 
 static void look_at_one(const struct check_subject *subject, struct check_result *result, const struct behaviour *behaviour)
@@ -40,7 +42,7 @@ static void look_behaviour(const struct check_subject *subject, struct check_res
         if (behaviours[i].before == NULL || strcmp(version, behaviours[i].before) < 0)
             look_at_one(subject, result, &behaviours[i]);
     if (result->outcome == CHECK_OK)
-        look_note(result, "no row that new nodes are known to take otherwise (routes: see `kong-upgrade routes`)");
+        look_note(result, "no row that new nodes are known to take otherwise (which route is chosen: see the check `router`)");
 }
 
 const struct check check_behaviour = {

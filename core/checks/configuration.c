@@ -27,12 +27,16 @@ static void look_configuration(const struct check_subject *subject, struct check
     for (size_t i = 0; i < conf->warnings.count; i++)
         look_found(result, is_harmless(conf->warnings.list[i]) ? CHECK_INFORMS : CHECK_WARNS, "%s", conf->warnings.list[i]);
     look_note(result, "kong.conf: %s", conf->file != NULL ? conf->file : "none found, Kong's defaults and KONG_* alone");
+    look_note(result, "new nodes close a connection to an upstream after %s requests, or %s idle (nginx_http_upstream_keepalive_requests, _timeout)",
+              value_of(conf, "nginx_http_upstream_keepalive_requests"), value_of(conf, "nginx_http_upstream_keepalive_timeout"));
     if (result->outcome == CHECK_OK)
         return;
     if (custom[0] != '\0')
         look_remedy(result, "plugins = %s,%s  # instead of custom_plugins", value_of(conf, "plugins"), custom);
     if (keepalive[0] != '\0')
         look_remedy(result, "nginx_http_upstream_keepalive = %s  # instead of upstream_keepalive", strcmp(keepalive, "0") == 0 ? "NONE" : keepalive);
+    if (result->remedy != NULL && conf->file != NULL)
+        look_remedy(result, "kong-upgrade conf --fix  # writes that into a copy of the file");
     if (result->remedy == NULL)
         look_remedy(result, "kong-upgrade conf  # shows the settings in effect and where each comes from");
 }

@@ -157,3 +157,44 @@ const struct check check_duplicates = {
            "at once), and removes counters of APIs, which are gone.",
     .source = "kong/db/migrations/core/001_14_to_15.lua; 1.3.0 kong/plugins/rate-limiting/policies/cluster.lua",
 };
+
+#define WORTH_PRUNING 10000
+#define COUNTED 1000000
+
+/* Counting ends at COUNTED, so that a large table is not read through for a sentence. */
+static void look_at_old_counters(const struct check_subject *subject, struct check_result *result, const char *table)
+{
+    static const char expired[] = "period IN ('second', 'minute', 'hour', 'day') AND period_date < now() - interval '2 days'";
+    if (!has_table(subject, result, table))
+        return;
+    char *sql = mem_printf("SELECT count(*) FROM (SELECT 1 FROM %s WHERE %s LIMIT %d) old", table, expired, COUNTED);
+    PGresult *rows = look_query(subject, result, sql);
+    long long count = rows != NULL ? atoll(PQgetvalue(rows, 0, 0)) : 0;
+    if (count >= WORTH_PRUNING) {
+        char *schema = look_identifier(pg_schema(subject->pg));
+        look_found(result, CHECK_INFORMS, "%s: %s%lld counters of days and less that have passed", table, count == COUNTED ? "more than " : "", count);
+        look_remedy(result, "DELETE FROM %s.%s WHERE %s;", schema, table, expired);
+        free(schema);
+    }
+    PQclear(rows);
+    free(sql);
+}
+
+static void look_old_counters(const struct check_subject *subject, struct check_result *result)
+{
+    if (!look_has_state(subject, result))
+        return;
+    if (look_is_kong(subject) && subject->state->stage != STAGE_CURRENT) {
+        look_at_old_counters(subject, result, "ratelimiting_metrics");
+        look_at_old_counters(subject, result, "response_ratelimiting_metrics");
+    }
+    if (result->outcome == CHECK_OK)
+        look_note(result, "fewer than %d counters of rate limits that are of no use any more", WORTH_PRUNING);
+}
+
+const struct check check_old_counters = {
+    .id = "old-counters", .title = "Rate limits' old counters", .severity = CHECK_INFORMS, .look = look_old_counters,
+    .why = "Counters of policy `cluster` are never removed, though nothing reads them once their second, minute, hour or day has passed. Keys and indexes are "
+           "built over all of them: deleting them first makes that short.",
+    .source = "Kong issue #4374; kong/plugins/rate-limiting/policies at 0.14.1 and 1.2.3",
+};

@@ -1,5 +1,6 @@
 #include "core/router/compare.h"
 
+#include "core/base/clock.h"
 #include "core/base/mem.h"
 #include "core/router/candidates.h"
 #include "core/router/remedy.h"
@@ -17,6 +18,7 @@ struct compare {
     struct route_index *index;
     struct router *old, *new;
     size_t spent;             /* on remedies */
+    int64_t deadline_ms;      /* 0: none */
 };
 
 struct compare *compare_new(const struct routes *routes)
@@ -37,6 +39,16 @@ void compare_free(struct compare *compare)
     router_free(compare->new);
     index_free(compare->index);
     free(compare);
+}
+
+void compare_set_deadline(struct compare *compare, int64_t at_ms)
+{
+    compare->deadline_ms = at_ms;
+}
+
+static bool is_late(const struct compare *compare)
+{
+    return compare->deadline_ms != 0 && clock_ms() >= compare->deadline_ms;
 }
 
 /* Differences. */
@@ -94,7 +106,7 @@ static void ask(struct compare *compare, const struct request *request, struct d
 
 static void find_remedy(struct compare *compare, struct difference *difference)
 {
-    difference->remedy_sought = compare->spent < MOST_REMEDIES;
+    difference->remedy_sought = compare->spent < MOST_REMEDIES && !is_late(compare);
     if (difference->remedy_sought)
         difference->remedy = remedy_find(compare->old, compare->new, difference, &compare->spent);
 }
@@ -178,7 +190,8 @@ static bool try_one(const struct request *request, void *context)
     ask(collection->compare, request, &difference);
     difference.reason = reason_find(collection->compare->old, collection->compare->new, &difference.old, &difference.new);
     collection->comparison->open += difference.reason == REASON_OPEN ? 1 : 0;
-    collection->exhausted = index_work(collection->compare->index) > MOST_WORK;
+    collection->comparison->timed_out = is_late(collection->compare);
+    collection->exhausted = index_work(collection->compare->index) > MOST_WORK || collection->comparison->timed_out;
     if (difference.reason <= REASON_OPEN)
         return !collection->exhausted;
     collection->comparison->differing++;
@@ -254,7 +267,7 @@ void compare_all(struct compare *compare, struct comparison *comparison)
         qsort(comparison->list, comparison->count, sizeof *comparison->list, by_count);
     note_routes(compare, comparison);
     note_regexes(compare, comparison);
-    if (done.cut || collection.exhausted)
+    if ((done.cut || collection.exhausted) && !comparison->timed_out)
         add_problem(comparison, mem_printf("there are more requests worth trying than the %zu that were tried: ask for those you know of with"
                                            " --requests", done.tried));
     for (size_t i = 0; i < comparison->count; i++)

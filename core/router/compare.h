@@ -33,6 +33,7 @@ struct comparison {
     size_t open;                  /* requests for which both leave the same choice open */
     struct difference *list;      /* those with most requests first */
     size_t count;
+    bool timed_out;               /* the deadline came before all was tried */
     struct names problems;        /* sentences: routes that take no part, regexes that can't be evaluated, what was not tried */
 };
 
@@ -45,6 +46,9 @@ void compare_free(struct compare *compare);
 /* One request. The difference has one request, or none where both choose the same; `reason` is set in any case. */
 void compare_request(struct compare *compare, const struct request *request, struct difference *difference);
 void difference_free(struct difference *difference);
+
+/* When compare_all is to end with what it has, as clock_ms counts; 0, as after compare_new: when it is done. It may take a moment longer. */
+void compare_set_deadline(struct compare *compare, int64_t at_ms);
 
 /* All requests worth trying. */
 void compare_all(struct compare *compare, struct comparison *comparison);

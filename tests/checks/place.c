@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static const char *program, *postgres_sh;
@@ -38,6 +39,12 @@ PGconn *place_session(const char *database, const char *role)
 {
     char *place = mem_printf("host=127.0.0.1 port=%d dbname='%s' user='%s' password=kong", port, database, role);
     PGconn *session = PQconnectdb(place);
+    /* The server may need a moment to know that the sessions before this one are gone. */
+    for (int tries = 0; PQstatus(session) != CONNECTION_OK && strstr(PQerrorMessage(session), "too many connections") != NULL && tries < 50; tries++) {
+        nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+        PQfinish(session);
+        session = PQconnectdb(place);
+    }
     free(place);
     if (PQstatus(session) != CONNECTION_OK)
         print_error("%s", PQerrorMessage(session));
