@@ -599,7 +599,7 @@ static void test_command(void **state)
     const char *database = place_database("k12", "kong");
     struct buf output = {0};
     assert_int_equal(place_program(database, "check", &output), 0);
-    assert_non_null(strstr(buf_text(&output), "0 blocking, 0 warnings, 0 ignored, 24 fine"));
+    assert_non_null(strstr(buf_text(&output), "0 blocking, 0 warnings, 0 ignored, 25 fine"));
     buf_clear(&output);
     assert_int_equal(place_program(database, "check -q", &output), 0);
     assert_string_equal(buf_text(&output), "");
@@ -614,7 +614,7 @@ static void test_command(void **state)
     buf_clear(&output);
     assert_int_equal(place_program(database, "check --ignore unknown-plugins", &output), 0);
     assert_non_null(strstr(buf_text(&output), "Plugins that new nodes don't load (ignored)"));
-    assert_non_null(strstr(buf_text(&output), "0 blocking, 0 warnings, 1 ignored, 23 fine"));
+    assert_non_null(strstr(buf_text(&output), "0 blocking, 0 warnings, 1 ignored, 24 fine"));
     buf_clear(&output);
     assert_int_equal(place_program(database, "check --ignore unknown-plugins -q", &output), 0);
     assert_string_equal(buf_text(&output), "");
@@ -638,15 +638,15 @@ static void test_json(void **state)
     place_sql(database, "INSERT INTO plugins (id, name, config, enabled) VALUES (md5(random()::text)::uuid, E'm\\x1b[31mine', '{}', true)");
     assert_int_equal(place_program(database, "check --json", &output), 6);
     json_t *json = json_loads(buf_text(&output), 0, NULL), *list = json_object_get(json, "checks"), *first = json_array_get(list, 0);
-    assert_int_equal(json_array_size(list), 24);
+    assert_int_equal(json_array_size(list), 25);
     assert_string_equal(json_string_value(json_object_get(first, "id")), "unknown-plugins");
     assert_string_equal(json_string_value(json_object_get(first, "severity")), "warn");
     assert_string_equal(json_string_value(json_object_get(first, "result")), "found");
-    assert_string_equal(json_string_value(json_object_get(json_array_get(list, 23), "result")), "ok");
+    assert_string_equal(json_string_value(json_object_get(json_array_get(list, 24), "result")), "ok");
     static const char *const texts[] = {"title", "why", "remedy", "source"};
     for (size_t i = 0; i < 4; i++)
         assert_true(json_is_string(json_object_get(first, texts[i])));
-    assert_true(json_is_null(json_object_get(json_array_get(list, 23), "remedy")));
+    assert_true(json_is_null(json_object_get(json_array_get(list, 24), "remedy")));
     json_decref(json);
     buf_free(&output);
 }

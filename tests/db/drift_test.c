@@ -1,0 +1,184 @@
+/* The check `drift`: silent on every schema that Kong or this program makes, on every step of the way; and what someone else has done is found. */
+#include "tests/db/harness.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The result of the check; json_decref frees `whole`. */
+static json_t *look(const char *database, json_t **whole)
+{
+    struct result run = kong(database, "check drift --json");
+    *whole = json_loads(run.out, 0, NULL);
+    if (*whole == NULL)
+        fail_msg("%s: %s%s", database, run.out, run.err);
+    return json_array_get(json_object_get(*whole, "checks"), 0);
+}
+
+static void expect_silence(const char *database, const char *when)
+{
+    json_t *whole, *check = look(database, &whole);
+    if (strcmp(json_string_value(json_object_get(check, "result")), "ok") != 0)
+        fail_msg("%s, %s: %s", database, when, json_dumps(check, JSON_INDENT(1)));
+    json_decref(whole);
+}
+
+static void expect_silence_all_the_way(const char *database)
+{
+    expect_silence(database, "before up");
+    assert_int_equal(kong(database, "up -y -q").exit_code, 0);
+    expect_silence(database, "after up");
+    assert_int_equal(kong(database, text_printf("finish -q --confirm %s", database)).exit_code, 0);
+    expect_silence(database, "after finish");
+}
+
+static void fresh_schemas_have_no_drift(void **state)
+{
+    (void)state;
+    static const char *const versions[] = {"1.0", "1.1", "1.2", "1.3"};
+    for (size_t i = 0; i < 4; i++) {
+        const char *database = text_printf("fresh%zu", i);
+        db_create(database, NULL);
+        expect_silence(database, "empty");
+        assert_int_equal(kong(database, text_printf("bootstrap -y -q --to %s", versions[i])).exit_code, 0);
+        if (i < 3)
+            expect_silence_all_the_way(database);
+        else
+            expect_silence(database, "fresh");
+    }
+}
+
+/* Kong's own `up` drops a function, and leaves out indexes, otherwise than ours does. */
+static void what_kongs_own_up_does_is_no_drift(void **state)
+{
+    (void)state;
+    if (!harness_have("kong-0.14.1-data.sql"))
+        skip();
+    db_create("own", NULL);
+    db_load("own", harness_reference("kong-0.14.1-data.sql"));
+    assert_int_equal(kong("own", "up -y -q").exit_code, 0);
+    db_run("own", "DROP FUNCTION upsert_ttl(text, uuid, text, text, timestamp without time zone);"
+                  "DROP INDEX ratelimiting_metrics_pkey_new; DROP INDEX response_ratelimiting_metrics_pkey_new");
+    expect_silence("own", "after Kong's own up");
+}
+
+static void databases_of_real_nodes_have_no_drift(void **state)
+{
+    (void)state;
+    static const char *const dumps[] = {"kong-0.14.1-data.sql", "kong-1.0.4-data.sql", "kong-1.2.3-data.sql", "kong-1.2.3-data-wedged-up.sql"};
+    for (size_t i = 0; i < 4; i++) {
+        const char *database = text_printf("real%zu", i);
+        if (!harness_have(dumps[i]))
+            skip();
+        db_create(database, NULL);
+        db_load(database, harness_reference(dumps[i]));
+        expect_silence_all_the_way(database);
+    }
+    db_create("half", NULL);
+    db_load("half", harness_reference("kong-1.2.3-data-half-finish.sql"));
+    expect_silence("half", "in the middle of finish");
+    assert_int_equal(kong("half", "finish -q --confirm half").exit_code, 0);
+    expect_silence("half", "after finish");
+}
+
+/* What is done to a fresh 1.2 or to one after `up`, what is said of it, and whether the remedy mends it. */
+struct drift {
+    const char *template, *sql, *severity, *evidence, *remedy;
+    bool mends;
+};
+
+static const struct drift drifts[] = {
+    {"t12", "ALTER TABLE routes DROP COLUMN name", "block", "column routes.name (text) is missing", "ADD COLUMN \"name\" text;", false},
+    {"t12", "ALTER TABLE consumers DROP COLUMN custom_id", "block", "column consumers.custom_id (text) is missing", "ADD COLUMN \"custom_id\" text;", true},
+    {"t12", "ALTER TABLE services ALTER COLUMN retries TYPE integer", "block", "column services.retries is integer, and should be bigint", "TYPE bigint USING", true},
+    {"t12", "ALTER TABLE upstreams ALTER COLUMN created_at TYPE timestamp", "block", "and should be timestamp with time zone", "TYPE timestamp with time zone", true},
+    {"t12", "DROP INDEX cluster_events_expire_at_idx", "block", "index cluster_events_expire_at_idx of table cluster_events is missing", "CREATE INDEX", true},
+    {"t12", "DROP INDEX plugins_name_idx; CREATE INDEX plugins_name_idx ON plugins (name) ; UPDATE pg_index SET indisvalid = false"
+            " WHERE indexrelid = 'plugins_name_idx'::regclass", "block", "or was never built to its end", "plugins_name_idx", false},
+    {"t12", "DROP TRIGGER routes_sync_tags_trigger ON routes", "block", "trigger routes_sync_tags_trigger of table routes is missing", "CREATE TRIGGER", true},
+    {"t12", "DROP FUNCTION sync_tags() CASCADE", "block", "function sync_tags is missing", "CREATE", true},
+    {"t12", "DROP TABLE ttls", "block", "table ttls is missing", "pg_dump --schema-only -t ttls", false},
+    {"t12", "ALTER TABLE ratelimiting_metrics DROP CONSTRAINT ratelimiting_metrics_pkey", "block", "key ratelimiting_metrics_pkey of table ratelimiting_metrics is missing",
+     "PRIMARY KEY", true},
+    {"t12", "ALTER TABLE plugins DROP CONSTRAINT plugins_cache_key_key", "block", "key plugins_cache_key_key of table plugins is missing", "UNIQUE", true},
+    {"up", "ALTER TABLE routes DROP COLUMN headers", "block", "column routes.headers (jsonb) is missing", "ADD COLUMN \"headers\" jsonb;", true},
+    {"up", "ALTER TABLE services DROP CONSTRAINT services_client_certificate_id_fkey", "block", "foreign key of column client_certificate_id of table services is missing",
+     "services_client_certificate_id_fkey", true},
+    {"t12", "CREATE INDEX mine ON routes (name)", "inform", "index mine of table routes is not Kong's", "\\d \"public\".routes", false},
+    {"t12", "ALTER TABLE consumers ADD COLUMN \"own Col\" text", "inform", "column own Col of table consumers is not Kong's", "\\d \"public\".consumers", false},
+    {"t12", "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; CREATE TRIGGER audit BEFORE UPDATE ON services FOR EACH ROW EXECUTE PROCEDURE f()",
+     "inform", "trigger audit of table services is not Kong's", "\\d \"public\".services", false},
+};
+
+static bool has_evidence(const json_t *check, const char *part)
+{
+    size_t i;
+    json_t *each;
+    json_array_foreach(json_object_get(check, "evidence"), i, each)
+        if (strstr(json_string_value(each), part) != NULL)
+            return true;
+    return false;
+}
+
+static void run_as_owner(const char *database, const char *sql)
+{
+    PGconn *session = db_connect("postgres", database);   /* pg_index is the superuser's */
+    PGresult *result = PQexec(session, sql);
+    if (PQresultStatus(result) != PGRES_COMMAND_OK)
+        fail_msg("%s: %s", sql, PQerrorMessage(session));
+    PQclear(result);
+    PQfinish(session);
+}
+
+static void what_others_did_is_found(void **state)
+{
+    (void)state;
+    db_create("t12", NULL);
+    assert_int_equal(kong("t12", "bootstrap -y -q --to 1.2").exit_code, 0);
+    db_create("up", "t12");
+    assert_int_equal(kong("up", "up -y -q").exit_code, 0);
+    for (size_t i = 0; i < sizeof drifts / sizeof drifts[0]; i++) {
+        const struct drift *drift = &drifts[i];
+        const char *database = text_printf("drift%zu", i);
+        db_create(database, drift->template);
+        run_as_owner(database, drift->sql);
+        json_t *whole, *check = look(database, &whole);
+        const char *remedy = json_string_value(json_object_get(check, "remedy"));
+        if (strcmp(json_string_value(json_object_get(check, "result")), "found") != 0 || !has_evidence(check, drift->evidence) ||
+            strcmp(json_string_value(json_object_get(check, "severity")), drift->severity) != 0 || remedy == NULL || strstr(remedy, drift->remedy) == NULL)
+            fail_msg("%s: %s", drift->sql, json_dumps(check, JSON_INDENT(1)));
+        if (drift->mends) {
+            run_as_owner(database, remedy);
+            expect_silence(database, drift->sql);
+        }
+        json_decref(whole);
+        db_drop(database);
+    }
+}
+
+/* Tables of others, and what is new but not yet recorded, are no drift; a table that is gone is said once, not for all that was on it. */
+static void what_is_none_of_it_is_not_said(void **state)
+{
+    (void)state;
+    db_create("others", "t12");
+    db_run("others", "CREATE TABLE my_plugin_things (id uuid PRIMARY KEY); CREATE INDEX my_idx ON my_plugin_things (id);"
+                     "ALTER TABLE routes ADD COLUMN headers jsonb; CREATE TABLE sessions (id uuid PRIMARY KEY)");
+    expect_silence("others", "with tables of others");
+    run_as_owner("others", "DROP TABLE tags");
+    json_t *whole, *check = look("others", &whole);
+    assert_int_equal(json_array_size(json_object_get(check, "evidence")), 1);
+    assert_true(has_evidence(check, "table tags is missing"));
+    json_decref(whole);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(fresh_schemas_have_no_drift), cmocka_unit_test(databases_of_real_nodes_have_no_drift),
+        cmocka_unit_test(what_kongs_own_up_does_is_no_drift), cmocka_unit_test(what_others_did_is_found),
+        cmocka_unit_test(what_is_none_of_it_is_not_said),
+    };
+    if (!harness_arguments(argc, argv))
+        return 64;
+    return cmocka_run_group_tests_name("drift", tests, harness_setup, harness_teardown);
+}
