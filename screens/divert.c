@@ -58,8 +58,8 @@ static enum mark advise(const struct model *model, char *text, size_t size)
 static void draw_chart(const struct model *model, struct area area)
 {
     const struct chart_series series[] = {
-        {"old", model->history[CLUSTER_OLD], model->history_count[CLUSTER_OLD], ROLE_OLD, 'o'},
-        {"new", model->history[CLUSTER_NEW], model->history_count[CLUSTER_NEW], ROLE_NEW, 'n'},
+        {"old", model->history[TRAFFIC_SECONDS][CLUSTER_OLD], model->history_count[TRAFFIC_SECONDS][CLUSTER_OLD], ROLE_OLD, 'o'},
+        {"new", model->history[TRAFFIC_SECONDS][CLUSTER_NEW], model->history_count[TRAFFIC_SECONDS][CLUSTER_NEW], ROLE_NEW, 'n'},
     };
     const struct chart_model chart = {.series = series, .count = 2, .seconds_per_value = 1, .unit = "req/s", .empty = "no figures yet: nodes are asked once a second"};
     chart_draw(area, &chart);

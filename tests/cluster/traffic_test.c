@@ -72,7 +72,7 @@ static void rates_are_sums(void **state)
     assert_true(fabs(traffic_node_rps(traffic, &nodes.list[0]) - 100) < 0.001);
     assert_true(fabs(traffic_cluster_rps(traffic, CLUSTER_OLD) - 150) < 0.001);
     assert_true(traffic_cluster_rps(traffic, CLUSTER_NEW) < 0);
-    const double *history = traffic_history(traffic, CLUSTER_OLD, &values);
+    const double *history = traffic_history(traffic, CLUSTER_OLD, TRAFFIC_SECONDS, &values);
     assert_int_equal(values, 8);
     assert_true(isnan(history[0]));
     assert_true(fabs(history[7] - 150) < 0.001);
@@ -179,15 +179,15 @@ static void history_is_by_the_second(void **state)
         traffic_note(traffic, &nodes, now);
         traffic_note(traffic, &nodes, now + 100);   /* too early: adds nothing */
     }
-    const double *history = traffic_history(traffic, CLUSTER_NEW, &values);
+    const double *history = traffic_history(traffic, CLUSTER_NEW, TRAFFIC_SECONDS, &values);
     assert_int_equal(values, TRAFFIC_HISTORY);
     assert_true(history[values - 1] > 9 && history[values - 1] < 10.1);
     traffic_note(traffic, &nodes, now + 60000);   /* a minute without a look is a gap */
-    history = traffic_history(traffic, CLUSTER_NEW, &values);
+    history = traffic_history(traffic, CLUSTER_NEW, TRAFFIC_SECONDS, &values);
     assert_int_equal(values, TRAFFIC_HISTORY);
     assert_true(isnan(history[values - 1]) && isnan(history[values - 59]) && !isnan(history[values - 63]));
     traffic_note(traffic, &nodes, now + 100000000);
-    history = traffic_history(traffic, CLUSTER_NEW, &values);
+    history = traffic_history(traffic, CLUSTER_NEW, TRAFFIC_SECONDS, &values);
     for (size_t i = 0; i < values; i++)
         assert_true(isnan(history[i]));
     traffic_free(traffic);

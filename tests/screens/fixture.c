@@ -266,8 +266,8 @@ void fixture_traffic(struct fixture *fixture, double old, double new, int64_t qu
         fixture->history[CLUSTER_NEW][i] = new < 0 || gap ? NAN : all * moved;
     }
     for (int cluster = CLUSTER_OLD; cluster <= CLUSTER_NEW; cluster++) {
-        model->history[cluster] = fixture->history[cluster];
-        model->history_count[cluster] = FIXTURE_SECONDS;
+        model->history[TRAFFIC_SECONDS][cluster] = fixture->history[cluster];
+        model->history_count[TRAFFIC_SECONDS][cluster] = FIXTURE_SECONDS;
     }
     model->rps[CLUSTER_OLD] = old;
     model->rps[CLUSTER_NEW] = new;
