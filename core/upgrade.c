@@ -106,8 +106,8 @@ static void shut_for_traffic(const struct upgrade_facts *facts, struct gate *gat
     if (facts->quiet_rps > 0)
         snprintf(allowed, sizeof allowed, "more than %g requests/s each", facts->quiet_rps);
     shut(gate, true, "Old nodes served %s within the last %lld s (%.1f requests/s now).%s", allowed, (long long)(facts->quiet_needed_ms / 1000), rps,
-         may_be_polls ? " Others' polls of their Admin API look like traffic (Prometheus, health checks, a second kong-upgrade): if it is"
-                        " these alone, allow them by quiet_rps in fleet.ini, or overrule." : "");
+         may_be_polls ? " Others' polls of the Admin API count too (Prometheus, health checks, a second kong-upgrade): allow them by"
+                        " quiet_rps in fleet.ini." : "");
 }
 
 static void gate_decommission(const struct upgrade_facts *facts, struct gate *gate)
