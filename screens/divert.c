@@ -6,6 +6,8 @@
 
 #include <stdio.h>
 
+#define QUIET_MS 5000    /* not a moment between two requests */
+
 enum { ACTION_LONGER = ACTION_OWN, ACTION_SHORTER };
 
 static const struct keys_row keys[] = {
@@ -80,6 +82,13 @@ static void draw_shares(const struct model *model, struct area area)
     draw_share(model, area_part(area, (struct rect){0, apart ? 2 : 1, area.width, 1}));
 }
 
+/* What is allowed to it (quiet_rps) is a scraper's. */
+static bool old_serves(const struct model *model)
+{
+    bool is_allowed = model->app.fleet.quiet_rps > 0 && model->old_quiet_ms >= QUIET_MS;
+    return model->rps[CLUSTER_OLD] > 0 && !is_allowed;
+}
+
 /* What to do now. */
 static enum mark advise(const struct model *model, char *text, size_t size)
 {
@@ -93,11 +102,11 @@ static enum mark advise(const struct model *model, char *text, size_t size)
         snprintf(text, size, "The new cluster serves everything.%s", model_go_on(model, STEP_DECOMMISSION));
     else if (model->verdict.level == VERDICT_WORSE)
         return MARK_UNKNOWN;   /* it says what to do */
-    else if (old > 0 && new > 0 && model->verdict.level == VERDICT_FINE)
+    else if (old_serves(model) && new > 0 && model->verdict.level == VERDICT_FINE)
         snprintf(text, size, "Both serve, and the new cluster answers no worse. Move more.");
-    else if (old > 0 && new > 0)
+    else if (old_serves(model) && new > 0)
         snprintf(text, size, "Both serve. Move more if errors and latency are as before.");
-    else if (old > 0)
+    else if (old_serves(model))
         snprintf(text, size, "Only the old cluster serves. Move 1 %% to the new one.");
     else if (old >= 0 && new > 0)
         snprintf(text, size, "Only the new one serves. Step 4 opens after %lld s of that.", needed);

@@ -122,19 +122,27 @@ static const char *percent_text(double share, char text[SAY_SIZE])
 }
 
 /* "4xx 1.2/s (1.0 %), 5xx 0.0/s (0.0 %), p95 40 ms", where the Prometheus plugin tells. */
-static void say_metrics(const struct view *view, enum cluster cluster, const char *before)
+static void say_metrics(const struct cluster_metrics *metrics)
 {
-    const struct cluster_metrics *metrics = traffic_metrics(view->traffic, cluster);
     double p95 = cluster_metrics_ms(metrics, 0.95);
-    if (metrics->counted == 0)
-        return;
     for (int hundreds = 4; hundreds <= 5; hundreds++) {
         char rate[SAY_SIZE], share[SAY_SIZE];
-        say("%s%dxx %s/s (%s)", hundreds == 4 ? before : ", ", hundreds, rate_text(cluster_metrics_rate(metrics, hundreds), rate),
+        say("%s%dxx %s/s (%s)", hundreds == 4 ? "" : ", ", hundreds, rate_text(cluster_metrics_rate(metrics, hundreds), rate),
             percent_text(cluster_metrics_share(metrics, hundreds), share));
     }
     if (p95 >= 0)
         say(", p95 %.0f ms", p95);
+}
+
+/* The same for a line that holds both clusters: parts of a hundred alone. */
+static void say_metrics_briefly(const struct cluster_metrics *metrics)
+{
+    char share_4xx[SAY_SIZE], share_5xx[SAY_SIZE];
+    double p95 = cluster_metrics_ms(metrics, 0.95);
+    if (metrics->counted == 0 || p95 < 0)
+        return;
+    say(", 4xx %s, 5xx %s, p95 %.0f ms", percent_text(cluster_metrics_share(metrics, 4), share_4xx),
+        percent_text(cluster_metrics_share(metrics, 5), share_5xx), p95);
 }
 
 static void say_verdict(const struct view *view)
@@ -148,10 +156,11 @@ static void say_comparison(const struct view *view)
 {
     bool any = false;
     for (enum cluster cluster = CLUSTER_OLD; cluster <= CLUSTER_NEW; cluster++) {
-        if (traffic_metrics(view->traffic, cluster)->counted == 0)
+        const struct cluster_metrics *metrics = traffic_metrics(view->traffic, cluster);
+        if (metrics->counted == 0)
             continue;
         say("%s: ", cluster_name(cluster));
-        say_metrics(view, cluster, "");
+        say_metrics(metrics);
         say("\n");
         any = true;
     }
@@ -200,7 +209,7 @@ static void say_cluster(const struct view *view, enum cluster cluster)
         answering += node->cluster == cluster && node->state == NODE_ANSWERS ? 1 : 0;
     }
     say("  %s: %zu of %zu answer, %s req/s", cluster_name(cluster), answering, all, rate_text(traffic_cluster_rps(view->traffic, cluster), rate));
-    say_metrics(view, cluster, ", ");
+    say_metrics_briefly(traffic_metrics(view->traffic, cluster));
 }
 
 /* When it begins and when it ends. */
