@@ -96,12 +96,10 @@ static enum mark advise(const struct model *model, char *text, size_t size)
     double old = model->rps[CLUSTER_OLD], new = model->rps[CLUSTER_NEW];
     long long needed = model->app.fleet.quiet_seconds;
     text[0] = '\0';
-    if (!model->upgrade.gates[STEP_DIVERT].open)
-        return MARK_UNKNOWN;
+    if (!model->upgrade.gates[STEP_DIVERT].open || model->verdict.level == VERDICT_WORSE)
+        return MARK_UNKNOWN;   /* the gate, or the verdict, says what to do */
     if (next->open && !next->overruled && new > 0)
         snprintf(text, size, "The new cluster serves everything.%s", model_go_on(model, STEP_DECOMMISSION));
-    else if (model->verdict.level == VERDICT_WORSE)
-        return MARK_UNKNOWN;   /* it says what to do */
     else if (old_serves(model) && new > 0 && model->verdict.level == VERDICT_FINE)
         snprintf(text, size, "Both serve, and the new cluster answers no worse. Move more.");
     else if (old_serves(model) && new > 0)

@@ -165,6 +165,17 @@ void scenes_decommission_some(struct fixture *fixture)
     fixture_session(fixture, "10.0.0.40", true, -1);
 }
 
+/* All has moved, and the new cluster fails: compared with the old one as it was. */
+static void decommission_worse(struct fixture *fixture)
+{
+    struct model *model = &fixture->wizard.model;
+    divert_all(fixture);
+    fixture_metrics(fixture, CLUSTER_OLD, 1810, 0.001, 20);
+    model->metrics[CLUSTER_OLD].remembered = true;
+    fixture_metrics(fixture, CLUSTER_NEW, 3600, 0.098, 20);
+    scenes_show(fixture, STEP_DECOMMISSION);
+}
+
 static void decommission_gone(struct fixture *fixture)
 {
     scenes_begin_last_step(fixture, "1.2");
@@ -197,6 +208,7 @@ static const struct scene scenes[] = {
     {"provision-worse", provision_worse, false},
     {"decommission-busy", decommission_busy, false},
     {"decommission-polls", decommission_polls, false},
+    {"decommission-worse", decommission_worse, false},
     {"decommission-some", scenes_decommission_some, true},
     {"decommission-gone", decommission_gone, false},
     {"decommission-no-nodes", decommission_no_nodes, false},
