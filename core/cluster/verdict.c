@@ -110,8 +110,8 @@ void verdict_judge(const struct cluster_metrics *old, const struct cluster_metri
     }
     if (old_requests < VERDICT_REQUESTS || new_requests < VERDICT_REQUESTS) {
         verdict->level = VERDICT_FEW;
-        add(verdict, "too few requests in the last minute to compare error rates: old %.0f, new %.0f, needed %d each", old_requests,
-            new_requests, VERDICT_REQUESTS);
+        add(verdict, "too few requests in the last minute to compare error rates: old %.0f, new %.0f, needed %d each%s", old_requests,
+            new_requests, VERDICT_REQUESTS, old_requests > 0 && new_requests > 0 ? "" : "; the Prometheus plugin counts where it is enabled");
         return;
     }
     judge_errors(old, new, 5, VERDICT_5XX_POINTS, verdict);
