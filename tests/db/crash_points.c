@@ -11,7 +11,7 @@
 static const char instruments[] =
     "SET client_min_messages = error; CREATE SCHEMA IF NOT EXISTS crash;"
     "CREATE TABLE IF NOT EXISTS crash.seen (n serial PRIMARY KEY, subject text, point text);"
-    "CREATE TABLE IF NOT EXISTS crash.stops (id int PRIMARY KEY, subject text, point text, hold text, place int);"
+    "CREATE TABLE IF NOT EXISTS crash.stops (id int PRIMARY KEY, subject text, point text, hold text, place int, turn boolean);"
     "CREATE OR REPLACE FUNCTION crash.reach(the_subject text, the_point text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER"
     " SET lock_timeout = 0 SET search_path = crash, pg_catalog AS $$ DECLARE stop int; BEGIN"
     " IF current_setting('application_name') NOT IN ('kong-upgrade worker', 'kong-upgrade worker locks') THEN RETURN; END IF;"
@@ -72,9 +72,10 @@ char *points_seen(const char *database)
         " starts AS (SELECT subject, 'ddl_command_start', h, n - 1 FROM first, unnest(ARRAY['', 'writers', 'snapshot']) h"
         " WHERE point = 'ddl_command_end' AND (h = '' OR subject LIKE 'CREATE % CONCURRENTLY %')),"
         " points AS (SELECT * FROM first UNION ALL SELECT * FROM starts)"
-        " SELECT string_agg(format('(%s, %L, %L, %L, %s)', id, subject, point, hold, place), ',' ORDER BY id) FROM"
+        " SELECT string_agg(format('(%s, %L, %L, %L, %s, %s)', id, subject, point, hold, place, (number % size = place)::text), ',' ORDER BY id) FROM"
         " (SELECT row_number() OVER (ORDER BY n, hold, point) AS id, subject, point, hold,"
-        " row_number() OVER (PARTITION BY subject ORDER BY hold, n, point) - 1 AS place FROM points) numbered");
+        " row_number() OVER (PARTITION BY subject ORDER BY hold, n, point) - 1 AS place, count(*) OVER (PARTITION BY subject) AS size,"
+        " dense_rank() OVER (ORDER BY subject) AS number FROM points) numbered");
 }
 
 void points_forget(const char *database)
@@ -84,7 +85,7 @@ void points_forget(const char *database)
 
 int points_set(const char *database, const char *values, const char *where)
 {
-    return atoi(db_ask(database, text_printf("WITH set AS (INSERT INTO crash.stops SELECT * FROM (VALUES %s) p (id, subject, point, hold, place)"
+    return atoi(db_ask(database, text_printf("WITH set AS (INSERT INTO crash.stops SELECT * FROM (VALUES %s) p (id, subject, point, hold, place, turn)"
                                              " WHERE %s RETURNING 1) SELECT count(*) FROM set", values, where)));
 }
 

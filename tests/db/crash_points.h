@@ -18,8 +18,9 @@
 void points_add(const char *database);
 void points_remove(const char *database);
 
-/* After an undisturbed run with points_add: a VALUES list of its points (id, subject, point, hold, place): `place` counts the points of
- * the same subject (a statement, a backfill, a record) from 0; `hold` is "", "writers" or "snapshot". */
+/* After an undisturbed run with points_add: a VALUES list of its points (id, subject, point, hold, place, turn). `place` counts the points
+ * of the same subject (a statement, a backfill, a record) from 0; `turn` is true for one of them, in the next subject for the next place;
+ * `hold` is "", "writers" or "snapshot". */
 char *points_seen(const char *database);
 void points_forget(const char *database);
 
