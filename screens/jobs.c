@@ -135,7 +135,7 @@ void start_work(uv_work_t *work)
         .plugins = &job->app->conf.plugins,
         .resume = folder != NULL && worker_up_interrupted(folder),
         .clear_dead_lock = job->clear_dead_lock,
-        .deadline_ms = RUN_DEADLINE_MS,
+        .deadline_ms = job->app->fleet.lock_deadline_seconds * 1000,
     };
     free(folder);
     job->path = NULL;

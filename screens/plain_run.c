@@ -122,7 +122,7 @@ static int run_command(struct app *app, struct run_job *job, confirmation *confi
         return complain(&error);
     job->datastore = &app->conf.pg;
     job->plugins = &app->conf.plugins;
-    job->deadline_ms = RUN_DEADLINE_MS;
+    job->deadline_ms = app->fleet.lock_deadline_seconds * 1000;
     job->resume = is_resumed(app);
     struct verdict verdict = order_check(&state, job->kind, job->resume);
     if (verdict.order == ORDER_REFUSED)

@@ -83,10 +83,12 @@ static bool ask_rows(struct pg *pg, struct plan *plan, struct error *error)
     return true;
 }
 
+/* The exact size of a table that is locked would have to be waited for; its last known number of pages will do then. */
 static bool read_sizes(struct pg *pg, struct plan *plan, struct error *error)
 {
     PGresult *result = pg_query(pg, error,
-        "SELECT c.relname, greatest(c.reltuples, coalesce(s.n_live_tup, 0))::bigint, pg_catalog.pg_total_relation_size(c.oid)"
+        "SELECT c.relname, greatest(c.reltuples, coalesce(s.n_live_tup, 0))::bigint, CASE WHEN c.oid IN (SELECT relation FROM pg_catalog.pg_locks"
+        " WHERE mode = 'AccessExclusiveLock') THEN c.relpages * current_setting('block_size')::bigint ELSE pg_catalog.pg_total_relation_size(c.oid) END"
         " FROM pg_catalog.pg_class c LEFT JOIN pg_catalog.pg_stat_all_tables s ON s.relid = c.oid"
         " WHERE c.relnamespace = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = current_schema()) AND c.relkind IN ('r', 'p')");
     if (result == NULL)

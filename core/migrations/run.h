@@ -18,7 +18,6 @@
 
 #include <signal.h>
 
-#define RUN_DEADLINE_MS (10 * 60 * 1000)
 #define RUN_GRACE_MS 5000           /* after a request to stop, so long may the statement in hand take */
 
 struct run_job {

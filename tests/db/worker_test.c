@@ -248,7 +248,7 @@ static void test_it_stops_in_a_concurrent_build(void **state)
     PQclear(PQexec(holder, "COMMIT"));
     PQclear(PQexec(holder, "BEGIN; INSERT INTO targets (id, target, weight) VALUES (md5('t')::uuid, 't', 1)"));
     struct process follower = kong_start("building", "up");
-    await_journal("building", "a concurrent statement waits for other transactions");
+    await_journal("building", "the statement in hand waits for other transactions");
     struct result result = kong("building", "stop");
     expect_exit(&result, 0);
     result = kong_wait(&follower);
