@@ -52,6 +52,7 @@ struct view {
     struct prose text;                  /* of the overlay; the dialog's blocks too */
     struct prose_state text_state;
     char *must_type;                    /* of the dialog */
+    int blocker_pid;                    /* which the dialog of blockers is about */
     struct dialog_model dialog;
     struct dialog_state dialog_state;
     void (*answered)(struct wizard *wizard, size_t answer);
@@ -104,6 +105,10 @@ void run_pane_draw(struct wizard *wizard, struct area area);
 bool run_pane_key(struct wizard *wizard, const struct input *input);
 void plan_pane_draw(struct wizard *wizard, struct area area);
 bool plan_pane_key(struct wizard *wizard, const struct input *input);
+
+/* Sessions are in the way of the run shown: a dialog to end them. */
+bool blockers_are_there(const struct model *model);
+void blockers_open(struct wizard *wizard);
 
 /* A worker of ours that no longer runs left Kong's lock behind: then starting removes it, after it was said. */
 bool dead_lock_is_there(const struct model *model);

@@ -8,11 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ACTION_START = ACTION_OWN, ACTION_STOP, ACTION_LOG };
+enum { ACTION_START = ACTION_OWN, ACTION_STOP, ACTION_BLOCKERS, ACTION_LOG };
 
 static const struct keys_row keys[] = {
     {{'s'}, "start", "Start the migration. It asks once more.", ACTION_START, 60, NULL},
     {{'x'}, "stop", "Ask the worker to stop at the next safe point. Starting again goes on from there.", ACTION_STOP, 56, NULL},
+    {{'k'}, "in the way", "The sessions that the run waits for; cancel a query or end a session, once its number is typed.", ACTION_BLOCKERS, 58, NULL},
     {{'l'}, "log", "The worker's log instead of the list of changes, and back.", ACTION_LOG, 40, NULL},
     {{K_ENTER}, "details", "The selected change: what it does, its lock, its cost.", 0, 45, NULL},
 };
@@ -25,6 +26,8 @@ static bool is_enabled(const struct wizard *wizard, int action)
         return model->has_plan && model_refusal(model, STEP_UP, reason, sizeof reason)[0] == '\0';
     if (action == ACTION_STOP)
         return model->run_alive && !model->run.stop_asked;
+    if (action == ACTION_BLOCKERS)
+        return blockers_are_there(model);
     return model_runs(model, STEP_UP);
 }
 
@@ -117,6 +120,9 @@ static void act(struct wizard *wizard, int action)
         break;
     case ACTION_STOP:
         loop_stop_worker(wizard);
+        break;
+    case ACTION_BLOCKERS:
+        blockers_open(wizard);
         break;
     default:
         wizard->view.show_log = !wizard->view.show_log;
