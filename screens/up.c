@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define WORTH_SAYING_MS 100     /* as much as a node notices */
+
 enum { ACTION_START = ACTION_OWN, ACTION_STOP, ACTION_BLOCKERS, ACTION_LOG };
 
 static const struct keys_row keys[] = {
@@ -34,7 +36,7 @@ static bool is_enabled(const struct wizard *wizard, int action)
 static void draw_cost(const struct wizard *wizard, struct area area)
 {
     const struct model *model = &wizard->model;
-    char size[SAY_SIZE], reason[512];
+    char size[SAY_SIZE], about[SAY_SIZE], reason[512];
     const struct plan_change *heaviest = plan_heaviest(&model->plan);
     size_t remaining = plan_remaining(&model->plan);
     if (!model->has_plan) {
@@ -48,7 +50,8 @@ static void draw_cost(const struct wizard *wizard, struct area area)
     area_textf(area, 0, 0, ROLE_STRONG, "%zu change%s to make, %zu migration%s to record", remaining, remaining == 1 ? "" : "s",
                model->plan.step_count, model->plan.step_count == 1 ? "" : "s");
     if (heaviest != NULL && heaviest->bytes >= 0 && heaviest->cost.rewrite)
-        area_textf(area, 0, 1, ROLE_WARN, "Table %s (%s) is rewritten, and locked meanwhile.", heaviest->change->table, say_bytes(heaviest->bytes, size));
+        area_textf(area, 0, 1, ROLE_WARN, "Table %s (%s) is rewritten, and locked meanwhile, for %s.", heaviest->change->table,
+                   say_bytes(heaviest->bytes, size), say_about(plan_lock_ms(heaviest), about));
     else if (heaviest != NULL && heaviest->bytes >= 0)
         area_textf(area, 0, 1, ROLE_DIM, "The largest table that is read: %s (%s). No table is rewritten.", heaviest->change->table, say_bytes(heaviest->bytes, size));
     else
@@ -89,6 +92,18 @@ static void start_answered(struct wizard *wizard, size_t answer)
         loop_start(wizard, command_for(&wizard->model), dead_lock_is_there(&wizard->model));
 }
 
+/* Every other change takes a moment; these don't, and no one can read or write the table meanwhile. */
+static void add_rewrites(struct prose *prose, const struct plan *plan)
+{
+    char size[SAY_SIZE], about[SAY_SIZE];
+    for (size_t i = 0; i < plan->change_count; i++) {
+        const struct plan_change *each = &plan->changes[i];
+        if (plan_lock_ms(each) >= WORTH_SAYING_MS)
+            prose_add_mark(prose, MARK_WARN, "No node can read or write %s (%s) for %s: it is rewritten for the new type of %s.", each->change->table, say_bytes(each->bytes, size),
+                           say_about(plan_lock_ms(each), about), each->change->name);
+    }
+}
+
 static void ask_start(struct wizard *wizard)
 {
     const struct model *model = &wizard->model;
@@ -100,6 +115,8 @@ static void ask_start(struct wizard *wizard)
     else
         prose_add(prose, PROSE_PARAGRAPH, "%zu changes are made to database %s, beside live traffic. Nothing is destroyed: the old cluster works on, and step 5 is not begun by this.",
                   plan_remaining(&model->plan), model->state.database);
+    if (model->has_plan && !installs)
+        add_rewrites(prose, &model->plan);
     prose_add(prose, PROSE_PARAGRAPH, "The work runs in a process of its own: closing this screen or losing the connection does not stop it.");
     if (dead_lock_is_there(model))
         prose_add_mark(prose, MARK_WARN, "Kong's migrations lock was left behind by a worker that no longer runs (%s). It is removed first.", model->state.lock.owner);

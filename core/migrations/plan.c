@@ -138,6 +138,12 @@ char *plan_change_id(const struct plan *plan, const struct plan_change *change)
     return full;
 }
 
+int64_t plan_lock_ms(const struct plan_change *change)
+{
+    bool rewritten = change->cost.rewrite && !change->done && change->bytes > 0;
+    return rewritten ? (int64_t)((double)change->bytes * 1000.0 / (double)PLAN_REWRITE_BYTES_PER_SECOND) + 1 : 0;
+}
+
 const struct plan_change *plan_heaviest(const struct plan *plan)
 {
     const struct plan_change *heaviest = NULL;
@@ -163,11 +169,11 @@ static json_t *change_json(struct pg *pg, const struct plan *plan, const struct 
     const struct plan_step *step = &plan->steps[each->step];
     char *id = plan_change_id(plan, each);
     char *text = change_text(each->change);
-    json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s?, s:s, s:b, s:b, s:I, s:I, s:s?, s:o}", "id", id, "subsystem",
+    json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s?, s:s, s:b, s:b, s:I, s:I, s:I, s:s?, s:o}", "id", id, "subsystem",
         step->subsystem->name, "migration", step->migration->name, "phase", step->phase == PHASE_UP ? "up" : "finish", "kind",
         change_kind_name(each->change->kind), "what", text, "table", each->change->table, "lock", each->cost.lock, "rewrite",
-        each->cost.rewrite, "scan", each->cost.scan, "rows", (json_int_t)each->rows, "bytes", (json_int_t)each->bytes, "correction",
-        each->change->correction, "sql", sql);
+        each->cost.rewrite, "scan", each->cost.scan, "rows", (json_int_t)each->rows, "bytes", (json_int_t)each->bytes, "lock_ms",
+        (json_int_t)plan_lock_ms(each), "correction", each->change->correction, "sql", sql);
     free(text);
     free(id);
     return json;

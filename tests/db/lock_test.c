@@ -230,6 +230,31 @@ static void test_the_size_of_a_locked_table(void **state)
     expect_as_undisturbed("locked");
 }
 
+/* Types that rewrite the table on this server, too: those of 0.14's json. */
+static void test_the_time_of_a_rewrite_is_told(void **state)
+{
+    (void)state;
+    if (!harness_have("kong-0.14.1-data.sql"))
+        skip();
+    db_create("rewritten", NULL);
+    db_load("rewritten", harness_reference("kong-0.14.1-data.sql"));
+    struct result result = kong("rewritten", "plan --json");
+    json_t *json = json_loads(result.out, 0, NULL), *change;
+    size_t i, told = 0;
+    json_array_foreach(json_object_get(json, "changes"), i, change) {
+        bool rewritten = json_is_true(json_object_get(change, "rewrite")) && json_integer_value(json_object_get(change, "bytes")) > 0;
+        assert_int_equal(json_integer_value(json_object_get(change, "lock_ms")) > 0, rewritten);
+        told += rewritten ? 1 : 0;
+    }
+    assert_true(told >= 2);
+    json_decref(json);
+    result = kong("rewritten", "plan");
+    expect_part(result.out, "ACCESS EXCLUSIVE lock, rewrites the table and locks everyone out for under 1 s");
+    result = kong("rewritten", "up --dry-run");
+    expect_part(result.out, "rewrites the table: it is locked under 1 s");
+    db_drop("rewritten");
+}
+
 /* Two runs. */
 
 static void test_another_operator(void **state)
@@ -398,6 +423,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_every_table_is_held),
         cmocka_unit_test(test_the_deadline_is_reached),
         cmocka_unit_test(test_the_size_of_a_locked_table),
+        cmocka_unit_test(test_the_time_of_a_rewrite_is_told),
         cmocka_unit_test(test_another_operator),
         cmocka_unit_test(test_a_statement_outlives_its_worker),
         cmocka_unit_test(test_a_deadlock_is_broken),
