@@ -19,7 +19,7 @@ const struct step_text step_texts[STEPS] = {
         "Stop at any time and go on another day. Until step 5 the old cluster works as before."},
     [STEP_PROVISION] = {2, "Provision", NULL, "provision", false,
         "Start the 1.3 nodes on the same database, with the same configuration. They are watched here once they are in the fleet.",
-        "Don't use the Admin API of the new nodes until step 5 is done: what they write, old nodes may not understand. Keep using the old nodes' Admin API.",
+        "The old cluster serves on, and new nodes get no traffic before step 3. Keep using the old nodes' Admin API.",
         "Stop the new nodes again: the old cluster has not noticed them."},
     [STEP_DIVERT] = {3, "Divert", NULL, "divert", false,
         "Move traffic from the old cluster to the new one, gradually, at your load balancer: 1 %, 5 %, 25 %, 50 %, 100 %. Watch errors and latency at each stage.",
@@ -34,8 +34,8 @@ const struct step_text step_texts[STEPS] = {
         "This can't be undone. After it old nodes must never run on this database again. Kong 1.0 to 1.2 would start and nothing in Kong stops them, so keep them off; 0.14 refuses.",
         "After it only a backup brings the old cluster back."},
     [STEP_DONE] = {0, "Done", NULL, "done", false,
-        "The database is Kong 1.3's. The Admin API of the new nodes may be used now.",
-        "The report says what was done, when and by whom.",
+        "Shows the report: what was done, when and by whom. Save it.",
+        "Old nodes must never run on this database again.",
         "Press q."},
 };
 
@@ -119,11 +119,17 @@ static void gate_finish(const struct upgrade_facts *facts, struct gate *gate)
     else if (facts->old_silent_too_short > 0)
         shut(gate, false, "Whether %zu old node%s still answer%s is not known yet; a moment.", facts->old_silent_too_short,
              facts->old_silent_too_short == 1 ? "" : "s", facts->old_silent_too_short == 1 ? "s" : "");
+    else if (facts->legacy_sessions > 0)
+        shut(gate, false, "At least %zu Kong 0.14 node%s still work%s on this database (Kong seen in the database, step 4): stop %s.", facts->legacy_sessions,
+             facts->legacy_sessions == 1 ? "" : "s", facts->legacy_sessions == 1 ? "s" : "", facts->legacy_sessions == 1 ? "it" : "them");
     else if (facts->old_nodes == 0)
         shut(gate, true, "No old node is in fleet.ini, so it can't be seen that all are stopped.");
     else if (facts->new_nodes > 0 && facts->live_sessions > facts->new_nodes)
         shut(gate, true, "At least %zu Kong nodes work on this database, more than the %zu new one%s in fleet.ini: is an old one still running?", facts->live_sessions,
              facts->new_nodes, facts->new_nodes == 1 ? "" : "s");
+    else if (facts->old_session_ms >= 0 && facts->old_session_ms < facts->quiet_needed_ms)
+        shut(gate, true, "A node that may be an old one worked on this database %lld s ago: wait until none has been seen for %lld s.",
+             (long long)(facts->old_session_ms / 1000), (long long)(facts->quiet_needed_ms / 1000));
     else if (facts->new_ready == 0)
         shut(gate, true, "No new node is seen to be ready: after this step only 1.3 nodes may run on this database.");
 }

@@ -8,17 +8,28 @@ static const struct keys_row keys[] = {
     {{K_ENTER}, "details", "All that is known of the selected node.", 0, 45, NULL},
 };
 
-static void fill(struct prose *prose, const struct model *model)
+static void add_old(struct prose *prose, const struct model *model)
 {
     size_t there = model_count_nodes(model, CLUSTER_OLD, node_is_there), all = model_count_nodes(model, CLUSTER_OLD, NULL);
+    const struct upgrade *upgrade = &model->upgrade;
+    const char *answer = there == 1 ? "answers" : "answer", *stop = there == 1 ? "Stop it on its host" : "Stop them on their hosts";
     if (all == 0)
         prose_add_mark(prose, MARK_UNKNOWN, "No old node is in fleet.ini: that they are stopped can't be seen from here.");
+    else if (there > 0 && !upgrade->gates[STEP_DECOMMISSION].open)
+        prose_add_mark(prose, MARK_WAIT, "%zu of %zu old nodes still %s. Don't stop any yet.", there, all, answer);
     else if (there > 0)
-        prose_add_mark(prose, MARK_WAIT, "%zu of %zu old nodes still answer. Stop them on their hosts: kong quit", there, all);
+        prose_add_mark(prose, MARK_WAIT, "%zu of %zu old nodes still %s. %s: kong quit", there, all, answer, stop);
     else
-        prose_add_mark(prose, MARK_OK, "No old node answers any more, of %zu in fleet.ini.", all);
+        prose_add_mark(prose, MARK_OK, "No old node answers any more, of %zu in fleet.ini.%s", all,
+                       upgrade->gates[STEP_FINISH].open ? model_go_on(model, STEP_FINISH) : "");
+}
+
+static void fill(struct prose *prose, const struct model *model)
+{
+    api_guard_add(prose, model);
+    add_old(prose, model);
     if (!model->state.from_014)
-        prose_add_mark(prose, MARK_WARN, "Nothing in Kong keeps a 1.0 to 1.2 node from being started again: see to it that nothing does (service managers, autoscaling, cron).");
+        prose_add_mark(prose, MARK_WARN, "Nothing in Kong keeps a 1.0 to 1.2 node from being started again: see to it that nothing does.");
 }
 
 static const struct table_column columns[] = {
@@ -38,7 +49,7 @@ static void session_cell(const void *context, size_t row, size_t column, struct 
         cell->text = session->address;
         break;
     case 1:
-        cell->text = session->legacy ? "0.14" : "1.x";
+        cell->text = !session->legacy ? "1.x" : session->poll_age >= 0 ? "0.14" : "unknown";
         break;
     case 2:
         snprintf(text, sizeof text, "%d", session->connections);
@@ -53,7 +64,7 @@ static void draw_sessions(const struct wizard *wizard, struct area area)
 {
     const struct sessions *sessions = &wizard->model.sessions;
     const char *empty = sessions->restricted ? "This role may not see other roles' sessions." : "No Kong node is seen in the database.";
-    const struct table_model table = {columns, COUNT_OF(columns), sessions->count, session_cell, sessions, empty, false};
+    const struct table_model table = {columns, COUNT_OF(columns), sessions->count, session_cell, sessions, empty, false, true};
     struct table_state state = {0};
     table_draw(area, &table, &state, false);
 }
@@ -64,8 +75,10 @@ static void draw(struct wizard *wizard, struct area area)
     struct prose_state state = {0};
     struct area parts[3];
     fill(&prose, &wizard->model);
+    const int nodes = (int)model_count_nodes(&wizard->model, CLUSTER_OLD, NULL), note = 4;
     const struct layout_request rows[] = {
-        LAYOUT_BETWEEN(1, prose_height(prose.blocks, prose.count, area.width, area.canvas->charset), 3), LAYOUT_FILL(3, 2), LAYOUT_BETWEEN(2, 8, 1),
+        LAYOUT_BETWEEN(1, prose_height(prose.blocks, prose.count, area.width, area.canvas->charset), 3),
+        {3, nodes + 1, nodes + 1 + note, 2, 2}, {2, (int)wizard->model.sessions.count + 1, 0, 1, 1},
     };
     layout_rows(area, 1, rows, 3, parts);
     prose_draw(parts[0], prose.blocks, prose.count, &state);

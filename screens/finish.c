@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+#define FEW 3   /* changes that are listed rather than counted */
+
 enum { ACTION_FINISH = ACTION_OWN, ACTION_STOP, ACTION_BLOCKERS, ACTION_LOG };
 
 static const struct keys_row keys[] = {
@@ -28,19 +30,48 @@ static bool is_enabled(const struct wizard *wizard, int action)
     return model_runs(model, STEP_FINISH);
 }
 
+static bool loses_values(const struct loss *loss)
+{
+    return loss->destroys && loss->rows > 0;
+}
+
+static void add_loss(struct prose *prose, const struct loss *loss)
+{
+    enum mark mark = loses_values(loss) ? MARK_DANGER : MARK_INFO;
+    if (loss->rows >= 0)
+        prose_add_mark(prose, mark, "%s: %lld", loss->what, (long long)loss->rows);
+    else
+        prose_add_mark(prose, mark, "%s", loss->what);
+}
+
+static size_t count_rest(const struct model *model)
+{
+    size_t rest = 0;
+    for (size_t i = 0; i < model->losses.count; i++)
+        rest += loses_values(&model->losses.list[i]) ? 0 : 1;
+    return rest;
+}
+
+static void add_rest(struct prose *prose, const struct model *model)
+{
+    for (size_t i = 0; i < model->losses.count; i++)
+        if (!loses_values(&model->losses.list[i]))
+            add_loss(prose, &model->losses.list[i]);
+}
+
+/* What deletes values one by one; the rest too where it is short, else its number. */
 static void add_losses(struct prose *prose, const struct model *model)
 {
-    bool none = true;
-    for (size_t i = 0; i < model->losses.count; i++) {
-        const struct loss *each = &model->losses.list[i];
-        none = none && !each->destroys;
-        if (each->rows >= 0)
-            prose_add_mark(prose, each->destroys ? MARK_DANGER : MARK_INFO, "%s: %lld", each->what, (long long)each->rows);
-        else
-            prose_add_mark(prose, each->destroys ? MARK_DANGER : MARK_INFO, "%s", each->what);
-    }
-    if (none)
+    size_t rest = count_rest(model);
+    for (size_t i = 0; i < model->losses.count; i++)
+        if (loses_values(&model->losses.list[i]))
+            add_loss(prose, &model->losses.list[i]);
+    if (rest == model->losses.count)
         prose_add_mark(prose, MARK_OK, "No value of yours is deleted.");
+    if (rest <= FEW)
+        add_rest(prose, model);
+    else
+        prose_add_mark(prose, MARK_INFO, "%zu changes that delete no value.", rest);
 }
 
 static void add_warnings(struct prose *prose, const struct model *model)
@@ -51,8 +82,8 @@ static void add_warnings(struct prose *prose, const struct model *model)
     else
         prose_add(prose, PROSE_BULLET, "A 1.0 to 1.2 node would start, and nothing in Kong stops it: keep them off.");
     if (model->sessions.live > 0)
-        prose_add(prose, PROSE_BULLET, "At least %zu Kong node%s on the database now; the new ones should be all.", model->sessions.live,
-                  model->sessions.live == 1 ? " works" : "s work");
+        prose_add(prose, PROSE_BULLET, "At least %zu Kong node%s on the database now: %s.", model->sessions.live, model->sessions.live == 1 ? " works" : "s work",
+                  model->sessions.live == 1 ? "it should be a new one" : "all should be new ones");
     if (model->upgrade.gates[STEP_FINISH].overruled)
         prose_add_mark(prose, MARK_WARN, "The gate to this step was overruled: that all old nodes are stopped was not seen.");
 }
@@ -72,17 +103,21 @@ static void fill(struct prose *prose, const struct model *model)
         prose_add_mark(prose, MARK_WAIT, "Counting what would be changed.");
         return;
     }
+    model_refusal(model, STEP_FINISH, reason, sizeof reason);
+    if (model->starting)
+        prose_add_mark(prose, MARK_WAIT, "Asking the old nodes once more, then starting the worker.");
+    else if (reason[0] == '\0')
+        prose_add_mark(prose, MARK_INFO, "Press f to finish: the database's name must be typed first.");
     prose_add(prose, PROSE_HEADING, "What it does to database %s", model->state.database);
     add_losses(prose, model);
     prose_add(prose, PROSE_PARAGRAPH, "%zu change%s, %zu migration%s recorded as executed.", plan_remaining(&model->plan), plan_remaining(&model->plan) == 1 ? "" : "s",
               model->plan.step_count, model->plan.step_count == 1 ? "" : "s");
     prose_add(prose, PROSE_HEADING, "Before you go on");
     add_warnings(prose, model);
-    model_refusal(model, STEP_FINISH, reason, sizeof reason);
-    if (model->starting)
-        prose_add_mark(prose, MARK_WAIT, "Asking the old nodes once more, then starting the worker.");
-    else if (reason[0] == '\0')
-        prose_add_mark(prose, MARK_INFO, "Press f to finish.");
+    if (count_rest(model) > FEW) {
+        prose_add(prose, PROSE_HEADING, "Changes that delete no value");
+        add_rest(prose, model);
+    }
 }
 
 static void draw(struct wizard *wizard, struct area area)
@@ -94,6 +129,7 @@ static void draw(struct wizard *wizard, struct area area)
     struct prose prose = {0};
     fill(&prose, &wizard->model);
     prose_draw(area, prose.blocks, prose.count, &wizard->view.proses[STEP_FINISH]);
+    area_cursor(area, 0, 0);
     prose_free(&prose);
 }
 
@@ -121,6 +157,7 @@ static void ask_finish(struct wizard *wizard)
     const struct model *model = &wizard->model;
     struct prose *prose = &wizard->view.text;
     prose_clear(prose);
+    prose_add(prose, PROSE_PARAGRAPH, "Database %s at %s:%d", model->state.database, model->state.host, model->state.port);
     add_losses(prose, model);
     add_warnings(prose, model);
     if (dead_lock_is_there(model))

@@ -144,6 +144,11 @@ static void take_look(struct loop *loop)
     sessions_free(&model->sessions);
     model->sessions = look->sessions;
     look->sessions = (struct sessions){0};
+    if (model_sees_old_sessions(model))
+        model->old_session_at = clock_ms();
+    api_guard_free(&model->guard);
+    model->guard = look->guard;
+    look->guard = (struct api_guard){0};
     if (look->has_plan) {
         plan_free(&model->plan);
         losses_free(&model->losses);
@@ -183,6 +188,16 @@ static bool stage_changed(const struct loop *loop)
     return !model->has_plan || (model->plan.kind == PLAN_FINISH) != model_is_up(model);
 }
 
+static void name_new_nodes(const struct model *model, struct names *ids)
+{
+    names_free(ids);
+    for (size_t i = 0; i < model->node_count; i++) {
+        const struct node *node = model->nodes[i].node;
+        if (node->cluster == CLUSTER_NEW && node->node_id != NULL)
+            names_add(ids, node->node_id);
+    }
+}
+
 static void start_look(struct loop *loop)
 {
     struct model *model = &loop->wizard->model;
@@ -195,6 +210,7 @@ static void start_look(struct loop *loop)
     look->want_plan = loop->want_plan || (model->has_state && stage_changed(loop) && !model->run_alive);
     look->want_report = model->has_state && model->state.stage == STAGE_CURRENT && (model->report == NULL || loop->want_plan);
     loop->look_at_once = loop->want_plan = false;
+    name_new_nodes(model, &look->new_node_ids);
     look->busy = true;
     loop->jobs++;
     uv_queue_work(&loop->uv, &look->work, look_work, on_looked);
@@ -312,6 +328,7 @@ static void forget(struct loop *loop)
     loop->traffic = traffic_new();
     look_disconnect(&loop->look);
     model_free(model);
+    model->now = clock_ms();
     model->rps[CLUSTER_OLD] = model->rps[CLUSTER_NEW] = -1;
     model->old_quiet_ms = -1;
 }
@@ -441,6 +458,8 @@ void loop_start(struct wizard *wizard, const char *command, bool clear_dead_lock
 void loop_stop_worker(struct wizard *wizard)
 {
     struct error error = {0};
+    if (wizard->loop == NULL)
+        return;
     if (wizard->model.journal_path == NULL || worker_stop(wizard->model.journal_path, &error))
         wizard_say(wizard, MARK_WAIT, "Asked the worker to stop at the next safe point.");
     else

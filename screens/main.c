@@ -1,4 +1,5 @@
 /* Where it begins: the options, the command, or the wizard. */
+#include "core/base/mem.h"
 #include "core/worker.h"
 #include "screens/app.h"
 #include "screens/plain.h"
@@ -6,8 +7,11 @@
 #include "screens/wizard.h"
 
 #include <curl/curl.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <locale.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -41,17 +45,42 @@ static const struct command *find_command(const char *name)
     return NULL;
 }
 
-/* Kong reads none of libpq's own variables, and a password must not be in a core dump or a child's environment. */
+/* Kong reads none of libpq's own variables (all begin with PG, and there are more with every release), and a password must not be
+ * in a core dump or a child's environment. */
 static void protect(void)
 {
-    static const char *const libpq[] = {"PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER", "PGPASSWORD", "PGPASSFILE", "PGSERVICE",
-                                        "PGSERVICEFILE", "PGOPTIONS", "PGAPPNAME", "PGSSLMODE", "PGREQUIRESSL", "PGSSLCERT", "PGSSLKEY",
-                                        "PGSSLROOTCERT", "PGSSLCRL", "PGREQUIREPEER", "PGCHANNELBINDING", "PGTARGETSESSIONATTRS",
-                                        "PGCONNECT_TIMEOUT", "PGCLIENTENCODING", "PGDATESTYLE", "PGTZ", "PGGEQO"};
-    for (size_t i = 0; i < sizeof libpq / sizeof libpq[0]; i++)
-        unsetenv(libpq[i]);
+    char **each = environ;
+    while (*each != NULL) {
+        if (strncmp(*each, "PG", 2) != 0) {
+            each++;
+            continue;
+        }
+        char *name = mem_ndup(*each, strcspn(*each, "="));
+        unsetenv(name);
+        free(name);
+        each = environ;
+    }
     prctl(PR_SET_DUMPABLE, 0);
     signal(SIGPIPE, SIG_IGN);
+}
+
+/* A descriptor that is closed would be given to the next file or socket, and output written into it. What is opened here can't be
+ * written, so that output is known to be lost. */
+static void fill_standard_streams(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) < 0)
+            abort();
+}
+
+/* Output that did not arrive must not look like success. */
+static int close_output(int exit_code)
+{
+    bool written = fflush(stdout) == 0 && !say_failed();
+    if (written || exit_code == EXIT_TERMINAL_LOST)
+        return exit_code;
+    complain_text("standard output can't be written (%s): what is above, if anything, is not complete", strerror(errno != 0 ? errno : EIO));
+    return EXIT_ERROR;
 }
 
 static int run(const struct options *options, const struct command *command)
@@ -70,6 +99,7 @@ static int run(const struct options *options, const struct command *command)
 int main(int argc, char **argv)
 {
     struct options options;
+    fill_standard_streams();
     setlocale(LC_ALL, "");
     setlocale(LC_NUMERIC, "C");   /* kong.conf, JSON and SQL write 1.5 */
     protect();
@@ -89,5 +119,5 @@ int main(int argc, char **argv)
         }
     }
     options_free(&options);
-    return exit_code;
+    return close_output(exit_code);
 }

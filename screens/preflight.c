@@ -17,8 +17,8 @@ static const struct keys_row keys[] = {
 };
 
 static const struct table_column columns[] = {
-    {"result", LAYOUT_FIXED(12, 9), false},
-    {"check", LAYOUT_BETWEEN(14, 24, 8), false},
+    {"result", LAYOUT_FIXED(8, 9), false},
+    {"check", LAYOUT_BETWEEN(14, 33, 8), false},
     {"found", LAYOUT_FILL(16, 7), false},
 };
 
@@ -44,12 +44,18 @@ static bool is_enabled(const struct wizard *wizard, int action)
     return result != NULL && !blocks && check_is_open(result, &wizard->model.acknowledged);
 }
 
+/* It was acknowledged, and could be. */
+static bool is_noted(const struct model *model, const struct check_result *result)
+{
+    return result->outcome != CHECK_OK && is_acknowledged(model, result) && !check_is_open(result, &model->acknowledged);
+}
+
 static enum mark mark_of(const struct model *model, const struct check_result *result)
 {
     static const enum mark found[] = {[CHECK_INFORMS] = MARK_INFO, [CHECK_WARNS] = MARK_WARN, [CHECK_BLOCKS] = MARK_DANGER};
     if (result->outcome == CHECK_OK)
         return MARK_OK;
-    if (is_acknowledged(model, result) && result->severity != CHECK_BLOCKS)
+    if (is_noted(model, result))
         return MARK_INFO;
     return result->outcome == CHECK_UNABLE ? MARK_WARN : found[result->severity];
 }
@@ -59,14 +65,14 @@ static const char *word_of(const struct model *model, const struct check_result 
     static const char *const found[] = {[CHECK_INFORMS] = "info", [CHECK_WARNS] = "warns", [CHECK_BLOCKS] = "blocks"};
     if (result->outcome == CHECK_OK)
         return "ok";
-    if (is_acknowledged(model, result) && result->severity == CHECK_WARNS)
+    if (is_noted(model, result))
         return "noted";
     return result->outcome == CHECK_UNABLE ? "unable" : found[result->severity];
 }
 
 static void check_cell(const void *context, size_t row, size_t column, struct table_cell *cell)
 {
-    static char text[48];
+    static char text[24];
     const struct wizard *wizard = context;
     const struct check_result *result = &wizard->model.checks.list[row];
     enum mark mark = mark_of(&wizard->model, result);
@@ -89,11 +95,12 @@ static struct table_model check_table(const struct wizard *wizard)
 {
     const struct model *model = &wizard->model;
     return (struct table_model){columns, COUNT_OF(columns), model->checks.count, check_cell, wizard,
-                                model->checks_running ? "Looking…" : "Press r to look.", false};
+                                model->checks_running ? "Looking…" : "Press r to look.", false, false};
 }
 
 static void draw_summary(const struct model *model, struct area area)
 {
+    char text[120] = "";
     size_t blocks = 0, warns = 0;
     for (size_t i = 0; i < model->checks.count; i++) {
         const struct check_result *each = &model->checks.list[i];
@@ -109,11 +116,13 @@ static void draw_summary(const struct model *model, struct area area)
     else if (!model->checks_run)
         frame_status(area, 0, MARK_UNKNOWN, "Not looked yet.");
     else if (blocks > 0)
-        area_textf(area, mark_draw(area, 0, 0, MARK_DANGER) + 1, 0, ROLE_STRONG, "%zu to mend, %zu to acknowledge, of %zu checks", blocks, warns, model->checks.count);
+        snprintf(text, sizeof text, "%zu to mend and %zu to acknowledge, of %zu checks. Enter shows the remedy.", blocks, warns, model->checks.count);
     else if (warns > 0)
-        area_textf(area, mark_draw(area, 0, 0, MARK_WARN) + 1, 0, ROLE_STRONG, "%zu to acknowledge, of %zu checks", warns, model->checks.count);
+        snprintf(text, sizeof text, "%zu to acknowledge, of %zu checks. Enter shows it, a acknowledges it.", warns, model->checks.count);
     else
-        area_textf(area, mark_draw(area, 0, 0, MARK_OK) + 1, 0, ROLE_STRONG, "Nothing of %zu checks speaks against going on. Press → for step 1.", model->checks.count);
+        snprintf(text, sizeof text, "Nothing of %zu checks speaks against going on. Press 1 for step 1.", model->checks.count);
+    if (text[0] != '\0')
+        frame_status(area, 0, blocks > 0 ? MARK_DANGER : warns > 0 ? MARK_WARN : MARK_OK, text);
 }
 
 static void draw(struct wizard *wizard, struct area area)
@@ -123,14 +132,32 @@ static void draw(struct wizard *wizard, struct area area)
     layout_rows(area, 1, rows, 2, parts);
     draw_summary(&wizard->model, parts[0]);
     struct table_model table = check_table(wizard);
-    table_draw(parts[1], &table, &wizard->view.tables[STEP_PREFLIGHT], true);
+    table_clamp(&table, &wizard->view.tables[STEP_PREFLIGHT]);
+    const struct check_result *result = selected(wizard);
+    bool noted = result != NULL && result->outcome != CHECK_OK && result->evidence.count > 0;
+    struct area list = note_draw(parts[1], table.row_count, noted ? mark_of(&wizard->model, result) : MARK_OK, noted ? result->evidence.list[0] : NULL);
+    table_draw(list, &table, &wizard->view.tables[STEP_PREFLIGHT], true);
+}
+
+/* What the operator can do about it. */
+static const char *advice_of(const struct model *model, const struct check_result *result)
+{
+    if (result->outcome == CHECK_OK)
+        return "Nothing was found.";
+    if (is_noted(model, result))
+        return "You took note of it: it does not hold you up.";
+    if (result->outcome == CHECK_FOUND && result->severity == CHECK_BLOCKS)
+        return "It blocks the upgrade. Mend it, then press r in the list to look again.";
+    if (result->outcome == CHECK_UNABLE)
+        return "It could not be looked at. Make that possible and press r in the list, or press a there to go on without.";
+    return result->severity == CHECK_WARNS ? "It warns. Mend it and press r in the list, or press a there to take note of it." : "Good to know; nothing has to be done.";
 }
 
 static void open_details(struct wizard *wizard, const struct check_result *result)
 {
     wizard_open_text(wizard, result->check->title);
     struct prose *prose = &wizard->view.text;
-    prose_add_mark(prose, mark_of(&wizard->model, result), "%s (%s)", result->check->title, result->check->id);
+    prose_add_mark(prose, mark_of(&wizard->model, result), "%s", advice_of(&wizard->model, result));
     prose_add(prose, PROSE_HEADING, "Found");
     for (size_t i = 0; i < result->evidence.count; i++)
         prose_add(prose, PROSE_BULLET, "%s", result->evidence.list[i]);
@@ -140,6 +167,7 @@ static void open_details(struct wizard *wizard, const struct check_result *resul
     }
     prose_add(prose, PROSE_HEADING, "Why it matters");
     prose_add(prose, PROSE_PARAGRAPH, "%s", result->check->why);
+    prose_add_key(prose, "Check", result->check->id);
     if (result->check->source != NULL)
         prose_add_key(prose, "Source", result->check->source);
 }

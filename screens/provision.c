@@ -6,17 +6,33 @@ static const struct keys_row keys[] = {
     {{K_ENTER}, "details", "All that is known of the selected node.", 0, 45, NULL},
 };
 
+static void add_ready(struct prose *prose, const struct model *model)
+{
+    static const char *const all_ready[] = {[1] = "The new node is ready.", [2] = "Both new nodes are ready."};
+    size_t ready = model_count_nodes(model, CLUSTER_NEW, node_is_ready), all = model_count_nodes(model, CLUSTER_NEW, NULL);
+    const char *file = model->app.conf.file != NULL ? model->app.conf.file : "/etc/kong/kong.conf";
+    if (!model->upgrade.gates[STEP_PROVISION].open)
+        prose_add_mark(prose, MARK_UNKNOWN, "Don't start new nodes yet.");
+    else if (all == 0)
+        prose_add_mark(prose, MARK_UNKNOWN, "Start 1.3 nodes with this kong.conf (kong start -c %s), and add them to fleet.ini on the Welcome screen.", file);
+    else if (ready < all)
+        prose_add_mark(prose, MARK_WAIT, "%zu of %zu new nodes %s ready. Start 1.3 nodes with this kong.conf: kong start -c %s", ready, all,
+                       ready == 1 ? "is" : "are", file);
+    else if (all < COUNT_OF(all_ready))
+        prose_add_mark(prose, MARK_OK, "%s%s", all_ready[all], model_go_on(model, STEP_DIVERT));
+    else
+        prose_add_mark(prose, MARK_OK, "All %zu new nodes are ready.%s", all, model_go_on(model, STEP_DIVERT));
+}
+
 static void fill(struct prose *prose, const struct model *model)
 {
-    size_t ready = model_count_nodes(model, CLUSTER_NEW, node_is_ready), all = model_count_nodes(model, CLUSTER_NEW, NULL);
-    prose_add_mark(prose, MARK_WARN, "Don't use the new nodes' Admin API before step 5 is done: what it writes, old nodes may not understand.");
-    if (all == 0)
-        prose_add_mark(prose, MARK_UNKNOWN, "No new node is in fleet.ini. Start 1.3 nodes with this kong.conf and add them on the Welcome screen.");
-    else if (ready < all)
-        prose_add_mark(prose, MARK_WAIT, "%zu of %zu new nodes are ready. Start 1.3 nodes with this kong.conf: kong start -c %s", ready, all,
-                       model->app.conf.file != NULL ? model->app.conf.file : "/etc/kong/kong.conf");
+    if (model->state.stage == STAGE_CURRENT)
+        prose_add_mark(prose, MARK_OK, "Step 5 is done: the new nodes' Admin API may be used.");
     else
-        prose_add_mark(prose, MARK_OK, "All %zu new nodes are ready. Go on to step 3.", all);
+        prose_add_mark(prose, MARK_WARN, "Don't use the new nodes' Admin API before step 5 is done: what it writes, old nodes may not understand.%s",
+                       model_count_nodes(model, CLUSTER_NEW, node_is_there) == 0 ? "" : " It answers from here: let a firewall, or admin_listen = off, keep others off it.");
+    api_guard_add(prose, model);
+    add_ready(prose, model);
 }
 
 static void draw(struct wizard *wizard, struct area area)

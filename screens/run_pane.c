@@ -20,7 +20,7 @@
 
 enum column { COLUMN_STATE, COLUMN_CHANGE, COLUMN_SIZE, COLUMN_LOCK, COLUMN_TIME, COLUMN_STALL, COLUMN_FIX };
 
-#define CHANGE_COLUMN {"change", {20, 42, 0, 1, 9}, false}
+#define CHANGE_COLUMN {"change", {36, 42, 0, 1, 11}, false}   /* "create index plugins_cache_key_idx on plugins" */
 
 static const struct table_column run_columns[] = {
     {"state", LAYOUT_FIXED(9, 10), false}, CHANGE_COLUMN,
@@ -83,7 +83,8 @@ static void run_cell(const void *context, size_t row, size_t column, struct tabl
 
 static struct table_model run_table(const struct wizard *wizard)
 {
-    return (struct table_model){run_columns, COUNT_OF(run_columns), wizard->model.run.change_count, run_cell, wizard, "nothing to change", false};
+    return (struct table_model){run_columns, COUNT_OF(run_columns), wizard->model.run.change_count, run_cell, wizard,
+                                wizard->model.run.ended ? "No change was begun." : "The plan is being made.", false, false};
 }
 
 static void plan_cell(const void *context, size_t row, size_t column, struct table_cell *cell)
@@ -123,12 +124,14 @@ static void plan_cell(const void *context, size_t row, size_t column, struct tab
 static struct table_model plan_table(const struct wizard *wizard)
 {
     return (struct table_model){plan_columns, COUNT_OF(plan_columns), wizard->model.has_plan ? wizard->model.plan.change_count : 0, plan_cell, wizard,
-                                wizard->model.has_plan ? "nothing to change" : "the plan is being made", false};
+                                wizard->model.has_plan ? "There is nothing to change." : "The plan is being made.", false, false};
 }
 
 static void draw_progress(const struct wizard *wizard, struct area area)
 {
     const struct run_view *run = &wizard->model.run;
+    if (run->change_count == 0)
+        return;
     struct progress_model model = {.done = (double)run->done_count, .total = (double)run->change_count, .seconds_left = -1, .unit = "changes"};
     progress_draw(area, 0, &model);
     if (run->current < run->change_count && !run->ended) {
@@ -143,44 +146,69 @@ static void draw_progress(const struct wizard *wizard, struct area area)
     }
 }
 
-/* How it ended, or what it waits for. */
+/* Who stands in the way. Of sessions that the role may not look at, the state is not known. */
+static void describe_blocker(const struct run_view *run, char *text, size_t size)
+{
+    const struct run_blocker *first = &run->blockers[0];
+    char more[32] = "", state[80] = "";
+    if (run->blocker_count > 1)
+        snprintf(more, sizeof more, " and %zu more", run->blocker_count - 1);
+    if (first->state[0] != '\0' && first->seconds >= 120)
+        snprintf(state, sizeof state, ", %.40s for %d min", first->state, first->seconds / 60);
+    else if (first->state[0] != '\0')
+        snprintf(state, sizeof state, ", %.40s for %d s", first->state, first->seconds);
+    snprintf(text, size, "Waits for backend %d (%s, from %s%s)%s: %s", first->pid, first->application[0] != '\0' ? first->application : "no application name",
+             first->address, state, more, first->query);
+}
+
+/* A sentence of the worker's begins with a capital letter here. */
+static void capitalise(char *text)
+{
+    if (text[0] >= 'a' && text[0] <= 'z')
+        text[0] = (char)(text[0] - 'a' + 'A');
+}
+
+/* How it ended, or what it waits for, and the key that goes on. */
 static struct prose_block end_block(const struct model *model, char *text, size_t size)
 {
     const struct run_view *run = &model->run;
-    const char *next = run->exit_code == 0 ? " Press → to go on." : "";
+    bool finishes = run->command != NULL && strcmp(run->command, "finish") == 0;
+    const char *again = finishes ? " Press f to start it again." : " Press s to start it again.";
+    const char *next = run->exit_code == 0 ? " Press → to go on." : again;
     struct prose_block block = {.kind = PROSE_MARK, .mark = MARK_WAIT, .text = text};
     if (run->ended) {
         block.mark = run->exit_code == 0 ? MARK_OK : run->exit_code == 10 ? MARK_WARN : MARK_DANGER;
         snprintf(text, size, "%s.%s", run->message, next);
+        capitalise(text);
     } else if (!model->run_alive) {
         block.mark = MARK_DANGER;
-        snprintf(text, size, "The worker ended without a word. Nothing half done is left: start again, and it goes on.");
+        snprintf(text, size, "The worker ended without a word. Nothing half done is left.%s It goes on from there.", again);
     } else if (run->waiting && run->blocker_count > 0) {
-        const struct run_blocker *first = &run->blockers[0];
         block.mark = MARK_WARN;
-        snprintf(text, size, "Waits for backend %d: %s, %s, %s for %d s: %s", first->pid, first->application[0] != '\0' ? first->application : "no name",
-                 first->address, first->state, first->seconds, first->query);
+        describe_blocker(run, text, size);
     } else if (run->waiting) {
         snprintf(text, size, "%s", run->wait_what);
     } else if (run->stop_asked) {
-        snprintf(text, size, "Stopping at the next safe point.");
+        snprintf(text, size, "Stopping at the next safe point, as asked.");
     } else {
-        snprintf(text, size, "Worker %d of %s@%s. It goes on if this screen is closed.", run->pid, run->user, run->host);
+        snprintf(text, size, "Worker %d of %s@%s is at work. It goes on if this screen is closed.", run->pid, run->user, run->host);
     }
     return block;
 }
 
 /* What the stall meter says: of the change in hand, and of the whole run. */
-static void draw_stall(const struct run_view *run, struct area area)
+static void draw_stall(const struct model *model, struct area area)
 {
+    const struct run_view *run = &model->run;
+    char text[300];
     if (run->change_count == 0 || run->worst_ms < 0)
         return;
-    const struct run_change *now = run->current < run->change_count && !run->ended ? &run->changes[run->current] : NULL;
-    enum role role = run->worst_ms > STALL_FELT_MS ? ROLE_WARN : ROLE_DIM;
+    const struct run_change *now = run->current < run->change_count && model->run_alive ? &run->changes[run->current] : NULL;
     if (now != NULL && now->worst_ms >= 0)
-        area_textf(area, 0, 0, role, "A node would have waited %.0f ms at most, now %.0f ms (99 %% under %.0f ms).", run->worst_ms, now->worst_ms, now->p99_ms);
+        snprintf(text, sizeof text, "A node would have waited %.0f ms at most, now %.0f ms (99 %% under %.0f ms).", run->worst_ms, now->worst_ms, now->p99_ms);
     else
-        area_textf(area, 0, 0, role, "A node would have waited %.0f ms at most, during: %s", run->worst_ms, run->changes[run->worst_change].what);
+        snprintf(text, sizeof text, "A node would have waited %.0f ms at most, during: %s", run->worst_ms, run->changes[run->worst_change].what);
+    frame_status(area, 0, run->worst_ms > STALL_FELT_MS ? MARK_WARN : MARK_INFO, text);
 }
 
 static void draw_log(const struct wizard *wizard, struct area area, struct prose_state *state)
@@ -190,6 +218,7 @@ static void draw_log(const struct wizard *wizard, struct area area, struct prose
     for (size_t i = 0; i < log->count; i++)
         blocks[i] = (struct prose_block){.kind = PROSE_LITERAL, .text = log->list[i]};
     prose_draw(area, blocks, log->count, state);
+    area_cursor(area, 0, 0);
     free(blocks);
 }
 
@@ -200,16 +229,17 @@ void run_pane_draw(struct wizard *wizard, struct area area)
     char text[END_SIZE];
     const struct prose_block end = end_block(&wizard->model, text, sizeof text);
     int height = prose_height(&end, 1, area.width, area.canvas->charset);
-    bool live = run->current < run->change_count && !run->ended;
+    bool live = run->current < run->change_count && !run->ended, counts = live && run->changes[run->current].rows_total > 0;
     bool measured = run->change_count > 0 && run->worst_ms >= 0;
     const struct layout_request rows[] = {
-        LAYOUT_FIXED(live ? 3 : 1, 3), LAYOUT_FIXED(measured ? 1 : 0, 2), LAYOUT_FIXED(height < END_LINES ? height : END_LINES, 4), LAYOUT_FILL(3, 1),
+        LAYOUT_FIXED(run->change_count == 0 ? 0 : counts ? 3 : live ? 2 : 1, 3), LAYOUT_FIXED(measured ? 1 : 0, 2),
+        LAYOUT_FIXED(height < END_LINES ? height : END_LINES, 4), LAYOUT_FILL(3, 1),
     };
     struct area parts[4];
     struct prose_state end_state = {0};
     layout_rows(area, 0, rows, 4, parts);
     draw_progress(wizard, parts[0]);
-    draw_stall(run, parts[1]);
+    draw_stall(&wizard->model, parts[1]);
     prose_draw(parts[2], &end, 1, &end_state);
     struct table_model table = run_table(wizard);
     struct table_state *state = &view->tables[view->shown];
@@ -270,7 +300,17 @@ bool run_pane_key(struct wizard *wizard, const struct input *input)
 void plan_pane_draw(struct wizard *wizard, struct area area)
 {
     struct table_model table = plan_table(wizard);
-    table_draw(area, &table, &wizard->view.tables[wizard->view.shown], true);
+    struct table_state *state = &wizard->view.tables[wizard->view.shown];
+    char *note = NULL;
+    table_clamp(&table, state);
+    if (table.row_count > 0) {
+        const struct plan_change *each = &wizard->model.plan.changes[state->selected];
+        char *what = change_text(each->change);
+        note = mem_printf("%s; lock: %s", what, each->cost.lock[0] != '\0' ? each->cost.lock : "none");
+        free(what);
+    }
+    table_draw(note_draw(area, table.row_count, MARK_INFO, note), &table, state, true);
+    free(note);
 }
 
 static void open_plan_details(struct wizard *wizard, const struct plan_change *each)

@@ -18,7 +18,7 @@ struct wizard;
 
 /* Actions that every screen has; a screen's own begin at ACTION_OWN. */
 enum action {
-    ACTION_QUIT = 1, ACTION_HELP, ACTION_NEXT, ACTION_PREVIOUS, ACTION_WHY, ACTION_GLYPHS, ACTION_THEME, ACTION_REPAINT, ACTION_OVERRULE,
+    ACTION_QUIT = 1, ACTION_HELP, ACTION_NEXT, ACTION_PREVIOUS, ACTION_WHY, ACTION_GLYPHS, ACTION_THEME, ACTION_REPAINT, ACTION_OVERRULE, ACTION_GUARD,
     ACTION_GO_1, ACTION_GO_2, ACTION_GO_3, ACTION_GO_4, ACTION_GO_5,
     ACTION_OWN = 100,
 };
@@ -51,9 +51,9 @@ struct view {
     char *title;                        /* of the text or prompt */
     struct prose text;                  /* of the overlay; the dialog's blocks too */
     struct prose_state text_state;
-    char *must_type;                    /* of the dialog */
     int blocker_pid;                    /* which the dialog of blockers is about */
     struct dialog_model dialog;
+    char *must_type;                    /* the dialog's, owned: the model behind it changes while it is open */
     struct dialog_state dialog_state;
     void (*answered)(struct wizard *wizard, size_t answer);
     struct field_model field;
@@ -95,8 +95,11 @@ void wizard_go(struct wizard *wizard, enum step step);
 
 /* Panes that several screens have. */
 
-/* The nodes of one cluster as a table: draws it with its details' keys. */
-enum node_columns { NODE_COLUMNS_IDENTITY, NODE_COLUMNS_TRAFFIC };
+/* `text` in full below a list of so many rows, in as many lines as the list can spare; NULL: none. Returns what is left for the list. */
+struct area note_draw(struct area area, size_t rows, enum mark mark, const char *text);
+
+/* The nodes of one cluster as a table: draws it with its details' keys. NODE_COLUMNS_BOTH: of both clusters, the new one first. */
+enum node_columns { NODE_COLUMNS_IDENTITY, NODE_COLUMNS_TRAFFIC, NODE_COLUMNS_BOTH };
 void node_pane_draw(struct wizard *wizard, struct area area, enum cluster cluster, enum node_columns columns, const char *empty);
 bool node_pane_key(struct wizard *wizard, const struct input *input, enum cluster cluster, enum node_columns columns);
 
@@ -109,6 +112,11 @@ bool plan_pane_key(struct wizard *wizard, const struct input *input);
 /* Sessions are in the way of the run shown: a dialog to end them. */
 bool blockers_are_there(const struct model *model);
 void blockers_open(struct wizard *wizard);
+
+/* The Admin API guard: whether it found something, a line about it, all of it. */
+bool api_guard_is_there(const struct model *model);
+void api_guard_add(struct prose *prose, const struct model *model);
+void api_guard_open(struct wizard *wizard);
 
 /* A worker of ours that no longer runs left Kong's lock behind: then starting removes it, after it was said. */
 bool dead_lock_is_there(const struct model *model);

@@ -5,6 +5,7 @@
 #include "screens/screen.h"
 #include "tui/layout.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,40 +34,79 @@ static bool is_enabled(const struct wizard *wizard, int action)
     return model_runs(model, STEP_UP);
 }
 
+/* The largest table that is rewritten; NULL if none. `count`: how many changes rewrite one. */
+static const struct plan_change *find_rewritten(const struct plan *plan, size_t *count)
+{
+    const struct plan_change *largest = NULL;
+    *count = 0;
+    for (size_t i = 0; i < plan->change_count; i++) {
+        const struct plan_change *each = &plan->changes[i];
+        if (each->done || !each->cost.rewrite || each->bytes < 0)
+            continue;
+        ++*count;
+        if (largest == NULL || each->bytes > largest->bytes)
+            largest = each;
+    }
+    return largest;
+}
+
+static void draw_heaviest(const struct plan *plan, struct area area)
+{
+    char size[SAY_SIZE], about[SAY_SIZE], text[200];
+    size_t count;
+    const struct plan_change *heaviest = plan_heaviest(plan), *rewritten = find_rewritten(plan, &count);
+    if (plan->kind == PLAN_BOOTSTRAP) {
+        area_text(area, 0, 0, ROLE_DIM, "The database is empty: Kong 1.3's tables are made in it, in one transaction.");
+    } else if (rewritten != NULL) {
+        snprintf(text, sizeof text, "%zu change%s a table; the largest: %s (%s), %s.", count, count == 1 ? " rewrites and locks" : "s rewrite and lock",
+                 rewritten->change->table, say_bytes(rewritten->bytes, size), say_about(plan_lock_ms(rewritten), about));
+        frame_status(area, 0, MARK_WARN, text);
+    } else if (heaviest != NULL && heaviest->bytes >= 0) {
+        area_textf(area, 0, 0, ROLE_DIM, "No table is rewritten. The largest that is read: %s (%s).", heaviest->change->table, say_bytes(heaviest->bytes, size));
+    } else {
+        area_text(area, 0, 0, ROLE_DIM, "No table is rewritten.");
+    }
+}
+
 static void draw_cost(const struct wizard *wizard, struct area area)
 {
     const struct model *model = &wizard->model;
-    char size[SAY_SIZE], about[SAY_SIZE], reason[512];
-    const struct plan_change *heaviest = plan_heaviest(&model->plan);
+    char reason[512];
     size_t remaining = plan_remaining(&model->plan);
     if (!model->has_plan) {
         frame_status(area, 0, MARK_WAIT, "The plan is being made.");
         return;
     }
-    if (model->plan.kind == PLAN_FINISH) {
-        frame_status(area, 0, MARK_OK, "Done: the database is migrated up.");
-        return;
-    }
     area_textf(area, 0, 0, ROLE_STRONG, "%zu change%s to make, %zu migration%s to record", remaining, remaining == 1 ? "" : "s",
                model->plan.step_count, model->plan.step_count == 1 ? "" : "s");
-    if (heaviest != NULL && heaviest->bytes >= 0 && heaviest->cost.rewrite)
-        area_textf(area, 0, 1, ROLE_WARN, "Table %s (%s) is rewritten, and locked meanwhile, for %s.", heaviest->change->table,
-                   say_bytes(heaviest->bytes, size), say_about(plan_lock_ms(heaviest), about));
-    else if (heaviest != NULL && heaviest->bytes >= 0)
-        area_textf(area, 0, 1, ROLE_DIM, "The largest table that is read: %s (%s). No table is rewritten.", heaviest->change->table, say_bytes(heaviest->bytes, size));
-    else
-        area_text(area, 0, 1, ROLE_DIM, "No table is rewritten.");
+    draw_heaviest(&model->plan, area_part(area, (struct rect){0, 1, area.width, 1}));
     model_refusal(model, STEP_UP, reason, sizeof reason);
     if (model->starting)
         frame_status(area, 2, MARK_WAIT, "The worker is being started.");
     else if (reason[0] == '\0')
-        frame_status(area, 2, MARK_INFO, "Press s to start.");
+        frame_status(area, 2, MARK_INFO, "Press s to start: it asks once more.");
+}
+
+/* Its work is done, by whomever: the plan at hand is that of step 5 already, or there is none. */
+static void draw_complete(const struct model *model, struct area area)
+{
+    bool current = model->state.stage == STAGE_CURRENT;
+    char text[200];
+    snprintf(text, sizeof text, "Done: the database is %s.%s", current ? "Kong 1.3's" : "migrated up. Old nodes and 1.3 nodes may work on it side by side",
+             model_go_on(model, STEP_PROVISION));
+    const struct prose_block block = {.kind = PROSE_MARK, .mark = MARK_OK, .text = text};
+    struct prose_state state = {0};
+    prose_draw(area, &block, 1, &state);
 }
 
 static void draw(struct wizard *wizard, struct area area)
 {
     if (model_runs(&wizard->model, STEP_UP)) {
         run_pane_draw(wizard, area);
+        return;
+    }
+    if (model_is_up(&wizard->model)) {
+        draw_complete(&wizard->model, area);
         return;
     }
     const struct layout_request rows[] = {LAYOUT_FIXED(3, 2), LAYOUT_FILL(3, 1)};
@@ -78,7 +118,9 @@ static void draw(struct wizard *wizard, struct area area)
 
 static bool key(struct wizard *wizard, const struct input *input)
 {
-    return model_runs(&wizard->model, STEP_UP) ? run_pane_key(wizard, input) : plan_pane_key(wizard, input);
+    if (model_runs(&wizard->model, STEP_UP))
+        return run_pane_key(wizard, input);
+    return !model_is_up(&wizard->model) && plan_pane_key(wizard, input);
 }
 
 static const char *command_for(const struct model *model)

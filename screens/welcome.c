@@ -40,7 +40,7 @@ static struct table_model fleet_table(const struct wizard *wizard)
 {
     const struct fleet *fleet = &wizard->model.app.fleet;
     return (struct table_model){columns, COUNT_OF(columns), fleet->count, fleet_cell, fleet,
-                                "No node is known. Press a to add one: the later steps then watch the nodes for you.", false};
+                                "No node is known. Press a to add one, to be watched.", false, false};
 }
 
 static char *stage_text(const struct model *model)
@@ -57,6 +57,10 @@ static char *stage_text(const struct model *model)
         [STAGE_FOREIGN] = "not a Kong database.",
     };
     const struct state *state = &model->state;
+    if (state->stage == STAGE_EMPTY && state->reason != NULL)
+        return mem_dup("empty, as it seems.");
+    if (state->stage == STAGE_PENDING && state_count_new(state) > 0 && model_finish_first(model))
+        return mem_printf("Kong %s's, and the upgrade to that was never finished: `kong-upgrade finish` comes first.", state->version != NULL ? state->version : "1.x");
     if (state->stage == STAGE_PENDING && state_count_new(state) > 0)
         return mem_dup("half-way: `up` has begun and is not complete. Step 1 goes on with it.");
     if (texts[state->stage] == five_steps)
@@ -72,8 +76,7 @@ static void add_sessions(struct prose *prose, const struct model *model)
         if (model->sessions.list[i].poll_age >= 0 && model->sessions.list[i].poll_age <= SESSIONS_FRESH_S)
             buf_addf(&addresses, "%s%s", addresses.length > 0 ? ", " : "", model->sessions.list[i].address);
     if (model->sessions.live > 0) {
-        char *text = mem_printf("at least %zu Kong node%s on this database, from %s", model->sessions.live, model->sessions.live == 1 ? " works" : "s work",
-                                buf_text(&addresses));
+        char *text = mem_printf("%zu or more Kong nodes at work, from %s", model->sessions.live, buf_text(&addresses));
         prose_add_key(prose, "Seen", text);
         free(text);
     }
@@ -104,6 +107,18 @@ static void add_database(struct prose *prose, const struct model *model)
     }
 }
 
+/* What to do now. */
+static void add_advice(struct prose *prose, const struct model *model)
+{
+    enum step here = model->upgrade.here;
+    if (!model->has_state || !model->upgrade.gates[STEP_PREFLIGHT].open)
+        return;
+    if (step_texts[here].number > 0)
+        prose_add_mark(prose, MARK_INFO, "The upgrade stands at step %d, %s: press %d.", step_texts[here].number, step_texts[here].title, step_texts[here].number);
+    else if (here < STEP_UP)
+        prose_add_mark(prose, MARK_INFO, "Press → for the preflight: what could go wrong.");
+}
+
 static void fill(struct prose *prose, const struct model *model)
 {
     if (!model->configured) {
@@ -119,6 +134,7 @@ static void fill(struct prose *prose, const struct model *model)
                        model->state_error != NULL ? model->state_error : "Asking the database where it stands.");
     prose_add_key(prose, "fleet.ini", model->app.fleet.file);
     add_sessions(prose, model);
+    add_advice(prose, model);
 }
 
 static void draw(struct wizard *wizard, struct area area)

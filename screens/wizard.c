@@ -3,12 +3,12 @@
  */
 #include "screens/wizard.h"
 
-#include "core/base/clock.h"
 #include "core/base/mem.h"
 #include "core/decisions.h"
 #include "screens/loop.h"
 #include "screens/say.h"
 #include "screens/screen.h"
+#include "screens/why.h"
 #include "tui/frame.h"
 #include "tui/layout.h"
 #include "tui/steps.h"
@@ -39,6 +39,8 @@ static bool is_enabled_everywhere(const void *context, int action)
     const struct gate *gate = &wizard->model.upgrade.gates[wizard->view.shown];
     if (action == ACTION_OVERRULE)
         return !gate->open && gate->can_overrule;
+    if (action == ACTION_GUARD)
+        return api_guard_is_there(&wizard->model);
     if (action == ACTION_PREVIOUS)
         return wizard->view.shown > STEP_WELCOME;
     return action != ACTION_NEXT || wizard->view.shown < STEP_DONE;
@@ -52,9 +54,10 @@ static bool is_enabled_here(const void *context, int action)
 }
 
 static const struct keys_row common_rows[] = {
-    {{K_RIGHT}, "next", "Go to the next screen.", ACTION_NEXT, 60, "←→"},
-    {{K_LEFT}, NULL, "Go back to the screen before.", ACTION_PREVIOUS, 0, NULL},
+    {{K_RIGHT}, "screens", "Go to the next screen, and back to the one before.", ACTION_NEXT, 60, "←→"},
+    {{K_LEFT}, NULL, NULL, ACTION_PREVIOUS, 0, NULL},
     {{'o'}, NULL, "Open this step though its gate is shut: its word must be typed, and the report says so.", ACTION_OVERRULE, 0, NULL},
+    {{'v'}, NULL, "What the Admin API guard found: writes through new nodes, and what only 1.3 understands.", ACTION_GUARD, 0, NULL},
     {{'1'}, NULL, "Go to step 1, Migrate up; 2 to 5: the other steps.", ACTION_GO_1, 0, NULL},
     {{'2'}, NULL, NULL, ACTION_GO_2, 0, NULL},
     {{'3'}, NULL, NULL, ACTION_GO_3, 0, NULL},
@@ -105,7 +108,7 @@ void wizard_say(struct wizard *wizard, enum mark mark, const char *format, ...)
     vsnprintf(wizard->view.message, sizeof wizard->view.message, format, arguments);
     va_end(arguments);
     wizard->view.message_mark = mark;
-    wizard->view.message_until = clock_ms() + (mark == MARK_DANGER ? 3 : 1) * MESSAGE_MS;
+    wizard->view.message_until = wizard->model.now + (mark == MARK_DANGER ? 3 : 1) * MESSAGE_MS;
 }
 
 void wizard_say_error(struct wizard *wizard, struct error *error)
@@ -163,18 +166,16 @@ void wizard_go(struct wizard *wizard, enum step step)
 
 static void open_help(struct wizard *wizard)
 {
-    enum step shown = wizard->view.shown;
-    const struct step_text *text = &step_texts[shown];
-    enum charset charset = wizard->loop != NULL ? terminal_charset() : CHARSET_UTF8;
+    const struct step_text text = why_text(wizard);
     struct keys_map common = map_common(wizard), here = map_here(wizard, &common);
     wizard_open_text(wizard, "Help");
     struct prose *prose = &wizard->view.text;
-    prose_add(prose, PROSE_HEADING, "%s", text->title);
-    prose_add(prose, PROSE_PARAGRAPH, "%s", text->does);
-    prose_add(prose, PROSE_PARAGRAPH, "%s", text->safe);
-    prose_add(prose, PROSE_PARAGRAPH, "%s", text->out);
+    prose_add(prose, PROSE_HEADING, "%s", text.title);
+    prose_add(prose, PROSE_PARAGRAPH, "%s", text.does);
+    prose_add_mark(prose, text.irreversible ? MARK_DANGER : MARK_INFO, "%s", text.safe);
+    prose_add_key(prose, "Way out", text.out);
     prose_add(prose, PROSE_HEADING, "Keys");
-    keys_help(&here, prose, charset);
+    keys_help(&here, prose, wizard->view.charset);
     prose_add(prose, PROSE_HEADING, "Lists");
     prose_add_key(prose, "↑ ↓ PgUp PgDn", "Move; Home and End go to the ends.");
     prose_add_key(prose, "/ n N", "Search; next and previous match.");
@@ -251,6 +252,9 @@ static void act_everywhere(struct wizard *wizard, int action)
         break;
     case ACTION_REPAINT:
         terminal_repaint();
+        break;
+    case ACTION_GUARD:
+        api_guard_open(wizard);
         break;
     case ACTION_OVERRULE:
         open_overrule(wizard);
@@ -356,30 +360,6 @@ static void draw_steps(struct wizard *wizard, struct area area)
     steps_draw(area, items, count);
 }
 
-static void draw_why(struct wizard *wizard, struct area area)
-{
-    const struct step_text *text = &step_texts[wizard->view.shown];
-    const struct prose_block blocks[] = {
-        {PROSE_PARAGRAPH, text->does, NULL, MARK_INFO, 0},
-        {PROSE_MARK, text->safe, NULL, text->irreversible ? MARK_DANGER : MARK_INFO, 0},
-        {PROSE_KEY, text->out, "Way out", MARK_INFO, 0},
-    };
-    struct prose_state state = {0};
-    struct area inside = area_box(area, ROLE_BORDER, "Why");
-    prose_draw(inside, blocks, COUNT_OF(blocks), &state);
-}
-
-static int why_height(struct wizard *wizard, int width, enum charset charset)
-{
-    const struct step_text *text = &step_texts[wizard->view.shown];
-    const struct prose_block blocks[] = {
-        {PROSE_PARAGRAPH, text->does, NULL, MARK_INFO, 0},
-        {PROSE_MARK, text->safe, NULL, text->irreversible ? MARK_DANGER : MARK_INFO, 0},
-        {PROSE_KEY, text->out, "Way out", MARK_INFO, 0},
-    };
-    return prose_height(blocks, COUNT_OF(blocks), width - 3, charset) + 2;
-}
-
 /* The last message, what is wrong, or the gate's sentence where it is shut. */
 static struct prose_block status_block(const struct wizard *wizard, char *text, size_t size)
 {
@@ -390,6 +370,8 @@ static struct prose_block status_block(const struct wizard *wizard, char *text, 
     if (view->message[0] != '\0' && model->now < view->message_until) {
         block.text = view->message;
         block.mark = view->message_mark;
+    } else if (view->shown == STEP_WELCOME && !model->has_state) {
+        return block;   /* it says the same */
     } else if (model->conf_error != NULL || model->state_error != NULL) {
         block.text = model->conf_error != NULL ? model->conf_error : model->state_error;
         block.mark = MARK_DANGER;
@@ -439,17 +421,32 @@ static void draw_footer(struct wizard *wizard, struct area area)
 static void draw_overlay(struct wizard *wizard, struct area area)
 {
     struct view *view = &wizard->view;
+    if (view->overlay != OVERLAY_NONE)
+        area.canvas->cursor_shown = false;
     if (view->overlay == OVERLAY_DIALOG) {
         dialog_draw(area, &view->dialog, &view->dialog_state);
     } else if (view->overlay == OVERLAY_TEXT) {
         struct area box = layout_centre(area, 96, area.height);
         area_fill(box, ROLE_TEXT);
-        prose_draw(area_inset(area_box(box, ROLE_BORDER, view->title), 1, 0), view->text.blocks, view->text.count, &view->text_state);
+        struct area inside = area_inset(area_box(box, ROLE_BORDER, view->title), 1, 0);
+        prose_draw(inside, view->text.blocks, view->text.count, &view->text_state);
+        area_cursor(inside, 0, 0);
     } else if (view->overlay == OVERLAY_PROMPT) {
         struct area box = layout_centre(area, 72, 4);
         area_fill(box, ROLE_TEXT);
         field_draw(area_inset(area_box(box, ROLE_BORDER, view->title), 1, 0), &view->field, &view->field_state, true);
     }
+}
+
+/* Which screen this is, where colour alone would say it in the line of steps. */
+static void draw_title(struct wizard *wizard, struct area area)
+{
+    const struct step_text *text = &step_texts[wizard->view.shown];
+    area_horizontal(area, 0, ROLE_BORDER);
+    if (text->number > 0)
+        area_textf(area, 2, 0, ROLE_TITLE, " Step %d: %s ", text->number, text->title);
+    else
+        area_textf(area, 2, 0, ROLE_TITLE, " %s ", text->title);
 }
 
 static void draw_middle(struct wizard *wizard, struct area area)
@@ -463,7 +460,8 @@ static void draw_middle(struct wizard *wizard, struct area area)
     if (wide_steps)
         draw_steps(wizard, parts[0]);
     if (wide_why) {
-        draw_why(wizard, parts[2]);
+        int height = why_height(wizard, parts[2].width, area.canvas->charset);
+        why_draw(wizard, area_part(parts[2], (struct rect){0, 0, parts[2].width, height}));
         screens[wizard->view.shown]->draw(wizard, parts[1]);
         return;
     }
@@ -473,7 +471,7 @@ static void draw_middle(struct wizard *wizard, struct area area)
     layout_rows(parts[1], 0, split, 2, rows);
     screens[wizard->view.shown]->draw(wizard, rows[0]);
     if (why && rows[1].height > 0)
-        draw_why(wizard, rows[1]);
+        why_draw(wizard, rows[1]);
 }
 
 void wizard_draw(struct wizard *wizard, struct canvas *canvas)
@@ -491,7 +489,7 @@ void wizard_draw(struct wizard *wizard, struct canvas *canvas)
     draw_header(wizard, parts[0]);
     if (steps_line)
         draw_steps(wizard, parts[1]);
-    area_horizontal(parts[2], 0, ROLE_BORDER);
+    draw_title(wizard, parts[2]);
     draw_middle(wizard, parts[3]);
     draw_status(wizard, parts[4]);
     draw_overlay(wizard, parts[3]);

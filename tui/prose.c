@@ -34,6 +34,7 @@ static int indent_of(const struct prose_block *block, int terms, int width)
 {
     int indent = block->kind == PROSE_BULLET ? 2
                  : block->kind == PROSE_MARK ? 2
+                 : block->kind == PROSE_LITERAL ? 2
                  : block->kind == PROSE_KEY  ? terms + 2
                                              : 0;
     return indent < width ? indent : 0;
@@ -58,7 +59,9 @@ static int walk(const struct prose_block *blocks, size_t count, int width, enum 
         const char *text = block->kind == PROSE_RULE ? "" : block->text;
         struct text_line *wrapped = text_wrap(text, width - indent, charset, &lines);
         for (size_t j = 0; j < lines; j++, number++) {
-            struct line line = {block, wrapped[j].start, wrapped[j].length, indent, j == 0};
+            bool goes_on = j > 0 && wrapped[j].start[-1] != '\n';
+            int at = block->kind == PROSE_LITERAL && !goes_on ? 0 : indent;
+            struct line line = {block, wrapped[j].start, wrapped[j].length, at, j == 0};
             if (visit != NULL)
                 visit(context, number, &line);
         }

@@ -116,8 +116,11 @@ static void draw_header(struct area line, const struct table_model *model, const
 static void draw_status(struct area line, const struct table_model *model, const struct table_state *state)
 {
     char position[64];
-    snprintf(position, sizeof(position), "%zu of %zu", model->row_count > 0 ? state->selected + 1 : 0,
-             model->row_count);
+    if (model->no_selection)
+        snprintf(position, sizeof(position), "%zu of %zu shown", state->page, model->row_count);
+    else
+        snprintf(position, sizeof(position), "%zu of %zu", model->row_count > 0 ? state->selected + 1 : 0,
+                 model->row_count);
     int width = (int)strlen(position);
     struct area left = area_part(line, (struct rect){0, 0, line.width - width - 2, 1});
     if (state->typing || state->pattern[0] != '\0') {
@@ -150,7 +153,7 @@ static void draw_row(struct area line, const struct table_model *model, const st
                      const int *widths, size_t row, bool focused)
 {
     draw_cells(line, model, widths, row, state);
-    if (row != state->selected)
+    if (row != state->selected || model->no_selection)
         return;
     area_restyle(line, focused ? ROLE_HERE : ROLE_PASSIVE);
     area_glyph(line, 0, 0, focused ? ROLE_HERE : ROLE_PASSIVE, GLYPH_HERE);

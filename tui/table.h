@@ -32,6 +32,7 @@ struct table_model {
     const void *context;
     const char *empty; /* shown instead of rows when there are none; NULL: "nothing here" */
     bool no_header;
+    bool no_selection; /* only looked at: no row is selected, pointed at or has the cursor */
 };
 #define TABLE_COLUMNS      16
 #define TABLE_PATTERN_SIZE 128

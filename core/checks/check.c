@@ -11,7 +11,7 @@ const struct check *const checks[] = {
     &check_connection, &check_pgbouncer, &check_standby, &check_server_version, &check_privileges, &check_ownership,
     &check_connections, &check_stage, &check_apis, &check_lock, &check_custom_migrations, &check_unknown_plugins,
     &check_duplicates, &check_long_transactions, &check_prepared_transactions, &check_running_maintenance,
-    &check_configuration, &check_cost, &check_fleet, NULL,
+    &check_authentication, &check_behaviour, &check_configuration, &check_cost, &check_fleet, NULL,
 };
 
 const struct check *check_find(const char *id)

@@ -24,9 +24,9 @@ static void look_configuration(const struct check_subject *subject, struct check
 {
     const struct kong_conf *conf = subject->conf;
     const char *keepalive = value_of(conf, "upstream_keepalive"), *custom = value_of(conf, "custom_plugins");
-    look_note(result, "kong.conf: %s", conf->file != NULL ? conf->file : "none found, Kong's defaults and KONG_* alone");
     for (size_t i = 0; i < conf->warnings.count; i++)
         look_found(result, is_harmless(conf->warnings.list[i]) ? CHECK_INFORMS : CHECK_WARNS, "%s", conf->warnings.list[i]);
+    look_note(result, "kong.conf: %s", conf->file != NULL ? conf->file : "none found, Kong's defaults and KONG_* alone");
     if (result->outcome == CHECK_OK)
         return;
     if (custom[0] != '\0')
@@ -58,12 +58,21 @@ static void note_corrections(struct check_result *result, const struct plan *pla
     names_free(&said);
 }
 
-static void note_plan(struct check_result *result, const struct plan *plan)
+/* 0.14's counters are never pruned, and two more keys are built over them. */
+static void add_pruning(const struct check_subject *subject, struct check_result *result, const char *table)
+{
+    char *schema = look_identifier(pg_schema(subject->pg));
+    if (strstr(table, "ratelimiting_metrics") != NULL)
+        look_remedy(result, "DELETE FROM %s.%s WHERE period IN ('second', 'minute', 'hour', 'day') AND period_date < now() - interval '2 days';", schema, table);
+    free(schema);
+}
+
+static void note_plan(const struct check_subject *subject, struct check_result *result, const struct plan *plan)
 {
     const struct plan_change *heaviest = plan_heaviest(plan);
     size_t remaining = plan_remaining(plan);
-    look_note(result, "%zu change%s to make, %zu migration%s to record", remaining, look_s((long long)remaining), plan->step_count,
-              look_s((long long)plan->step_count));
+    look_note(result, "%zu change%s to make (%zu are there already), %zu migration%s to record", remaining, look_s((long long)remaining),
+              plan->change_count - remaining, plan->step_count, look_s((long long)plan->step_count));
     if (heaviest != NULL && heaviest->rows >= 0) {
         const char *does = heaviest->cost.rewrite ? "rewritten under a lock" : "read through, without holding anyone up";
         if (heaviest->bytes >= WORTH_SAYING_BYTES)
@@ -74,8 +83,10 @@ static void note_plan(struct check_result *result, const struct plan *plan)
                       (long long)heaviest->bytes >> 10, does);
     }
     note_corrections(result, plan);
-    if (result->outcome == CHECK_FOUND)
+    if (result->outcome == CHECK_FOUND) {
+        add_pruning(subject, result, heaviest->change->table);
         look_remedy(result, "kong-upgrade plan");
+    }
 }
 
 static void look_cost(const struct check_subject *subject, struct check_result *result)
@@ -91,7 +102,7 @@ static void look_cost(const struct check_subject *subject, struct check_result *
     }
     bool finish = state->stage == STAGE_PENDING && state_count_new(state) == 0;
     if (plan_build(subject->pg, state, finish ? PLAN_FINISH : PLAN_UP, KONG_1_3, &plan, &error)) {
-        note_plan(result, &plan);
+        note_plan(subject, result, &plan);
         plan_free(&plan);
     } else if (error.code == ERROR_STOPPED) {
         look_found(result, CHECK_INFORMS, "the tables are so large that finding the rows to be filled takes longer than %d s", LOOK_TIMEOUT_MS / 1000);
@@ -112,7 +123,6 @@ const struct check check_cost = {
 static void look_fleet(const struct check_subject *subject, struct check_result *result)
 {
     size_t old_nodes = fleet_count(subject->fleet, CLUSTER_OLD), new_nodes = fleet_count(subject->fleet, CLUSTER_NEW);
-    look_note(result, "%s names %zu old and %zu new node%s", subject->fleet->file, old_nodes, new_nodes, look_s((long long)new_nodes));
     if (old_nodes == 0) {
         look_found(result, CHECK_INFORMS, "no old node is known: it can't be seen when they serve nothing any more, nor that they are stopped");
         look_remedy(result, "[old]\nnode = old-1 http://10.0.0.11:8001");
@@ -121,6 +131,8 @@ static void look_fleet(const struct check_subject *subject, struct check_result 
         look_found(result, CHECK_INFORMS, "no new node is known: it can't be seen whether they are ready");
         look_remedy(result, "[new]\nnode = new-1 http://10.0.0.21:8001");
     }
+    look_note(result, "%s names %zu old and %zu new node%s", subject->fleet->file != NULL ? subject->fleet->file : "fleet.ini", old_nodes, new_nodes,
+              look_s((long long)new_nodes));
 }
 
 const struct check check_fleet = {

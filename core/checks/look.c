@@ -28,7 +28,7 @@ static void add_evidence(struct check_result *result, const char *format, va_lis
 
 static void find(struct check_result *result, enum check_severity severity)
 {
-    if (result->outcome == CHECK_OK || severity > result->severity)
+    if (result->outcome != CHECK_FOUND || severity > result->severity)
         result->severity = severity;
     result->outcome = CHECK_FOUND;
 }
@@ -66,7 +66,10 @@ void look_found_row(struct check_result *result, enum check_severity severity, s
 void look_unable(struct check_result *result, const char *format, ...)
 {
     va_list arguments;
-    result->outcome = CHECK_UNABLE;
+    if (result->outcome != CHECK_FOUND) {
+        result->outcome = CHECK_UNABLE;
+        result->severity = CHECK_WARNS;
+    }
     va_start(arguments, format);
     add_evidence(result, format, arguments);
     va_end(arguments);

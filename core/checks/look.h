@@ -25,6 +25,7 @@ void look_found(struct check_result *result, enum check_severity severity, const
 void look_found_row(struct check_result *result, enum check_severity severity, size_t index, size_t count, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
 
+/* It, or a part of it, could not be looked at: a warning, but what else was found stays found. */
 void look_unable(struct check_result *result, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* A further line of the remedy; never cut, since it is copied. */
@@ -60,6 +61,7 @@ const char *look_old_admin(const struct check_subject *subject);
 
 extern const struct check check_connection, check_pgbouncer, check_server_version, check_standby, check_connections, check_privileges,
     check_ownership, check_stage, check_apis, check_lock, check_custom_migrations, check_unknown_plugins, check_duplicates,
-    check_long_transactions, check_prepared_transactions, check_running_maintenance, check_configuration, check_cost, check_fleet;
+    check_long_transactions, check_prepared_transactions, check_running_maintenance, check_authentication,
+    check_behaviour, check_configuration, check_cost, check_fleet;
 
 #endif

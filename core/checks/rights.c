@@ -14,42 +14,43 @@ static bool nothing_to_change(const struct check_subject *subject, struct check_
     return true;
 }
 
+/* Of the one row: there is the schema, CREATE on the database, USAGE and CREATE on the schema, role, database. */
+static void judge_privileges(const struct check_subject *subject, struct check_result *result, PGresult *rows)
+{
+    const char *name = pg_schema(subject->pg), *role_name = PQgetvalue(rows, 0, 4);
+    char *schema = look_identifier(name), *role = look_identifier(role_name);
+    bool exists = PQgetvalue(rows, 0, 0)[0] == 't', may_create_schema = PQgetvalue(rows, 0, 1)[0] == 't';
+    bool usage = PQgetvalue(rows, 0, 2)[0] == 't', create = PQgetvalue(rows, 0, 3)[0] == 't';
+    if (exists && usage && create) {
+        look_note(result, "role %s may use schema %s and create in it", role_name, name);
+    } else if (exists) {
+        look_found(result, CHECK_BLOCKS, "role %s lacks %s on schema %s", role_name, usage ? "CREATE" : create ? "USAGE" : "USAGE and CREATE", name);
+        look_remedy(result, "GRANT USAGE, CREATE ON SCHEMA %s TO %s;", schema, role);
+    } else if (may_create_schema) {
+        look_note(result, "schema %s is not there, but role %s may create it", name, role_name);
+    } else {
+        look_found(result, CHECK_BLOCKS, "schema %s is not there, and role %s may not create schemas in database %s", name, role_name,
+                   PQgetvalue(rows, 0, 5));
+        look_remedy(result, "CREATE SCHEMA %s AUTHORIZATION %s;", schema, role);
+    }
+    free(role);
+    free(schema);
+}
+
 static void look_privileges(const struct check_subject *subject, struct check_result *result)
 {
-    if (nothing_to_change(subject, result) || subject->pg == NULL) {
-        if (subject->pg == NULL)
-            look_has_state(subject, result);
+    struct buf sql = {0};
+    if (nothing_to_change(subject, result))
         return;
-    }
-    char *schema_text = look_literal(pg_schema(subject->pg)), *schema = look_identifier(pg_schema(subject->pg));
-    char *sql = mem_printf("SELECT n.oid IS NOT NULL, has_database_privilege(current_database(), 'CREATE'), has_schema_privilege(n.oid, 'USAGE'),"
-                           " has_schema_privilege(n.oid, 'CREATE'), current_user::text, current_database() FROM (SELECT 1) one"
-                           " LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = %s", schema_text);
-    PGresult *rows = look_query(subject, result, sql);
-    if (rows != NULL) {
-        char *role = look_identifier(PQgetvalue(rows, 0, 4)), *database = look_identifier(PQgetvalue(rows, 0, 5));
-        bool exists = PQgetvalue(rows, 0, 0)[0] == 't', may_create_schema = PQgetvalue(rows, 0, 1)[0] == 't';
-        bool usage = PQgetvalue(rows, 0, 2)[0] == 't', create = PQgetvalue(rows, 0, 3)[0] == 't';
-        if (exists && usage && create) {
-            look_note(result, "role %s may use schema %s and create in it", PQgetvalue(rows, 0, 4), pg_schema(subject->pg));
-        } else if (exists) {
-            look_found(result, CHECK_BLOCKS, "role %s lacks %s on schema %s", PQgetvalue(rows, 0, 4),
-                       usage ? "CREATE" : create ? "USAGE" : "USAGE and CREATE", pg_schema(subject->pg));
-            look_remedy(result, "GRANT USAGE, CREATE ON SCHEMA %s TO %s;", schema, role);
-        } else if (may_create_schema) {
-            look_note(result, "schema %s is not there, but role %s may create it", pg_schema(subject->pg), PQgetvalue(rows, 0, 4));
-        } else {
-            look_found(result, CHECK_BLOCKS, "schema %s is not there, and role %s may not create schemas in database %s", pg_schema(subject->pg),
-                       PQgetvalue(rows, 0, 4), PQgetvalue(rows, 0, 5));
-            look_remedy(result, "CREATE SCHEMA %s AUTHORIZATION %s;", schema, role);
-        }
-        free(role);
-        free(database);
-    }
+    buf_add(&sql, "SELECT n.oid IS NOT NULL, has_database_privilege(current_database(), 'CREATE'), has_schema_privilege(n.oid, 'USAGE'),"
+                  " has_schema_privilege(n.oid, 'CREATE'), current_user::text, current_database() FROM (SELECT 1) one"
+                  " LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = ");
+    buf_add_literal(&sql, subject->pg != NULL ? pg_schema(subject->pg) : "");
+    PGresult *rows = look_query(subject, result, buf_text(&sql));
+    if (rows != NULL)
+        judge_privileges(subject, result, rows);
     PQclear(rows);
-    free(sql);
-    free(schema);
-    free(schema_text);
+    buf_free(&sql);
 }
 
 const struct check check_privileges = {

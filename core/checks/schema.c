@@ -42,15 +42,10 @@ static void look_at_order(const struct check_subject *subject, struct check_resu
 
 static void look_stage(const struct check_subject *subject, struct check_result *result)
 {
-    bool visible = false;
-    if (!look_has_state(subject, result) ||
-        !look_ask(subject, result, "SELECT current_schema() IS NOT NULL OR NOT EXISTS (SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname ="
-                                   " trim('\"' FROM current_setting('search_path')))", &visible))
+    if (!look_has_state(subject, result))
         return;
     const struct state *state = subject->state;
-    if (!visible) {
-        look_unable(result, "role %s may not look into schema %s; see privileges", subject->conf->pg.user, state->schema);
-    } else if (state->stage == STAGE_EMPTY && state->reason == NULL) {
+    if (state->stage == STAGE_EMPTY && state->reason == NULL) {
         look_found(result, CHECK_INFORMS, "schema %s is empty: there is nothing to upgrade, Kong 1.3 can be installed", state->schema);
         look_remedy(result, "kong-upgrade bootstrap");
     } else if (state->stage == STAGE_TOO_OLD) {

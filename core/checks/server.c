@@ -6,50 +6,49 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Tables that a new migration changes a column's type of. Kong: 001_14_to_15 of core and the plugins. */
-static size_t list_rewritten(const struct check_subject *subject, struct check_result *result, struct buf *tables)
+/* A type change of a table that was not added yet. */
+static void add_rewritten(const struct check_subject *subject, struct check_result *result, const struct change *change, struct names *tables)
 {
-    size_t count = 0;
-    const char *last = "";
+    struct error error = {0};
+    bool done = false;
+    if (!change_cost(change, pg_server_version(subject->pg)).rewrite || names_have(tables, change->table))
+        return;
+    if (!change_is_done(subject->pg, change, &done, &error))
+        look_unable(result, "%s", error.message);
+    else if (!done)
+        names_add(tables, change->table);
+    error_clear(&error);
+}
+
+/* Tables that a new migration rewrites. Kong: 001_14_to_15 of core and of plugins. */
+static void collect_rewritten(const struct check_subject *subject, struct check_result *result, struct names *tables)
+{
     for (size_t i = 0; i < subject->state->subsystem_count; i++) {
         const struct subsystem_state *each = &subject->state->subsystems[i];
         for (size_t m = 0; m < each->subsystem->migration_count; m++) {
             const struct migration *migration = &each->subsystem->migrations[m];
             bool new = names_have(&each->new, migration->name) || names_have(&each->missing, migration->name);
-            for (size_t c = 0; new && c < migration->change_count; c++) {
-                const struct change *change = &migration->changes[c];
-                struct error error = {0};
-                bool done = false;
-                if (!change_cost(change, pg_server_version(subject->pg)).rewrite || change->table == NULL || strcmp(change->table, last) == 0)
-                    continue;
-                if (!change_is_done(subject->pg, change, &done, &error))
-                    look_unable(result, "%s", error.message);
-                error_clear(&error);
-                if (done)
-                    continue;
-                buf_addf(tables, "%s%s", count++ > 0 ? ", " : "", change->table);
-                last = change->table;
-            }
+            for (size_t c = 0; new && c < migration->change_count; c++)
+                add_rewritten(subject, result, &migration->changes[c], tables);
         }
     }
-    return count;
 }
 
 static void look_server_version(const struct check_subject *subject, struct check_result *result)
 {
-    struct buf tables = {0};
+    struct names tables = {0};
     if (!look_has_state(subject, result))
         return;
     const char *version = pg_server_version_text(subject->pg);
-    size_t count = pg_server_version(subject->pg) < 120000 && look_is_kong(subject) ? list_rewritten(subject, result, &tables) : 0;
-    if (count > 0) {
-        look_found(result, CHECK_INFORMS, "PostgreSQL %s rewrites %zu table%s for a new column type: %s", version, count, look_s((long long)count),
-                   buf_text(&tables));
+    if (pg_server_version(subject->pg) < 120000 && look_is_kong(subject))
+        collect_rewritten(subject, result, &tables);
+    for (size_t i = 0; i < tables.count; i++)
+        look_found_row(result, CHECK_INFORMS, i, tables.count, "PostgreSQL %s rewrites table %s for a new column type", version, tables.list[i]);
+    if (tables.count > 0)
         look_remedy(result, "kong-upgrade plan");
-    } else {
+    else
         look_note(result, "PostgreSQL %s", version);
-    }
-    buf_free(&tables);
+    names_free(&tables);
 }
 
 const struct check check_server_version = {

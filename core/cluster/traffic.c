@@ -199,6 +199,16 @@ const double *traffic_history(const struct traffic *traffic, enum cluster cluste
     return traffic->history[cluster].values;
 }
 
+/* One that served nothing already when it fell silent has been quiet all along: stopping it does not begin the wait anew. Of one that
+ * served to the end, its silence is all that is known. */
+static int64_t quiet_since(const struct track *track)
+{
+    if (track->state != NODE_SILENT)
+        return track->quiet_since;
+    bool was_quiet = track->count > 1 && track->samples[track->count - 1].at > track->quiet_since;
+    return was_quiet ? track->quiet_since : track->silent_since;
+}
+
 int64_t traffic_old_quiet_ms(const struct traffic *traffic, int64_t now)
 {
     int64_t since = -1;
@@ -208,8 +218,7 @@ int64_t traffic_old_quiet_ms(const struct traffic *traffic, int64_t now)
             continue;
         if (track->state != NODE_SILENT && !is_known(traffic, track))
             return -1;
-        int64_t its_own = track->state == NODE_SILENT ? track->silent_since : track->quiet_since;
-        since = its_own > since ? its_own : since;
+        since = quiet_since(track) > since ? quiet_since(track) : since;
     }
     return since < 0 ? -1 : now > since ? now - since : 0;
 }

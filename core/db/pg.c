@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define CONNECT_MS 10000
+
 struct pg {
     PGconn *connection;
     char *schema;
@@ -68,7 +70,7 @@ static const char *advice(const char *state)
         {"53200", "the database server is out of memory; run the same again later"},
         {"53300", "the server has no free connection: raise max_connections or end idle sessions, then try again"},
         {"42501", "grant the right, or make the role own the object, then run the same again"},
-        {"25006", "this server is a read-only standby: set pg_host to the primary"},
+        {"25006", "this server is a standby, or the database is set to read-only: set pg_host to the primary, or lift that"},
         {"57014", "the statement was cancelled; run the same again: it goes on where it stopped"},
         {"23505", "there are duplicate rows: remove them, then run the same again"},
     };
@@ -213,13 +215,13 @@ static const char *connect_advice(const char *message)
     } table[] = {
         {"password authentication failed", "check pg_user and pg_password in kong.conf or KONG_PG_PASSWORD"},
         {"no password supplied", "set pg_password in kong.conf or KONG_PG_PASSWORD"},
+        {"certificate", "check pg_ssl, pg_ssl_verify and lua_ssl_trusted_certificate in kong.conf"},
         {"does not exist", "check pg_database and pg_user in kong.conf"},
         {"no pg_hba.conf entry", "allow this host in the server's pg_hba.conf"},
         {"too many clients", "raise max_connections or end idle sessions on the server"},
-        {"remaining connection slots", "raise max_connections or end idle sessions on the server"},
+        {"connection slots", "raise max_connections or end idle sessions on the server"},
         {"too many connections for", "raise the CONNECTION LIMIT of the role or the database, or end idle sessions of theirs"},
         {"could not translate host name", "check pg_host in kong.conf"},
-        {"certificate", "check pg_ssl, pg_ssl_verify and lua_ssl_trusted_certificate in kong.conf"},
         {"server does not support SSL", "turn on ssl on the server, or set pg_ssl = off"},
     };
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
@@ -228,24 +230,42 @@ static const char *connect_advice(const char *message)
     return "check that PostgreSQL runs there, and pg_host and pg_port in kong.conf";
 }
 
-static PGconn *open_connection(const struct datastore *datastore, const char *role)
+static bool await_connection(PGconn *connection)
+{
+    int64_t end = clock_ms() + CONNECT_MS;
+    PostgresPollingStatusType wants = PGRES_POLLING_WRITING;
+    while (wants != PGRES_POLLING_OK && wants != PGRES_POLLING_FAILED && PQstatus(connection) != CONNECTION_BAD) {
+        struct pollfd socket = {.fd = PQsocket(connection), .events = wants == PGRES_POLLING_READING ? POLLIN : POLLOUT};
+        int64_t left = end - clock_ms();
+        if (left <= 0)
+            return false;
+        if (poll(&socket, 1, (int)left) > 0)
+            wants = PQconnectPoll(connection);
+    }
+    return true;
+}
+
+static PGconn *open_connection(const struct datastore *datastore, const char *role, bool *in_time)
 {
     char port[16];
     snprintf(port, sizeof port, "%d", datastore->port);
     char *application = mem_printf("kong-upgrade %s", role);
     struct datastore_tls tls = datastore_tls(datastore);
     const char *const keywords[] = {"host", "port", "dbname", "user", "password", "passfile", "sslmode", "sslrootcert",
-                                    "connect_timeout", "application_name", "client_encoding", "keepalives_idle",
-                                    "keepalives_interval", "keepalives_count", "tcp_user_timeout", NULL};
+                                    "application_name", "client_encoding", "keepalives_idle", "keepalives_interval",
+                                    "keepalives_count", "tcp_user_timeout", NULL};
     const char *const values[] = {datastore->host, port, datastore->database, datastore->user, datastore->password,
-                                  "/dev/null/none", tls.sslmode, tls.sslrootcert, "10", application, "UTF8", "10", "5", "3",
-                                  "20000", NULL};
-    PGconn *connection = PQconnectdbParams(keywords, values, 0);
+                                  "/dev/null/none", tls.sslmode, tls.sslrootcert, application, "UTF8", "10", "5", "3", "20000", NULL};
+    /* Not PQconnectdb: what the server has to say while it lets us in (a collation's version, say) would go to standard error. */
+    PGconn *connection = PQconnectStartParams(keywords, values, 0);
+    PQsetNoticeReceiver(connection, ignore_notice, NULL);
+    *in_time = await_connection(connection);
     free(application);
     return connection;
 }
 
-/* As Kong: UTC, and the configured schema as the whole search_path; unset, it is the session's current one, else `public`. */
+/* As Kong: UTC, and the configured schema as the whole search_path; unset, it is the session's current one, else `public`. The rest
+ * is what a role or database may have been given otherwise, and we rely on. */
 static bool prepare_session(struct pg *pg, const char *schema, int statement_timeout_ms, struct error *error)
 {
     const char *const configured[] = {schema};
@@ -257,9 +277,11 @@ static bool prepare_session(struct pg *pg, const char *schema, int statement_tim
     pg->version_text = mem_dup(PQgetvalue(result, 0, 1));
     PQclear(result);
     struct buf sql = {0};
-    buf_add(&sql, "SET TimeZone = 'UTC'; SET standard_conforming_strings = on; SET search_path TO ");
+    buf_add(&sql, "SET TimeZone = 'UTC'; SET standard_conforming_strings = on; SET quote_all_identifiers = off;"
+                  " SET default_transaction_isolation = 'read committed'; SET row_security = on; SET search_path TO ");
     buf_add_identifier(&sql, pg->schema);
-    buf_addf(&sql, "; SET statement_timeout = %d; SET idle_in_transaction_session_timeout = 0; SET lock_timeout = 0", statement_timeout_ms);
+    buf_addf(&sql, "; SET statement_timeout = %d; SET lock_timeout = 0; SELECT set_config(name, '0', false) FROM pg_catalog.pg_settings"
+                   " WHERE name IN ('idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_timeout')", statement_timeout_ms);
     bool done = pg_run(pg, error, buf_text(&sql));
     buf_free(&sql);
     return done;
@@ -269,16 +291,16 @@ struct pg *pg_connect(const struct datastore *datastore, const char *role, int s
 {
     struct pg *pg = mem_zero(1, sizeof *pg);
     pg->where = mem_printf("database %s at %s:%d", datastore->database, datastore->host, datastore->port);
-    pg->connection = open_connection(datastore, role);
+    bool in_time = true;
+    pg->connection = open_connection(datastore, role, &in_time);
     if (PQstatus(pg->connection) != CONNECTION_OK) {
-        char *message = one_line(PQerrorMessage(pg->connection));
+        char *message = in_time ? one_line(PQerrorMessage(pg->connection)) : mem_printf("no answer within %d s", CONNECT_MS / 1000);
         error_set(error, ERROR_CONNECT, "can't connect to %s as %s (%s); %s", pg->where, datastore->user, message,
                   connect_advice(message));
         free(message);
         pg_close(pg);
         return NULL;
     }
-    PQsetNoticeReceiver(pg->connection, ignore_notice, NULL);
     if (PQsetnonblocking(pg->connection, 1) != 0 || !prepare_session(pg, datastore->schema, statement_timeout_ms, error)) {
         pg_close(pg);
         return NULL;

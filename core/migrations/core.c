@@ -153,7 +153,8 @@ static const struct change from_110_to_120[] = {
 
 static const struct change from_120_to_130[] = {
     COLUMN("upstreams", "algorithm", "text"),
-    TABLE("ca_certificates", "id uuid PRIMARY KEY, created_at timestamptz DEFAULT (" NOW_UTC(0) "), cert text NOT NULL UNIQUE, tags text[]"),
+    TABLE("ca_certificates", "id uuid PRIMARY KEY, created_at timestamptz DEFAULT (" NOW_UTC(0) "), cert text NOT NULL UNIQUE,"
+                             " tags text[]"),
     {.kind = CHANGE_CREATE_TRIGGER, .table = "ca_certificates", .name = "ca_certificates_sync_tags_trigger",
      .definition = SYNC_TAGS_DEFINITION("ca_certificates"), .correction = "C3"},
     COLUMN("routes", "headers", "jsonb"),

@@ -16,7 +16,8 @@ static const struct change base[] = {
     INDEX_RENAMED("oauth2_credentials", "oauth2_credentials_consumer_idx", "(consumer_id)", "oauth2_credentials_consumer_id_idx"),
     INDEX("oauth2_credentials", "oauth2_credentials_secret_idx", "(client_secret)"),
     TABLE("oauth2_authorization_codes", GRANT_COLUMNS "code text UNIQUE, authenticated_userid text, scope text"),
-    INDEX_RENAMED("oauth2_authorization_codes", "oauth2_authorization_userid_idx", "(authenticated_userid)", "oauth2_authorization_codes_authenticated_userid_idx"),
+    INDEX_RENAMED("oauth2_authorization_codes", "oauth2_authorization_userid_idx", "(authenticated_userid)",
+                  "oauth2_authorization_codes_authenticated_userid_idx"),
     TABLE("oauth2_tokens", GRANT_COLUMNS "access_token text UNIQUE, refresh_token text UNIQUE, token_type text,"
                            " expires_in integer, authenticated_userid text, scope text"),
     INDEX_RENAMED("oauth2_tokens", "oauth2_token_userid_idx", "(authenticated_userid)", "oauth2_tokens_authenticated_userid_idx"),

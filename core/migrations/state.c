@@ -49,22 +49,28 @@ struct survey {
 
 static bool survey_read(struct pg *pg, struct survey *survey, struct error *error)
 {
-    PGresult *result = pg_query(pg, error,
+    const char *const values[] = {pg_schema(pg)};
+    PGresult *result = pg_query_params(pg, error,
         "SELECT " HAS_COLUMN("schema_meta", "subsystem") ", " HAS_COLUMN("schema_migrations", "migrations") ","
         " EXISTS (SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
         "         WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p') AND NOT EXISTS"
         "         (SELECT 1 FROM pg_catalog.pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')),"
         " (SELECT n.nspname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
         "  WHERE c.relname IN ('schema_meta', 'schema_migrations') AND c.relkind = 'r' AND n.nspname IS DISTINCT FROM current_schema()"
-        "  AND EXISTS (SELECT 1 FROM pg_catalog.pg_class p WHERE p.relnamespace = n.oid AND p.relname = 'plugins') LIMIT 1)");
+        "  AND EXISTS (SELECT 1 FROM pg_catalog.pg_class p WHERE p.relnamespace = n.oid AND p.relname = 'plugins') LIMIT 1),"
+        " current_schema() IS NULL AND EXISTS (SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1), current_user", 1, values);
     if (result == NULL)
         return false;
     survey->has_meta = PQgetvalue(result, 0, 0)[0] == 't';
     survey->has_legacy = PQgetvalue(result, 0, 1)[0] == 't';
     survey->has_tables = PQgetvalue(result, 0, 2)[0] == 't';
     survey->elsewhere = PQgetisnull(result, 0, 3) ? NULL : mem_dup(PQgetvalue(result, 0, 3));
+    bool hidden = PQgetvalue(result, 0, 4)[0] == 't';
+    if (hidden)
+        error_set(error, ERROR_SQL, "%s: the role %s may not use the schema %s; run GRANT USAGE ON SCHEMA %s TO %s, or set pg_user and pg_schema in kong.conf",
+                  pg_where(pg), PQgetvalue(result, 0, 5), pg_schema(pg), pg_schema(pg), PQgetvalue(result, 0, 5));
     PQclear(result);
-    return true;
+    return !hidden;
 }
 
 static bool is_loaded(const struct subsystem *subsystem, const char *const *plugins, size_t count)

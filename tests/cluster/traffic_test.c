@@ -146,6 +146,27 @@ static void silence_is_quiet_and_strangeness_unknown(void **state)
     traffic_free(traffic);
 }
 
+/* An old node that is quiet and is stopped must not shut the gate behind which the others are to be stopped. */
+static void stopping_a_quiet_node_begins_no_new_wait(void **state)
+{
+    struct traffic *traffic = traffic_new();
+    struct nodes nodes = {.list = {made_up(CLUSTER_OLD, "a"), made_up(CLUSTER_OLD, "b")}, .count = 2};
+    (void)state;
+    for (int i = 1; i <= 5; i++) {
+        count(&nodes.list[0], i * 1000, i, i);
+        count(&nodes.list[1], i * 1000, i < 3 ? i * 100 : 200 + i, i);   /* its last request was served before 2 s */
+        traffic_note(traffic, &nodes, i * 1000);
+    }
+    int64_t before = traffic_old_quiet_ms(traffic, 5000);
+    assert_true(before >= 2000);
+    nodes.list[1].state = NODE_SILENT;
+    nodes.list[1].silent_since = 5500;
+    count(&nodes.list[0], 6000, 6, 6);
+    traffic_note(traffic, &nodes, 6000);
+    assert_int_equal(traffic_old_quiet_ms(traffic, 6000), before + 1000);
+    traffic_free(traffic);
+}
+
 static void history_is_by_the_second(void **state)
 {
     struct traffic *traffic = traffic_new();
@@ -180,6 +201,7 @@ int main(void)
         cmocka_unit_test(rates_are_sums),
         cmocka_unit_test(restarts_begin_anew),
         cmocka_unit_test(silence_is_quiet_and_strangeness_unknown),
+        cmocka_unit_test(stopping_a_quiet_node_begins_no_new_wait),
         cmocka_unit_test(history_is_by_the_second),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

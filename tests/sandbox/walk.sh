@@ -25,16 +25,35 @@ expect() {
   esac
 }
 
-# A node's figures are differences between two looks, and an old node must have been gone for a while: so it is asked again.
-until_done() {
-  limit=60
-  until sandbox run "$dir" "$@" </dev/null >"$dir/output" 2>&1; do
-    limit=$((limit - 1))
-    [ $limit -gt 0 ] || { cat "$dir/output"; echo "walk.sh: kong-upgrade $* did not succeed within a minute" >&2; exit 1; }
+# An old node must have been gone for a moment before `finish` believes it: so it is asked again, for a minute.
+finish() {
+  limit=60 code=0
+  while sandbox run "$dir" finish --confirm kong </dev/null >"$dir/output" 2>&1 || code=$?; [ $code = 7 ] && [ $limit -gt 0 ]; do
+    limit=$((limit - 1)) code=0
     sleep 1
   done
-  printf '\n$ kong-upgrade %s\n' "$*"
+  printf '\n$ kong-upgrade finish --confirm kong\n'
   cat "$dir/output"
+  if [ $code != 0 ]; then
+    echo "walk.sh: finish ended with exit code $code" >&2
+    exit 1
+  fi
+}
+
+schema() {
+  PGPASSWORD=kong pg_dump --schema-only --no-owner -h 127.0.0.1 -p "$(cat "$dir/postgres/port")" -U kong "$1" | grep -v '^[\]'
+}
+
+# What `up` and `finish` have made is what a new 1.3 has.
+compare_with_fresh() {
+  PGPASSWORD=kong psql -qX -h 127.0.0.1 -p "$(cat "$dir/postgres/port")" -U kong -c 'CREATE DATABASE fresh' postgres
+  sed 's/^pg_database.*/pg_database = fresh/' "$dir/kong.conf" >"$dir/fresh.conf"
+  sandbox run "$dir" --conf "$dir/fresh.conf" bootstrap --yes --quiet
+  schema kong >"$dir/kong.sql"
+  schema fresh >"$dir/fresh.sql"
+  grep -q ca_certificates "$dir/kong.sql"
+  diff "$dir/fresh.sql" "$dir/kong.sql"
+  echo 'The schema is the same as that of a new Kong 1.3.'
 }
 
 heading 'Before'
@@ -51,6 +70,9 @@ heading '1. Migrate up'
 expect 0 up --yes
 expect 4 status
 expect 0 up --yes
+sandbox stop-old "$dir" 1
+sandbox start-old "$dir" 1
+echo 'An old node has been stopped and started again.'
 
 heading '2. Start new nodes'
 sandbox new "$dir"
@@ -59,19 +81,22 @@ expect 0 nodes
 heading '3. Divert traffic'
 for percent in 5 25 50 100; do
   sandbox divert "$dir" $percent
-  echo "$percent % of the traffic goes to the new nodes"
+  echo "$percent % of the traffic goes to the new nodes."
   sleep 1
+  [ $percent != 25 ] || expect 0 nodes
 done
 expect 0 nodes
 
 heading '4. Stop old nodes'
-expect 7 finish --confirm another
+expect 7 finish --confirm kong
 sandbox stop-old "$dir"
 expect 0 nodes
 
 heading '5. Finish'
-until_done finish --confirm kong
+expect 7 finish --confirm another
+finish
 
 heading 'After'
 expect 0 status
+compare_with_fresh
 expect 0 report

@@ -146,7 +146,13 @@ static void end_who_is_in_the_way(void)
 static void an_upgrade_is_walked_by_keys(void **state)
 {
     (void)state;
+    const char *installed = binary;
+    char copy[128];
+    snprintf(copy, sizeof copy, "%s/kong-upgrade", folder);
+    assert_int_equal(shell("cp '%s' %s", installed, copy), 0);
+    binary = copy;
     start(80, 24);
+    binary = installed;
     session_see("Kong 1.2's. Five steps lead to 1.3");
     session_see("old-1");
     session_press(RIGHT);
@@ -157,6 +163,7 @@ static void an_upgrade_is_walked_by_keys(void **state)
     escape();
     session_press(RIGHT);
     session_see("Press s to start");
+    unlink(copy);                    /* the package is upgraded meanwhile: the worker is started all the same */
     session_press("s");
     session_see("Migrate up?");
     session_press(ENTER);            /* the safe answer has the focus */
@@ -200,7 +207,7 @@ static void an_upgrade_is_walked_by_keys(void **state)
     session_see("Press f to finish");
     session_press("f" ENTER ENTER);
     session_see("this can't be undone");
-    session_listen(500);
+    session_listen(5000);            /* the state is read anew meanwhile: the name that is asked for outlives it */
     session_press("KONG" ENTER);
     session_see("not the same yet");
     session_press("\025kong"); /* ^U */
@@ -210,7 +217,7 @@ static void an_upgrade_is_walked_by_keys(void **state)
     assert_int_equal(status(), 0);
     session_press(RIGHT);
     session_see("is Kong 1.3's");
-    session_see("# Kong upgrade to 1.3");
+    session_see("Kong upgrade to 1.3");
     session_press("s");
     session_see("Save the report");
     session_press(ENTER);
@@ -226,7 +233,7 @@ static void it_opens_where_the_upgrade_stands(void **state)
 {
     (void)state;
     start(80, 24);
-    session_see("# Kong upgrade to 1.3");
+    session_see("Kong upgrade to 1.3");
     quit();
 }
 
@@ -256,7 +263,7 @@ static void a_closed_terminal_ends_it_at_once(void **state)
     (void)state;
     double seconds = 0;
     start(80, 24);
-    session_see("# Kong upgrade to 1.3");
+    session_see("Kong upgrade to 1.3");
     close(session.slave);
     session.slave = -1;
     close(session.master);
@@ -347,7 +354,7 @@ static void nodes_are_added_and_saved(void **state)
     char path[128];
     snprintf(path, sizeof path, "%s/fleet.ini", folder);
     start(80, 24);
-    session_see("# Kong upgrade to 1.3");
+    session_see("Kong upgrade to 1.3");
     for (int i = 0; i < 7; i++)
         session_press(LEFT);
     session_see("old-3");

@@ -152,7 +152,7 @@ static void draw_work(struct area area)
     };
     struct area parts[PARTS];
     layout_rows(area, 0, requests, PARTS, parts);
-    struct table_model model = {columns, 5, 50000, node_cell, NULL, NULL, false};
+    struct table_model model = {columns, 5, 50000, node_cell, NULL, NULL, false, false};
     table_draw(parts[TABLE], &model, &demo.table, !demo.asking);
     draw_traffic(parts[TRAFFIC]);
     struct progress_model progress = {630000 + (double)demo.tick, 1000000, 12345, 31, "rows", 0};
@@ -249,7 +249,7 @@ static bool handle(const struct input *input)
         demo.helping = input->kind != INPUT_KEY || prose_key(&demo.help_state, input) != REACTION_NONE;
         return true;
     }
-    struct table_model model = {columns, 5, 50000, node_cell, NULL, NULL, false};
+    struct table_model model = {columns, 5, 50000, node_cell, NULL, NULL, false, false};
     if (table_key(&model, &demo.table, input) != REACTION_NONE)
         return true;
     return act(keys_action(&keys, input));

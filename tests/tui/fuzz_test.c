@@ -115,7 +115,7 @@ static void tables(void **state)
             columns[i] = (struct table_column){
                 nasty(), {(int)roll(20), (int)roll(30), (int)roll(40), (int)roll(3), (int)roll(5)}, roll(2)};
         struct table_model model = {
-            columns, roll(20), roll(3) ? roll(60) : roll(3), nasty_cell, NULL, roll(2) ? nasty() : NULL, roll(2)};
+            columns, roll(20), roll(3) ? roll(60) : roll(3), nasty_cell, NULL, roll(2) ? nasty() : NULL, roll(2), roll(2)};
         table_draw(next_area(), &model, &table, roll(2));
         check_canvas();
         for (unsigned i = roll(12); i > 0; i--) {

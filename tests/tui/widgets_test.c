@@ -50,7 +50,7 @@ static const struct table_column people_columns[] = {
 
 static struct table_model people_model(size_t rows)
 {
-    return (struct table_model){people_columns, 3, rows, people_cell, NULL, "no tables yet", false};
+    return (struct table_model){people_columns, 3, rows, people_cell, NULL, "no tables yet", false, false};
 }
 
 static void table_shows_rows(void **state)
@@ -81,6 +81,20 @@ static void table_gives_way_on_narrow_screens(void **state)
                           "  ?[2Jevil?    ok\n");
     table_draw(blank_area(8, 3, CHARSET_UTF8), &model, &table, false);
     assert_drawn(&canvas, "  Table\n▸ routes\n  1 of 5\n");
+}
+
+static void table_may_only_be_looked_at(void **state)
+{
+    (void)state;
+    struct table_model model = people_model(5);
+    struct table_state table = {0};
+    model.no_selection = true;
+    table_draw(blank_area(32, 4, CHARSET_UTF8), &model, &table, true);
+    assert_drawn(&canvas, "  Table            Rows  State\n"
+                          "  routes          5,120  ok    ┃\n"
+                          "  services          812  ok    │\n"
+                          "                    2 of 5 shown\n");
+    assert_false(canvas.cursor_shown);
 }
 
 static void table_says_that_it_is_empty(void **state)
@@ -300,6 +314,16 @@ static void prose_is_laid_out(void **state)
                  "Enter  opens the row that\n       is selected\nq      leaves\n! wait for the old nodes\n\nSQL\n"
                  "ALTER TABLE\n  routes\n──────────────────────────\n\n\n");
     assert_true(prose.end_seen);
+}
+
+static void prose_indents_what_goes_on(void **state)
+{
+    (void)state;
+    static const struct prose_block sql = {.kind = PROSE_LITERAL, .text = "ALTER TABLE routes ADD name text;\nCOMMIT;"};
+    struct prose_state prose = {0};
+    assert_int_equal(prose_height(&sql, 1, 20, CHARSET_UTF8), 3);
+    prose_draw(blank_area(20, 4, CHARSET_UTF8), &sql, 1, &prose);
+    assert_drawn(&canvas, "ALTER TABLE routes\n  ADD name text;\nCOMMIT;\n\n");
 }
 
 static void prose_knows_whether_it_was_read(void **state)
@@ -689,6 +713,7 @@ int main(void)
         cmocka_unit_test(table_shows_rows),
         cmocka_unit_test(table_gives_way_on_narrow_screens),
         cmocka_unit_test(table_says_that_it_is_empty),
+        cmocka_unit_test(table_may_only_be_looked_at),
         cmocka_unit_test(table_scrolls),
         cmocka_unit_test(table_searches),
         cmocka_unit_test(progress_shows_what_fits),
@@ -696,6 +721,7 @@ int main(void)
         cmocka_unit_test(chart_draws_two_series),
         cmocka_unit_test(chart_scales_are_round),
         cmocka_unit_test(prose_is_laid_out),
+        cmocka_unit_test(prose_indents_what_goes_on),
         cmocka_unit_test(prose_knows_whether_it_was_read),
         cmocka_unit_test(prose_follows_a_log),
         cmocka_unit_test(keys_agree_with_footer_and_help),

@@ -73,6 +73,21 @@ static void a_run_is_seen_as_its_journal_tells(void **state)
     run_view_free(&view);
 }
 
+static void a_view_tells_what_was_proven(void **state)
+{
+    struct run_view view = {0};
+    (void)state;
+    apply_text(&view, "{\"event\":\"proof\",\"subsystem\":null,\"migration\":null,\"versions\":[\"1.2\"],\"statements\":3,\"state\":\"passed\",\"ms\":4}");
+    assert_string_equal(view.log.list[view.log.count - 1], "proof: 3 statements of Kong 1.2 work (4 ms)");
+    assert_null(view.unproven);
+    apply_text(&view, "{\"event\":\"proof\",\"subsystem\":\"core\",\"migration\":\"005\",\"versions\":[\"1.2\",\"1.3\"],\"statements\":5,\"state\":\"failed\","
+                      "\"statement\":\"SELECT 1\",\"ms\":4}");
+    assert_string_equal(view.log.list[view.log.count - 1], "proof after core 005: of 5 statements of Kong 1.2, 1.3 one fails: SELECT 1");
+    assert_int_equal(view.proven, 3);
+    assert_string_equal(view.unproven, "SELECT 1");
+    run_view_free(&view);
+}
+
 static void a_change_made_again_is_counted_once(void **state)
 {
     struct run_view view = {0};
@@ -105,6 +120,8 @@ static void events_that_are_wrong_do_no_harm(void **state)
         "{\"event\":\"wait\",\"blockers\":{}}", "{\"event\":\"wait\",\"blockers\":[7,null,{\"pid\":\"x\",\"seconds\":1e9}]}",
         "{\"event\":\"lock\"}", "{\"event\":\"record\"}", "{\"event\":\"note\"}", "{\"event\":\"note\",\"text\":{}}", "{\"event\":\"stop\",\"t\":7}",
         "{\"event\":\"note\",\"t\":\"yesterday\"}", "{\"event\":\"note\",\"t\":\"2026-99-99T99:99:99.9Z\"}", "{\"event\":\"end\"}",
+        "{\"event\":\"proof\"}", "{\"event\":\"proof\",\"versions\":{},\"statements\":9223372036854775807,\"state\":\"passed\"}",
+        "{\"event\":\"proof\",\"versions\":[7,null,\"\\u001b[31m\"],\"statements\":-1,\"state\":\"failed\",\"statement\":[]}",
         "{\"event\":\"end\",\"exit\":\"0\",\"result\":7,\"message\":null}",
     };
     (void)state;
@@ -219,6 +236,7 @@ static void write_journals(const char *folder)
         {"2026-11-24T10-00-00.000Z-up.jsonl",
          START "\n" PLAN "\n{\"event\":\"change\",\"t\":\"2026-11-24T10:00:02.000Z\",\"id\":\"a\",\"state\":\"done\",\"ms\":12}\n"
                "{\"event\":\"change\",\"t\":\"2026-11-24T10:00:02.000Z\",\"id\":\"b\",\"state\":\"begin\"}\n"
+               "{\"event\":\"stall\",\"t\":\"2026-11-24T10:00:02.000Z\",\"id\":\"b\",\"worst_ms\":41.5,\"p99_ms\":7.2,\"samples\":99}\n"
                "{\"event\":\"end\",\"t\":\"2026-11-24T10:00:03.000Z\",\"result\":\"paused\",\"exit\":10,\"message\":\"asked to stop\"}\n"},
         {"2026-11-24T11-00-00.000Z-up.jsonl", START "\n" PLAN "\n{\"event\":\"cha"},
         {"2026-11-24T12-00-00.000Z-up.jsonl", ""},
@@ -247,8 +265,8 @@ static void the_report_tells_what_was_done(void **state)
     assert_true(decisions_add(*state, DECISION_OVERRULED, "divert", "no\nnode | <b>", &error));
     char *markdown = report_markdown(*state, NULL);
     assert_has(markdown, "\n### up, 2026-11-24T10:00:00.500Z: paused\n\nBy ann on bastion, 2.5 s, 0 waits for a lock.\n\nasked to stop.\n");
-    assert_has(markdown, "\n| add column a | made | 12 | ACCESS EXCLUSIVE |  |\n");
-    assert_has(markdown, "\n| backfill b | begun | | ROW EXCLUSIVE | C4 |\n");
+    assert_has(markdown, "\n| add column a | made | 12 | ACCESS EXCLUSIVE | | |  |\n");
+    assert_has(markdown, "\n| backfill b | begun | | ROW EXCLUSIVE | 41.5 | 7.2 | C4 |\n");
     assert_has(markdown, "\nC4: OAuth2 tokens whose expires_in is 0");
     assert_has(markdown, "\n### up, 2026-11-24T10:00:00.500Z: cut short\n");
     assert_has(markdown, " overruled divert (no node \\| \\<b>)\n");
@@ -300,6 +318,8 @@ static void the_report_in_json_has_the_same_facts(void **state)
     json_t *change = json_array_get(json_object_get(first, "changes"), 1);
     assert_string_equal(json_get_text(change, "outcome"), "begun");
     assert_string_equal(json_get_text(change, "correction"), "C4");
+    assert_true(json_real_value(json_object_get(change, "worst_stall_ms")) == 41.5);
+    assert_true(json_is_null(json_object_get(json_array_get(json_object_get(first, "changes"), 0), "worst_stall_ms")));
     assert_true(json_is_null(json_object_get(json_array_get(json_object_get(first, "changes"), 0), "correction")));
     assert_string_equal(json_get_text(json_array_get(runs, 1), "outcome"), "cut short");
     assert_true(json_is_null(json_object_get(json_array_get(runs, 1), "message")));
@@ -313,6 +333,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_run_is_seen_as_its_journal_tells),
         TEST(a_change_made_again_is_counted_once),
+        TEST(a_view_tells_what_was_proven),
         TEST(events_that_are_wrong_do_no_harm),
         TEST(times_are_read_as_they_are_written),
         TEST(decisions_stand_until_the_upgrade_is_over),

@@ -60,6 +60,7 @@ static char *printed(void **state, void (*print)(void))
 static void say_hostile(void)
 {
     say("table %s\nnext\n", "\x1B[2Jx\x07\xFF");
+    say("name %s\n", "a\nStage      current");
 }
 
 static void complain_hostile(void)
@@ -73,7 +74,7 @@ static void complain_hostile(void)
 
 static void say_objects(void)
 {
-    say_json(json_pack("{s:s}", "a", "x\x1B[2J\n\xC2\x9B"), false);
+    say_json(json_pack("{s:s}", "a", "x\x1B[2J\n\xC2\x9B\x7F"), false);
     say_json(json_pack("[i]", 1), true);
 }
 
@@ -81,7 +82,7 @@ static void what_is_said_does_nothing_to_a_terminal(void **state)
 {
     assert_non_null(setlocale(LC_ALL, "C.UTF-8"));
     char *text = printed(state, say_hostile);
-    assert_string_equal(text, "table \xEF\xBF\xBD[2Jx\xEF\xBF\xBD\xEF\xBF\xBD\nnext\n");
+    assert_string_equal(text, "table \xEF\xBF\xBD[2Jx\xEF\xBF\xBD\xEF\xBF\xBD\nnext\nname a Stage      current\n");
     free(text);
     text = printed(state, complain_hostile);
     assert_string_equal(text, "kong-upgrade: relation \"a kong-upgrade: all is well\xEF\xBF\xBD[2J\"\nkong-upgrade: unknown error\n");
@@ -89,7 +90,8 @@ static void what_is_said_does_nothing_to_a_terminal(void **state)
     text = printed(state, say_objects);
     assert_has_not(text, "\x1B");
     assert_has_not(text, "\xC2\x9B");
-    assert_has(text, "{\"a\":\"x\\u001B[2J\\n\\u009B\"}\n[\n  1\n]\n");
+    assert_has_not(text, "\x7F");
+    assert_has(text, "{\"a\":\"x\\u001B[2J\\n\\u009B\\u007f\"}\n[\n  1\n]\n");
     free(text);
 }
 

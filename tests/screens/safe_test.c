@@ -1,0 +1,315 @@
+/*
+ * What must hold of every screen whatever it shows: marks that need no colour, a cursor on what has the focus, names that can do no
+ * harm, any keys at any size, no file outside of a folder of the test's own.
+ */
+#include "fixture.h"
+
+#include "core/base/mem.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <ftw.h>
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ROUNDS 3000      /* keys of each screen */
+#define LONG 10000
+
+static char long_name[LONG + 1];
+
+static const char *const hostile[] = {
+    "\x1b[2J\x1b]0;owned\x07\x9b\x31m", "\r\nover\tthere\n\n\x7f\b\b", "\xe2\x80\xae" "gnok\xe2\x80\xac \xd7\xa9\xd7\x9c\xd7\x95\xd7\x9d \xd8\xb3\xd9\x84\xd8\xa7\xd9\x85",
+    "\xe6\xbc\xa2\xe5\xad\x97\xe6\xbc\xa2\xe5\xad\x97\xf0\x9f\x91\xa8\xe2\x80\x8d\xf0\x9f\x91\xa9", "e\xcc\x81\xcc\x81\xcc\x81\xcc\x81\xcc\x81\xcc\x81 \xcc\x88",
+    "\xff\xfe\xc3(\xf0\x28\x8c\xbc\xed\xa0\x80", "%s%n%s", "", "| # - | \\| |", long_name,
+};
+
+static const struct {
+    int width, height;
+} shapes[] = {{80, 24}, {60, 20}, {160, 50}, {30, 8}, {10, 3}, {1, 1}, {41, 11}};
+
+static struct cell cell_at(const struct canvas *canvas, int x, int y)
+{
+    return canvas->cells[(size_t)y * (size_t)canvas->width + (size_t)x];
+}
+
+/* One line as text; the caller frees. */
+static char *line_of(const struct canvas *canvas, int y)
+{
+    char *text = mem_zero((size_t)canvas->width * TEXT_GRAPHEME_SIZE + 1, 1), *end = text;
+    for (int x = 0; x < canvas->width; x++)
+        end = stpcpy(end, cell_at(canvas, x, y).text);
+    return text;
+}
+
+static void assert_cells_are_printable(const struct canvas *canvas, const char *scene)
+{
+    for (int y = 0; y < canvas->height; y++)
+        for (int x = 0; x < canvas->width; x++) {
+            struct cell cell = cell_at(canvas, x, y);
+            bool covered = x > 0 && cell_at(canvas, x - 1, y).width == 2;
+            if ((cell.width == 0) != covered || (cell.width == 2 && x + 1 >= canvas->width))
+                fail_msg("%s: a wide cell is broken at %d,%d", scene, x, y);
+            for (size_t at = 0; cell.text[at] != '\0';) {
+                uint32_t code_point = 0;
+                size_t size = text_decode(cell.text + at, strlen(cell.text + at), &code_point);
+                bool harmful = size == 0 || code_point < ' ' || (code_point >= 0x7F && code_point < 0xA0) ||
+                               (code_point >= 0x202A && code_point <= 0x202E) || (code_point >= 0x2066 && code_point <= 0x2069);
+                if (harmful)
+                    fail_msg("%s: U+%04X is on the screen at %d,%d", scene, (unsigned)code_point, x, y);
+                at += size;
+            }
+        }
+}
+
+static bool is_bar(const struct canvas *canvas, int y)
+{
+    for (int x = 0; x < canvas->width; x++) {
+        enum role role = STYLE_ROLE(cell_at(canvas, x, y).style);
+        if (role != ROLE_BAR && role != ROLE_BAR_KEY)
+            return false;
+    }
+    return true;
+}
+
+/* Header, separator and footer stand where they belong, whatever is between them. */
+static void assert_frame_is_whole(const struct canvas *canvas, const char *scene)
+{
+    if (canvas->width < 30 || canvas->height < 8)
+        return;
+    char *top = line_of(canvas, 0), *bottom = line_of(canvas, canvas->height - 1);
+    if (!is_bar(canvas, 0) || strstr(top, "kong-upgrade") == NULL)
+        fail_msg("%s: the header is '%s'", scene, top);
+    if (!is_bar(canvas, canvas->height - 1) || strspn(bottom, " ") == strlen(bottom))
+        fail_msg("%s: the footer is '%s'", scene, bottom);
+    free(bottom);
+    free(top);
+    assert_true(!canvas->cursor_shown || (canvas->cursor_x < canvas->width && canvas->cursor_y > 0 && canvas->cursor_y < canvas->height - 1));
+}
+
+/* Marks. */
+
+struct run_of_cells {
+    char *text;
+    enum role role;
+};
+
+static bool is_severity(enum role role)
+{
+    return role == ROLE_OK || role == ROLE_INFO || role == ROLE_WARN || role == ROLE_DANGER || role == ROLE_WAIT;
+}
+
+/* The runs of cells of one severity. Returns how many. */
+static size_t find_runs(const struct canvas *canvas, struct run_of_cells *runs)
+{
+    size_t count = 0;
+    for (int y = 0; y < canvas->height; y++)
+        for (int x = 0; x < canvas->width;) {
+            enum role role = STYLE_ROLE(cell_at(canvas, x, y).style);
+            char text[4096] = "", *end = text;
+            for (; x < canvas->width && STYLE_ROLE(cell_at(canvas, x, y).style) == role; x++)
+                end = stpcpy(end, cell_at(canvas, x, y).text);
+            if (is_severity(role))
+                runs[count++] = (struct run_of_cells){mem_dup(text), role};
+        }
+    return count;
+}
+
+static void test_no_two_severities_differ_by_colour_alone(void **state)
+{
+    (void)state;
+    for (size_t i = 0; scene_at(i) != NULL; i++) {
+        struct fixture fixture;
+        fixture_begin(&fixture, scene_at(i), 80, 24, CHARSET_UTF8, NULL);
+        fixture_draw(&fixture);
+        struct run_of_cells *runs = mem_zero(80 * 24, sizeof *runs);
+        size_t count = find_runs(&fixture.canvas, runs);
+        for (size_t a = 0; a < count; a++)
+            for (size_t b = 0; b < a; b++)
+                if (strcmp(runs[a].text, runs[b].text) == 0 && runs[a].role != runs[b].role)
+                    fail_msg("%s: '%s' is shown with two severities", scene_at(i)->name, runs[a].text);
+        for (size_t a = 0; a < count; a++)
+            free(runs[a].text);
+        free(runs);
+        fixture_free(&fixture);
+    }
+}
+
+/* The cursor. */
+
+static void test_the_cursor_stands_on_what_has_the_focus(void **state)
+{
+    static const struct {
+        const char *scene, *line;   /* what stands on the cursor's line, from there on or before it */
+        const char *keys;
+    } places[] = {
+        {"welcome-upgradable", "old-1", ""},      {"welcome-upgradable", "old-2", "j"},   {"welcome-add-node", "10.0.0.13", ""},
+        {"welcome-help", "Welcome", ""},          {"preflight-findings", "blocks", ""},   {"preflight-search", "/lock", ""},
+        {"preflight-details", "It warns", ""},    {"up-confirm", "Not now", ""},          {"up-waiting", "now ", ""},
+        {"provision-wrong", "new-2", ""},         {"divert-half", "new-1", ""},           {"divert-half", "old-1", "jj"},
+        {"decommission-some", "old-1", ""},       {"finish-dialog", "Stay", ""},          {"finish-dialog-part", "ko", ""},
+        {"finish-dialog-full", "Finish", "\t\t"}, {"finish-overrule", "Stay", ""},
+        {"finish-ready", "Press f", ""},          {"done-report", "Database kong", ""},   {"up-log", "/170]", ""},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(places); i++)
+        for (size_t j = 0; scene_at(j) != NULL; j++) {
+            struct fixture fixture;
+            if (strcmp(scene_at(j)->name, places[i].scene) != 0)
+                continue;
+            fixture_begin(&fixture, scene_at(j), 80, 24, CHARSET_UTF8, NULL);
+            fixture_type(&fixture, places[i].keys);
+            fixture_draw(&fixture);
+            assert_true(fixture.canvas.cursor_shown);
+            char *line = line_of(&fixture.canvas, fixture.canvas.cursor_y);
+            if (strstr(line, places[i].line) == NULL)
+                fail_msg("%s: the cursor is not at '%s', but at '%s'", places[i].scene, places[i].line, line);
+            free(line);
+            fixture_free(&fixture);
+        }
+}
+
+/* A question stays what it was while what is behind it is read anew. */
+static void test_a_question_outlives_the_state_it_was_asked_in(void **state)
+{
+    (void)state;
+    for (size_t i = 0; scene_at(i) != NULL; i++) {
+        struct fixture fixture;
+        if (strcmp(scene_at(i)->name, "finish-dialog") != 0)
+            continue;
+        fixture_begin(&fixture, scene_at(i), 80, 24, CHARSET_UTF8, NULL);
+        fixture_draw(&fixture);
+        state_free(&fixture.wizard.model.state);
+        fixture_state(&fixture, STAGE_PENDING, "1.2");
+        fixture_type(&fixture, "kong");
+        fixture_draw(&fixture);
+        assert_true(dialog_enabled(&fixture.wizard.view.dialog, &fixture.wizard.view.dialog_state, 1));
+        fixture_free(&fixture);
+    }
+}
+
+/* Hostile names, and all sizes. */
+
+static void draw_at(const struct scene *scene, int width, int height, enum charset charset, const char *name)
+{
+    struct fixture fixture;
+    fixture_begin(&fixture, scene, width, height, charset, name);
+    fixture_draw(&fixture);
+    assert_cells_are_printable(&fixture.canvas, scene->name);
+    assert_frame_is_whole(&fixture.canvas, scene->name);
+    fixture_free(&fixture);
+}
+
+static void test_hostile_names_do_no_harm(void **state)
+{
+    (void)state;
+    for (size_t i = 0; scene_at(i) != NULL; i++)
+        for (size_t j = 0; j < COUNT_OF(hostile); j++)
+            draw_at(scene_at(i), shapes[(i + j) % 3].width, shapes[(i + j) % 3].height, j % 2 == 0 ? CHARSET_UTF8 : CHARSET_ASCII, hostile[j]);
+}
+
+static void test_every_size_is_survived(void **state)
+{
+    (void)state;
+    for (size_t i = 0; scene_at(i) != NULL; i++)
+        for (size_t j = 0; j < COUNT_OF(shapes); j++)
+            draw_at(scene_at(i), shapes[j].width, shapes[j].height, CHARSET_UTF8, NULL);
+}
+
+/* Any keys. */
+
+static uint32_t dice;
+
+/* Marsaglia's xorshift: the same throws everywhere. */
+static uint32_t roll(uint32_t sides)
+{
+    dice ^= dice << 13;
+    dice ^= dice >> 17;
+    dice ^= dice << 5;
+    return dice % sides;
+}
+
+static struct input random_input(void)
+{
+    static const uint32_t special[] = {
+        K_TAB, K_ESC, K_ENTER, K_ENTER, K_ENTER, K_BACKSPACE, K_DELETE, K_INSERT, K_UP, K_DOWN, K_LEFT, K_RIGHT, K_HOME, K_END, K_PAGE_UP,
+        K_PAGE_DOWN, K_BACKTAB, K_F1, K_F1 + 9, K_F12, K_CTRL('c'), K_CTRL('l'), K_CTRL('u'), K_CTRL('y'), 0, 0x6F22, 0x301, 0x202E, 0x1F468,
+    };
+    struct input input = {.kind = roll(50) == 0 ? INPUT_RESIZE : INPUT_KEY};
+    input.key = roll(2) == 0 ? special[roll(COUNT_OF(special))] : ' ' + roll(95);
+    input.alt = roll(20) == 0;
+    input.pasted = roll(20) == 0;
+    return input;
+}
+
+/* All that is pressed stays without effect outside the test's folder: there is no loop, so no worker, no node and no database. */
+static void test_any_keys_at_any_size_are_survived(void **state)
+{
+    (void)state;
+    for (size_t i = 0; scene_at(i) != NULL; i++) {
+        struct fixture fixture;
+        if (!scene_at(i)->chief)
+            continue;
+        dice = 2463534242u + (uint32_t)i;
+        fixture_begin(&fixture, scene_at(i), 80, 24, CHARSET_UTF8, NULL);
+        free(fixture.wizard.model.app.fleet.file);
+        fixture.wizard.model.app.fleet.file = mem_dup("fleet.ini");
+        for (int round = 0; round < ROUNDS; round++) {
+            struct input input = random_input();
+            wizard_key(&fixture.wizard, &input);
+            fixture.wizard.leaving = false;
+            if (roll(4) == 0)
+                canvas_resize(&fixture.canvas, (int)roll(140), (int)roll(50), roll(3) == 0 ? CHARSET_ASCII : CHARSET_UTF8);
+            fixture_draw(&fixture);
+            assert_frame_is_whole(&fixture.canvas, scene_at(i)->name);
+            if (round % 20 == 0)
+                assert_cells_are_printable(&fixture.canvas, scene_at(i)->name);
+        }
+        fixture_free(&fixture);
+    }
+}
+
+static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *walk)
+{
+    (void)status;
+    (void)kind;
+    (void)walk;
+    return remove(path);
+}
+
+static int enter_folder(void **state)
+{
+    char *path = mem_printf("%s/kong-upgrade-screens-XXXXXX", getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/tmp");
+    *state = path;
+    return mkdtemp(path) != NULL && chdir(path) == 0 && setenv("HOME", path, 1) == 0 && setenv("XDG_STATE_HOME", path, 1) == 0 ? 0 : -1;
+}
+
+static int leave_folder(void **state)
+{
+    int left = chdir("/");
+    nftw(*state, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    free(*state);
+    return left;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_no_two_severities_differ_by_colour_alone),
+        cmocka_unit_test(test_the_cursor_stands_on_what_has_the_focus),
+        cmocka_unit_test(test_a_question_outlives_the_state_it_was_asked_in),
+        cmocka_unit_test(test_hostile_names_do_no_harm),
+        cmocka_unit_test(test_every_size_is_survived),
+        cmocka_unit_test(test_any_keys_at_any_size_are_survived),
+    };
+    if (setlocale(LC_ALL, "C.UTF-8") == NULL)
+        return 2;
+    memset(long_name, 'x', LONG);
+    return cmocka_run_group_tests(tests, enter_folder, leave_folder);
+}

@@ -1,0 +1,90 @@
+/* What the scenes have in common, and all of them in the order of the steps. */
+#include "scenes.h"
+
+const struct scene *scene_at(size_t index)
+{
+    static const struct scene_group *const groups[] = {&scenes_welcome, &scenes_up, &scenes_cluster, &scenes_end};
+    for (size_t i = 0; i < COUNT_OF(groups); i++) {
+        if (index < groups[i]->count)
+            return &groups[i]->list[index];
+        index -= groups[i]->count;
+    }
+    return NULL;
+}
+
+void scenes_add_fleet(struct fixture *fixture)
+{
+    fixture_node(fixture, CLUSTER_OLD, "old-1", NODE_ANSWERS, "1.2.1", 61.5, 400);
+    fixture_node(fixture, CLUSTER_OLD, "old-2", NODE_ANSWERS, "1.2.1", 58.9, 700);
+    fixture_node(fixture, CLUSTER_NEW, "new-1", NODE_SILENT, NULL, -1, -1);
+    fixture_trouble(fixture, MATCH_UNKNOWN, "can't be reached: Connection refused");
+    fixture_node(fixture, CLUSTER_NEW, "new-2", NODE_SILENT, NULL, -1, -1);
+    fixture_trouble(fixture, MATCH_UNKNOWN, "can't be reached: Connection refused");
+}
+
+void scenes_add_sessions(struct fixture *fixture)
+{
+    fixture_session(fixture, "10.0.0.11", false, 2);
+    fixture_session(fixture, "10.0.0.12", false, 4);
+    fixture_session(fixture, "10.0.0.40", false, -1);
+}
+
+void scenes_show(struct fixture *fixture, enum step step)
+{
+    fixture->wizard.view.shown = step;
+}
+
+/* Kong 1.2 before anything has been done, with its preflight. */
+void scenes_begin_upgrade(struct fixture *fixture, enum step step)
+{
+    fixture_configure(fixture);
+    fixture_state(fixture, STAGE_UPGRADABLE, "1.2");
+    fixture_plan(fixture, PLAN_UP);
+    scenes_add_fleet(fixture);
+    scenes_add_sessions(fixture);
+    fixture_checks(fixture, NULL, 0);
+    scenes_show(fixture, step);
+}
+
+/* An upgrade to 1.2 came before, and was never finished. */
+void scenes_begin_unfinished(struct fixture *fixture, enum step step)
+{
+    scenes_begin_upgrade(fixture, step);
+    fixture->wizard.model.state.stage = STAGE_PENDING;
+    names_add(&fixture->wizard.model.state.subsystems[0].pending, "002_15_to_1");
+}
+
+/* `up` is complete, and the new nodes are started or not. */
+void scenes_begin_migrated(struct fixture *fixture, enum step step, const char *version)
+{
+    fixture_configure(fixture);
+    fixture_state(fixture, STAGE_PENDING, version);
+    fixture_plan(fixture, PLAN_FINISH);
+    fixture_losses(fixture);
+    fixture_checks(fixture, NULL, 0);
+    scenes_show(fixture, step);
+}
+
+void scenes_add_new_ready(struct fixture *fixture, double rps)
+{
+    fixture_node(fixture, CLUSTER_NEW, "new-1", NODE_ANSWERS, "1.3.0", rps, 300);
+    fixture_node(fixture, CLUSTER_NEW, "new-2", NODE_ANSWERS, "1.3.0", rps, 600);
+}
+
+void scenes_add_old_stopped(struct fixture *fixture)
+{
+    fixture_node(fixture, CLUSTER_OLD, "old-1", NODE_SILENT, "1.2.1", -1, 95000);
+    fixture_trouble(fixture, MATCH_SAME, "can't be reached: Connection refused");
+    fixture_node(fixture, CLUSTER_OLD, "old-2", NODE_SILENT, "1.2.1", -1, 62000);
+    fixture_trouble(fixture, MATCH_SAME, "can't be reached: Connection refused");
+}
+
+void scenes_begin_last_step(struct fixture *fixture, const char *version)
+{
+    scenes_begin_migrated(fixture, STEP_FINISH, version);
+    scenes_add_old_stopped(fixture);
+    scenes_add_new_ready(fixture, 60);
+    fixture_traffic(fixture, 0, 120, 300000);
+    fixture_session(fixture, "10.0.0.21", false, 1);
+    fixture_session(fixture, "10.0.0.22", false, 3);
+}
