@@ -16,7 +16,7 @@ enum { ACTION_START = ACTION_OWN, ACTION_STOP, ACTION_BLOCKERS, ACTION_LOG };
 static const struct keys_row keys[] = {
     {{'s'}, "start", "Start the migration. It asks once more.", ACTION_START, 60, NULL},
     {{'x'}, "stop", "Ask the worker to stop at the next safe point. Starting again goes on from there.", ACTION_STOP, 56, NULL},
-    {{'k'}, "in the way", "The sessions that the run waits for; cancel a query or end a session, once its number is typed.", ACTION_BLOCKERS, 58, NULL},
+    {{'k'}, "blockers", "The sessions that the run waits for; cancel a query or end a session, once its number is typed.", ACTION_BLOCKERS, 38, NULL},
     {{'l'}, "log", "The worker's log instead of the list of changes, and back.", ACTION_LOG, 40, NULL},
     {{K_ENTER}, "details", "The selected change: what it does, its lock, its cost.", 0, 45, NULL},
 };
@@ -58,7 +58,7 @@ static void draw_heaviest(const struct plan *plan, struct area area)
     if (plan->kind == PLAN_BOOTSTRAP) {
         area_text(area, 0, 0, ROLE_DIM, "The database is empty: Kong 1.3's tables are made in it, in one transaction.");
     } else if (rewritten != NULL) {
-        snprintf(text, sizeof text, "%zu change%s a table; the largest: %s (%s), %s.", count, count == 1 ? " rewrites and locks" : "s rewrite and lock",
+        snprintf(text, sizeof text, "%zu change%s a table, %s (%s) for %s.", count, count == 1 ? " rewrites and locks" : "s rewrite and lock",
                  rewritten->change->table, say_bytes(rewritten->bytes, size), say_about(plan_lock_ms(rewritten), about));
         frame_status(area, 0, MARK_WARN, text);
     } else if (heaviest != NULL && heaviest->bytes >= 0) {
