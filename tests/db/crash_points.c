@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define LOCK_SPACE "4711"
+#define DEAD_SPACE "4712"       /* by backend: its worker was killed, and no point stops it any more */
 
 /* The start of a statement is not written down where it is reached: DROP INDEX CONCURRENTLY must be the first to write in its transaction;
  * every end that was seen had a start. lock_timeout and search_path are set for the function alone: the worker's own lock_timeout must not end the wait. */
@@ -15,7 +16,8 @@ static const char instruments[] =
     "CREATE OR REPLACE FUNCTION crash.reach(the_subject text, the_point text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER"
     " SET lock_timeout = 0 SET search_path = crash, pg_catalog AS $$ DECLARE stop int; BEGIN"
     " IF current_setting('application_name') NOT IN ('kong-upgrade worker', 'kong-upgrade worker locks') THEN RETURN; END IF;"
-    " SELECT id INTO stop FROM stops s WHERE s.subject = the_subject AND s.point = the_point LIMIT 1;"
+    " SELECT id INTO stop FROM stops s WHERE NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted"
+    " AND classid = " DEAD_SPACE " AND objid = pg_backend_pid()) AND s.subject = the_subject AND s.point = the_point LIMIT 1;"
     " IF FOUND THEN PERFORM pg_advisory_xact_lock(" LOCK_SPACE ", stop);"
     " ELSIF the_point <> 'ddl_command_start' AND NOT EXISTS (SELECT FROM stops) THEN INSERT INTO seen (subject, point) VALUES (the_subject, the_point); END IF; END $$;"
     /* One function for all event triggers: they differ in TG_EVENT. */
@@ -163,6 +165,7 @@ void stopper_hold(struct stopper *stopper)
 
 void stopper_release(struct stopper *stopper, bool terminate)
 {
+    PQclear(ask(stopper->connection, text_printf("SELECT pg_advisory_lock(" DEAD_SPACE ", %d)", stopper->backend)));
     if (terminate)
         PQclear(ask(stopper->connection, text_printf("SELECT pg_terminate_backend(%d)", stopper->backend)));
     if (stopper->holder != NULL)
