@@ -24,7 +24,7 @@ struct loop {
     uv_loop_t uv;
     uv_poll_t terminal;
     uv_timer_t tick;
-    uv_signal_t hangup, terminate;
+    uv_signal_t terminate;
     struct canvas canvas;
 
     struct database_look look;            /* one at a time */
@@ -83,12 +83,18 @@ static void on_terminal(uv_poll_t *poll, int status, int events)
         draw(loop);
 }
 
-static void on_signal(uv_signal_t *handle, int signal_number)
+static void on_terminate(uv_signal_t *handle, int signal_number)
 {
-    struct loop *loop = handle->data;
-    if (signal_number == SIGHUP)
-        terminal_hangup();
-    leave(loop, signal_number == SIGHUP ? EXIT_TERMINAL_LOST : 0);
+    (void)signal_number;
+    leave(handle->data, 0);
+}
+
+/* Not libuv's, whose handler goes with the loop: a terminal is lost first and its signal comes while we leave already. The next tick
+ * sees it. */
+static void on_hangup(int signal_number)
+{
+    (void)signal_number;
+    terminal_hangup();
 }
 
 /* What the looks found. */
@@ -466,13 +472,6 @@ void loop_load(struct wizard *wizard, const char *conf)
 
 /* Beginning and end. */
 
-static void start_signal(struct loop *loop, uv_signal_t *handle, int signal_number)
-{
-    uv_signal_init(&loop->uv, handle);
-    handle->data = loop;
-    uv_signal_start(handle, on_signal, signal_number);
-}
-
 static void begin(struct loop *loop)
 {
     uv_loop_init(&loop->uv);
@@ -482,8 +481,10 @@ static void begin(struct loop *loop)
     uv_timer_init(&loop->uv, &loop->tick);
     loop->tick.data = loop;
     uv_timer_start(&loop->tick, on_tick, TICK_MS, TICK_MS);
-    start_signal(loop, &loop->hangup, SIGHUP);
-    start_signal(loop, &loop->terminate, SIGTERM);
+    uv_signal_init(&loop->uv, &loop->terminate);
+    loop->terminate.data = loop;
+    uv_signal_start(&loop->terminate, on_terminate, SIGTERM);
+    sigaction(SIGHUP, &(struct sigaction){.sa_handler = on_hangup}, NULL);
     loop->traffic = traffic_new();
 }
 
@@ -497,7 +498,6 @@ static bool end(struct loop *loop)
 {
     loop->look.abandoned = true;
     uv_close((uv_handle_t *)&loop->terminal, NULL);
-    uv_close((uv_handle_t *)&loop->hangup, NULL);
     uv_close((uv_handle_t *)&loop->terminate, NULL);
     nodes_stop(loop->nodes);
     loop->nodes = NULL;
