@@ -7,7 +7,8 @@
 #   postgres.sh stop DIR           stops it at once and removes DIR
 #   postgres.sh crash DIR          pg_ctl stop -m immediate, then starts it again on the same port
 #
-# PG_BIN: the folder of another server's programs. PG_OPTIONS: further options for the server.
+# PG_BIN: the folder of another server's programs; where it has no psql, the one in PATH is taken. PG_OPTIONS: further options for the
+# server.
 set -eu
 
 usage() { echo "usage: postgres.sh start DIR [PORT] | stop DIR | crash DIR" >&2; exit 64; }
@@ -19,6 +20,9 @@ if [ -z "$bin" ]; then
   for each in /usr/lib/postgresql/*/bin; do [ -x "$each/initdb" ] && bin=$each; done
 fi
 [ -n "$bin" ] || { echo "postgres.sh: no PostgreSQL server is installed (Debian: postgresql)" >&2; exit 1; }
+
+psql=$bin/psql
+[ -x "$psql" ] || psql=psql
 
 as_server() {
   if [ "$(id -u)" = 0 ]; then (cd / && exec setpriv --reuid=postgres --regid=postgres --clear-groups env HOME=/ "$@"); else "$@"; fi
@@ -48,7 +52,7 @@ HBA
     [ $tries -lt 10 ] && [ -z "${3:-}" ] || { cat "$dir/log" >&2; exit 1; }
   done
   echo "$port" > "$dir/port"
-  as_server "$bin/psql" -qX -h "$dir" -p "$port" -U postgres -c "CREATE ROLE kong LOGIN CREATEDB PASSWORD 'kong'" postgres >/dev/null
+  as_server "$psql" -qX -h "$dir" -p "$port" -U postgres -c "CREATE ROLE kong LOGIN CREATEDB PASSWORD 'kong'" postgres >/dev/null
   echo "$port"
   ;;
 stop)
