@@ -76,15 +76,15 @@ static void run_well(const char *database, const char *line)
     expect_exit(&result, 0);
 }
 
+/* 0.14's function is left as Kong leaves it. */
 static bool is_left_by_014(const char *line)
 {
-    return line[0] == '+' && strncmp(line + 2, "function upsert_schema_migrations(", strlen("function upsert_schema_migrations(")) == 0;
+    return line[0] == '+' && strstr(line, " upsert_schema_migrations(") != NULL;
 }
 
-/* Column order apart, which db_catalog leaves out. */
 static void expect_fresh_schema(const char *database)
 {
-    expect_only("schema after finish, against a fresh 1.3", db_catalog("fresh-1.3"), db_catalog(database), is_left_by_014);
+    expect_only("schema after finish, against a fresh 1.3", catalog("fresh-1.3"), catalog(database), is_left_by_014);
 }
 
 /* A command that has nothing to do changes nothing, byte for byte. */
