@@ -105,10 +105,20 @@ static void fill(struct prose *prose, const struct model *model)
     add_rest(prose, model);
 }
 
+/* Someone else finishes. */
+static bool is_watched(const struct model *model)
+{
+    return model_is_watching(model) && model->state.stage == STAGE_PENDING && model_is_up(model);
+}
+
 static void draw(struct wizard *wizard, struct area area)
 {
     if (model_runs(&wizard->model, STEP_FINISH)) {
         run_pane_draw(wizard, area);
+        return;
+    }
+    if (is_watched(&wizard->model)) {
+        watch_pane_draw(wizard, area);
         return;
     }
     struct prose prose = {0};
@@ -121,6 +131,8 @@ static bool key(struct wizard *wizard, const struct input *input)
 {
     if (model_runs(&wizard->model, STEP_FINISH))
         return run_pane_key(wizard, input);
+    if (is_watched(&wizard->model))
+        return plan_pane_key(wizard, input);
     return prose_key(&wizard->view.proses[STEP_FINISH], input) != REACTION_NONE;
 }
 

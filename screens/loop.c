@@ -15,6 +15,7 @@
 
 #define TICK_MS 250              /* the terminal wants to be asked four times a second */
 #define LOOK_MS 2000             /* between looks at the database */
+#define WATCH_MS 4000            /* between plans while someone else's run is watched */
 #define SEEK_MS 1000             /* between looks for a worker that someone else started */
 #define SETTLE_MS 4000           /* after the database's first answer the screen is no longer chosen for the operator */
 #define LEAVE_MS 400             /* how long leaving waits for what is under way */
@@ -29,7 +30,7 @@ struct loop {
 
     struct database_look look;            /* one at a time */
     bool look_at_once, want_plan;
-    int64_t looked_at;
+    int64_t looked_at, planned_at;
     struct check_job check;
     struct start_job start;
     size_t jobs;                 /* under way */
@@ -104,7 +105,7 @@ static void settle(struct loop *loop)
 {
     struct wizard *wizard = loop->wizard;
     const struct model *model = &wizard->model;
-    bool begun = model->state.stage == STAGE_PENDING || model->state.stage == STAGE_CURRENT;
+    bool begun = model->state.stage == STAGE_PENDING || model->state.stage == STAGE_CURRENT || model_is_watching(model);
     if (wizard->view.settled || !model->has_state)
         return;
     if (loop->settles_at == 0)
@@ -127,6 +128,15 @@ static void read_decisions(struct model *model, const char *folder)
     names_free(&model->overruled);
     decisions_read(folder, DECISION_ACKNOWLEDGED, &model->acknowledged);
     decisions_read(folder, DECISION_OVERRULED, &model->overruled);
+}
+
+/* What is recorded leaves the plan: how much there was is remembered. */
+static void note_watched(struct model *model, bool planned)
+{
+    if (!model_is_watching(model) || !model->has_plan)
+        model->watched_total = 0;
+    else if (planned && model->watched_total < model->plan.change_count)
+        model->watched_total = model->plan.change_count;
 }
 
 static void take_look(struct loop *loop)
@@ -158,6 +168,7 @@ static void take_look(struct loop *loop)
         look->plan = (struct plan){0};
         look->losses = (struct losses){0};
     }
+    note_watched(model, look->has_plan);
     if (look->report != NULL) {
         free(model->report);
         model->report = look->report;
@@ -188,6 +199,15 @@ static bool stage_changed(const struct loop *loop)
     return !model->has_plan || (model->plan.kind == PLAN_FINISH) != model_is_up(model);
 }
 
+/* Whether a change is there may be a question to all rows of a table: so not with every look. Once more when that run has ended. */
+static bool watch_is_due(const struct loop *loop)
+{
+    const struct model *model = &loop->wizard->model;
+    if (!model_is_watching(model))
+        return model->watched_total > 0;
+    return clock_ms() - loop->planned_at >= WATCH_MS;
+}
+
 static void start_look(struct loop *loop)
 {
     struct model *model = &loop->wizard->model;
@@ -197,7 +217,9 @@ static void start_look(struct loop *loop)
         return;
     look->app = &model->app;
     look->context = loop;
-    look->want_plan = loop->want_plan || (model->has_state && stage_changed(loop) && !model->run_alive);
+    look->want_plan = loop->want_plan || (model->has_state && !model->run_alive && (stage_changed(loop) || watch_is_due(loop)));
+    if (look->want_plan)
+        loop->planned_at = clock_ms();
     look->want_report = model->has_state && model->state.stage == STAGE_CURRENT && (model->report == NULL || loop->want_plan);
     loop->look_at_once = loop->want_plan = false;
     look->busy = true;

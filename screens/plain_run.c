@@ -99,6 +99,17 @@ static bool confirms_dead_lock(const struct app *app, const struct state *state)
     return app->options->yes || ask("The migrations lock was left behind by a worker that no longer runs (%s). Remove it?", state->lock.owner);
 }
 
+/* Someone else's worker, whose journal is not here. */
+static bool is_in_hand(const struct state *state)
+{
+    char *sentence = state->lock.worker_alive ? lock_sentence(&state->lock) : NULL;
+    if (sentence != NULL)
+        complain_text("a kong-upgrade worker runs already: %s; nothing was begun. The wizard shows how far it is; run the same again when it has ended",
+                      sentence);
+    free(sentence);
+    return sentence != NULL;
+}
+
 typedef int confirmation(const struct app *app, struct pg *pg, const struct state *state, const struct run_job *job);
 
 static int confirm_harmless(const struct app *app, struct pg *pg, const struct state *state, const struct run_job *job)
@@ -134,6 +145,10 @@ static int run_command(struct app *app, struct run_job *job, confirmation *confi
     bool go = verdict.order == ORDER_GO;
     if (go && app->options->dry_run) {
         exit_code = dry_run(app, pg, &state, job);
+        go = false;
+    }
+    if (go && is_in_hand(&state)) {
+        exit_code = EXIT_HELD;
         go = false;
     }
     if (go) {

@@ -108,6 +108,9 @@ bool run_pane_key(struct wizard *wizard, const struct input *input);
 void plan_pane_draw(struct wizard *wizard, struct area area);
 bool plan_pane_key(struct wizard *wizard, const struct input *input);
 
+/* A run of someone else's (model_is_watching); its keys are the plan's. */
+void watch_pane_draw(struct wizard *wizard, struct area area);
+
 /* A worker of ours that no longer runs left Kong's lock behind: then starting removes it, after it was said. */
 bool dead_lock_is_there(const struct model *model);
 

@@ -74,6 +74,10 @@ static void draw(struct wizard *wizard, struct area area)
         run_pane_draw(wizard, area);
         return;
     }
+    if (model_is_watching(&wizard->model) && !model_is_up(&wizard->model)) {
+        watch_pane_draw(wizard, area);
+        return;
+    }
     if (model_is_up(&wizard->model)) {
         draw_complete(&wizard->model, area);
         return;
