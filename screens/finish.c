@@ -1,5 +1,6 @@
 /* Step 5, Finish: everything that it destroys, in numbers; the last warnings; the typed name; the run. */
 #include "core/base/mem.h"
+#include "core/linger.h"
 #include "screens/loop.h"
 #include "screens/screen.h"
 #include "tui/layout.h"
@@ -155,6 +156,8 @@ static void ask_finish(struct wizard *wizard)
     prose_clear(prose);
     add_losses(prose, model);
     add_warnings(prose, model);
+    if (model->ends_at_logout)
+        prose_add_mark(prose, MARK_WARN, "%s", linger_warning);
     if (dead_lock_is_there(model))
         prose_add_mark(prose, MARK_WARN, "Kong's migrations lock was left behind by a worker that no longer runs (%s). It is removed first.", model->state.lock.owner);
     const struct dialog_model dialog = {

@@ -7,6 +7,7 @@
 
 #include "core/checks/check.h"
 #include "core/cluster/sessions.h"
+#include "core/linger.h"
 #include "core/migrations/losses.h"
 #include "core/worker.h"
 #include "screens/app.h"
@@ -31,6 +32,8 @@ struct database_look {
     struct plan plan;
     struct losses losses;
     bool resume;
+    bool lingers_known;           /* asked once, with the first look */
+    enum lingers linger;
     char *report;
 };
 

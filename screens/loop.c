@@ -156,6 +156,7 @@ static void take_look(struct loop *loop)
     model->has_state = true;
     model->state_at = clock_ms();
     model->resume = look->resume;
+    model->ends_at_logout = look->linger == LINGER_ENDS;
     sessions_free(&model->sessions);
     model->sessions = look->sessions;
     look->sessions = (struct sessions){0};

@@ -52,6 +52,7 @@ struct model {
     bool run_alive;               /* its worker lives */
     bool run_is_news;             /* it was seen alive from here, or did not end well: worth showing */
     bool starting;                /* a worker is being started */
+    bool ends_at_logout;          /* a worker that is started here ends with the login session, see linger.h */
     size_t watched_total;         /* changes of the run of someone else that is watched; 0: none is */
     char *report;                 /* Markdown, once the upgrade is done */
 

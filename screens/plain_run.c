@@ -2,6 +2,7 @@
 #include "core/base/json.h"
 #include "core/base/mem.h"
 #include "core/journal.h"
+#include "core/linger.h"
 #include "core/migrations/order.h"
 #include "core/worker.h"
 #include "screens/fleet_nodes.h"
@@ -79,6 +80,15 @@ static int dry_run(const struct app *app, struct pg *pg, const struct state *sta
     return error.code != ERROR_NONE ? complain(&error) : 0;
 }
 
+/* The worker may end with this login session: then it is said before, and asked on a terminal. */
+static bool confirms_session(const struct app *app)
+{
+    if (linger_find(NULL) != LINGER_ENDS)
+        return true;
+    complain_text("%s", linger_warning);
+    return app->options->yes || !isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO) || ask("Start all the same?");
+}
+
 static int start_and_follow(const struct app *app, const struct run_job *job)
 {
     struct error error = {0};
@@ -153,6 +163,8 @@ static int run_command(struct app *app, struct run_job *job, confirmation *confi
     }
     if (go) {
         exit_code = confirm(app, pg, &state, job);
+        if (exit_code == 0 && !confirms_session(app))
+            exit_code = EXIT_ERROR;
         go = exit_code == 0;
     }
     job->clear_dead_lock = go && confirms_dead_lock(app, &state);
