@@ -8,6 +8,7 @@
 #include "tests/unit/unit.h"
 
 #include <pwd.h>
+#include <signal.h>
 
 #define SESSION "0::/user.slice/user-1000.slice/session-7.scope\n"
 #define MANAGER "0::/user.slice/user-1000.slice/user@1000.service/tmux-spawn.scope\n"
@@ -215,6 +216,7 @@ int main(int argc, char **argv)
 {
     if (argc == 2 && strcmp(argv[1], WORKER_COMMAND) == 0)
         return worker_main();
+    signal(SIGPIPE, SIG_IGN);   /* as our main() does */
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(without_systemd_nothing_ends_it, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(the_cgroup_decides, make_folder, remove_folder),
