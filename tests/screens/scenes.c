@@ -258,6 +258,33 @@ static void up_confirm_lock(struct fixture *fixture)
     fixture_key(fixture, 's');
 }
 
+static void up_confirm_logout(struct fixture *fixture)
+{
+    begin_upgrade(fixture, STEP_UP);
+    fixture->wizard.model.ends_at_logout = true;
+    fixture_key(fixture, 's');
+}
+
+/* A worker of another operator's is at work. */
+static void lock_by_another(struct fixture *fixture, const char *command)
+{
+    char *owner = mem_printf("kong-upgrade %s pid 4711 5d1c0a52-8c1d-4d28-9b6a-0f1f3f8f2b11 %s", fixture_name(fixture, "alice@bastion"), command);
+    fixture->wizard.model.state.lock = (struct lock_info){
+        .held = true, .worker_alive = true, .owner = owner, .expires = mem_dup("2026-03-02T02:15:00Z"), .seconds_left = 41,
+        .address = mem_dup(fixture_name(fixture, "10.0.0.7")), .since = mem_dup("2026-03-02T02:12:40Z"),
+    };
+}
+
+static void up_watched(struct fixture *fixture)
+{
+    begin_upgrade(fixture, STEP_UP);
+    lock_by_another(fixture, "up");
+    for (size_t i = 0; i < 3; i++)
+        fixture->wizard.model.plan.changes[i].done = true;
+    fixture->wizard.model.watched_total = fixture->wizard.model.plan.change_count;
+    fixture_key(fixture, 's');
+}
+
 static void up_bootstrap(struct fixture *fixture)
 {
     fixture_configure(fixture);
@@ -564,6 +591,13 @@ static void finish_running(struct fixture *fixture)
     fixture_change(fixture, 5, "begin", -1);
 }
 
+static void finish_watched(struct fixture *fixture)
+{
+    finish_ready(fixture);
+    lock_by_another(fixture, "finish");
+    fixture->wizard.model.watched_total = fixture->wizard.model.plan.change_count;
+}
+
 static void finish_held(struct fixture *fixture)
 {
     begin_last_step(fixture, "1.2");
@@ -662,6 +696,8 @@ const struct scene scenes[] = {
     {"up-rewrite", up_rewrite, false},
     {"up-confirm", up_confirm, false},
     {"up-confirm-lock", up_confirm_lock, false},
+    {"up-confirm-logout", up_confirm_logout, false},
+    {"up-watched", up_watched, false},
     {"up-bootstrap", up_bootstrap, false},
     {"up-details", up_details, false},
     {"up-running", up_running, false},
@@ -699,6 +735,7 @@ const struct scene scenes[] = {
     {"finish-dialog-014", finish_dialog_014, false},
     {"finish-running", finish_running, false},
     {"finish-held", finish_held, false},
+    {"finish-watched", finish_watched, false},
     {"done-early", done_early, false},
     {"done-report", done_report, true},
     {"after-welcome", welcome_current, false},
