@@ -160,6 +160,11 @@ static void take_look(struct loop *loop)
     sessions_free(&model->sessions);
     model->sessions = look->sessions;
     look->sessions = (struct sessions){0};
+    if (model_sees_old_sessions(model))
+        model->old_session_at = clock_ms();
+    api_guard_free(&model->guard);
+    model->guard = look->guard;
+    look->guard = (struct api_guard){0};
     if (look->has_plan) {
         plan_free(&model->plan);
         losses_free(&model->losses);
@@ -209,6 +214,16 @@ static bool watch_is_due(const struct loop *loop)
     return clock_ms() - loop->planned_at >= WATCH_MS;
 }
 
+static void name_new_nodes(const struct model *model, struct names *ids)
+{
+    names_free(ids);
+    for (size_t i = 0; i < model->node_count; i++) {
+        const struct node *node = model->nodes[i].node;
+        if (node->cluster == CLUSTER_NEW && node->node_id != NULL)
+            names_add(ids, node->node_id);
+    }
+}
+
 static void start_look(struct loop *loop)
 {
     struct model *model = &loop->wizard->model;
@@ -223,6 +238,7 @@ static void start_look(struct loop *loop)
         loop->planned_at = clock_ms();
     look->want_report = model->has_state && model->state.stage == STAGE_CURRENT && (model->report == NULL || loop->want_plan);
     loop->look_at_once = loop->want_plan = false;
+    name_new_nodes(model, &look->new_node_ids);
     look->busy = true;
     loop->jobs++;
     uv_queue_work(&loop->uv, &look->work, look_work, on_looked);

@@ -28,6 +28,23 @@ static size_t count_uncertain(const struct model *model)
     return count;
 }
 
+/* 0.14 nodes that poll the database. */
+static size_t count_legacy(const struct model *model)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < model->sessions.count; i++) {
+        const struct session *each = &model->sessions.list[i];
+        count += each->legacy && each->poll_age >= 0 && each->poll_age <= SESSIONS_FRESH_S ? 1 : 0;
+    }
+    return count;
+}
+
+bool model_sees_old_sessions(const struct model *model)
+{
+    size_t new_nodes = fleet_count(&model->app.fleet, CLUSTER_NEW);
+    return count_legacy(model) > 0 || (new_nodes > 0 && model->sessions.live > new_nodes);
+}
+
 static void count_checks(const struct model *model, struct upgrade_facts *facts)
 {
     facts->checks_run = model->checks_run;
@@ -39,20 +56,27 @@ static void count_checks(const struct model *model, struct upgrade_facts *facts)
     }
 }
 
+bool model_finish_first(const struct model *model)
+{
+    const struct state *state = &model->state;
+    return model->has_state && state_pending_from_before(state) && !state_up_begun(state) && !model->resume && !model_runs(model, STEP_UP);
+}
+
 void model_derive(struct model *model)
 {
     struct upgrade_facts facts = {
         .state = model->has_state ? &model->state : NULL,
         .worker_running = model->run_alive || model_is_watching(model),
         .worker_finishing = model->run_alive ? model_runs(model, STEP_FINISH) : model_is_watching(model) && model_is_up(model),
-        .finish_first = model->has_state && state_pending_from_before(&model->state) && !state_up_begun(&model->state) && !model->resume &&
-                        !model_runs(model, STEP_UP),
+        .finish_first = model_finish_first(model),
         .old_nodes = fleet_count(&model->app.fleet, CLUSTER_OLD),
         .old_answering = model_count_nodes(model, CLUSTER_OLD, node_is_there),
         .old_silent_too_short = count_uncertain(model),
         .new_nodes = fleet_count(&model->app.fleet, CLUSTER_NEW),
         .new_ready = model_count_nodes(model, CLUSTER_NEW, node_is_ready),
         .live_sessions = model->sessions.live,
+        .legacy_sessions = count_legacy(model),
+        .old_session_ms = model->old_session_at > 0 ? model->now - model->old_session_at : -1,
         .old_rps = model->rps[CLUSTER_OLD],
         .new_rps = model->rps[CLUSTER_NEW],
         .old_quiet_ms = model->old_quiet_ms,
@@ -134,6 +158,7 @@ void model_free(struct model *model)
     plan_free(&model->plan);
     losses_free(&model->losses);
     sessions_free(&model->sessions);
+    api_guard_free(&model->guard);
     check_results_free(&model->checks);
     names_free(&model->acknowledged);
     names_free(&model->overruled);

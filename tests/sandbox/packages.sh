@@ -5,13 +5,13 @@
 # Elsewhere than on Debian and its children nothing is installed: the names are said, and whoever builds goes on with what is there.
 
 # To build the program.
-packages_build='gcc libc6-dev meson ninja-build pkg-config libncurses-dev libpq-dev libinih-dev libuv1-dev libcurl4-openssl-dev libjansson-dev uuid-dev'
+packages_build='gcc libc6-dev meson ninja-build pkg-config libncurses-dev libpq-dev libinih-dev libuv1-dev libcurl4-openssl-dev libjansson-dev uuid-dev libpcre2-dev'
 
 # To set up the sandbox: a server of its own, and nodes.
 packages_sandbox='postgresql postgresql-client libmicrohttpd-dev util-linux'
 
 # To run the tests.
-packages_tests='clang libcmocka-dev libvterm-dev openssh-client openssh-server tmux valgrind'
+packages_tests='clang libcmocka-dev libvterm-dev openssh-client openssh-server valgrind'
 
 packages_missing() {
   for each in "$@"; do

@@ -1,14 +1,13 @@
 #!/bin/sh
 # A private PostgreSQL server for tests and for trying things out: a data folder and a Unix socket in DIR, a free port on loopback,
-# superuser `postgres`, and a role `kong` that may create databases; password authentication (scram or md5 is the server's choice) on
+# superuser `postgres`, and a role `kong` that may create databases; password authentication (md5: Kong 1.3 knows no SCRAM) on
 # TCP for `kong`, whose password is `kong`. Whoever is root runs it as the user `postgres`, since PostgreSQL refuses root.
 #
 #   postgres.sh start DIR [PORT]   prints the port
 #   postgres.sh stop DIR           stops it at once and removes DIR
 #   postgres.sh crash DIR          pg_ctl stop -m immediate, then starts it again on the same port
 #
-# PG_BIN: the folder of another server's programs; where it has no psql, the one in PATH is taken. PG_OPTIONS: further options for the
-# server.
+# PG_BIN: the folder of another server's programs. PG_OPTIONS: further options for the server.
 set -eu
 
 usage() { echo "usage: postgres.sh start DIR [PORT] | stop DIR | crash DIR" >&2; exit 64; }
@@ -22,7 +21,7 @@ fi
 [ -n "$bin" ] || { echo "postgres.sh: no PostgreSQL server is installed (Debian: postgresql)" >&2; exit 1; }
 
 psql=$bin/psql
-[ -x "$psql" ] || psql=psql
+[ -x "$psql" ] || psql=psql   # there are servers packed without it
 
 as_server() {
   if [ "$(id -u)" = 0 ]; then (cd / && exec setpriv --reuid=postgres --regid=postgres --clear-groups env HOME=/ "$@"); else "$@"; fi
@@ -30,7 +29,7 @@ as_server() {
 
 start() {
   as_server "$bin/pg_ctl" -s -w -t 60 -D "$dir/data" -l "$dir/log" \
-    -o "-p $port -k $dir -c listen_addresses=127.0.0.1 -c fsync=off -c full_page_writes=off ${PG_OPTIONS:-}" start
+    -o "-p $port -k $dir -c listen_addresses=127.0.0.1 -c fsync=off -c full_page_writes=off -c password_encryption=md5 ${PG_OPTIONS:-}" start
 }
 
 case $command in
