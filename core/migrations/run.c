@@ -115,12 +115,13 @@ bool run_pause(struct run *run, int64_t milliseconds, struct error *error)
 }
 
 /* Sessions that hold a lock on the table, or, with $2, those that the backend waits for. Long and idle ones first. Of other roles'
- * sessions a role without pg_read_all_stats sees no more than the application's name. */
+ * sessions a role without pg_read_all_stats sees no more than the application's name. Our own probe is in nobody's way for long, and
+ * would stand before those. */
 static const char blockers_sql[] =
     "SELECT a.pid, coalesce(a.application_name, ''), CASE WHEN a.query = '<insufficient privilege>' THEN 'of another role'"
     " ELSE coalesce(a.client_addr::text, 'local') END, coalesce(a.state, ''),"
     " coalesce(extract(epoch FROM clock_timestamp() - coalesce(a.xact_start, a.query_start))::bigint, 0), coalesce(left(a.query, 300), '')"
-    " FROM pg_catalog.pg_stat_activity a WHERE a.pid <> $2::int AND a.pid <> pg_backend_pid() AND a.pid = ANY (CASE WHEN $1::text IS NULL"
+    " FROM pg_catalog.pg_stat_activity a WHERE a.pid <> $2::int AND a.pid <> pg_backend_pid() AND a.application_name IS DISTINCT FROM 'kong-upgrade worker probe' AND a.pid = ANY (CASE WHEN $1::text IS NULL"
     " THEN pg_catalog.pg_blocking_pids($2::int) ELSE ARRAY(SELECT l.pid FROM pg_catalog.pg_locks l WHERE l.granted"
     " AND l.relation = to_regclass($1) AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())) END)"
     " ORDER BY a.xact_start LIMIT 10";
