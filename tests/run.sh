@@ -91,7 +91,7 @@ else
     if build clang clang $sanitized; then run clang $(suites unit tui); fi
     if build gcc gcc; then
       run gcc $(suites unit tui) --timeout-multiplier 10 --wrapper "$valgrind"
-      for server in $servers; do run_on "$server" reference state order lock; done
+      for server in $servers; do run_on "$server" reference state order resume; done
     fi
   fi
 fi
