@@ -312,7 +312,8 @@ static bool take_lock(struct run *run, struct error *error)
         return false;
     if (run->job->clear_dead_lock && !clear_dead_lock(run, error))
         return false;
-    char *owner = lock_new_owner();
+    char *unique = lock_new_owner(), *owner = mem_printf("%s %s", unique, run->job->command);
+    free(unique);
     if (!lock_acquire(run->aux, owner, error)) {
         free(owner);
         return false;
