@@ -7,7 +7,7 @@
  *  - DDL runs in a short transaction, one change each, with lock_timeout 50, then 100, then 200 ms, and is tried again after
  *    growing, jittered pauses (250 ms to 30 s) until the deadline; then the run is paused, nothing half done.
  *  - Indexes are built CONCURRENTLY, without lock_timeout; an invalid one is dropped and built again, five times at most.
- *  - Backfills go in key order in batches sized towards 50 ms, each a transaction of its own.
+ *  - Backfills go page by page in batches sized towards 50 ms, each a transaction of its own.
  *  - An empty database is filled in a single transaction: it is empty or complete.
  */
 #ifndef CORE_MIGRATIONS_RUN_H

@@ -19,13 +19,17 @@ CREATE FUNCTION pg_temp.tagged(t text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN
                  t || '_sync_tags_trigger', t);
 END $$;
 
+-- --- core/000_base
 \if :from_014
 CREATE TABLE schema_meta (key text, subsystem text, last_executed text, executed text[], pending text[], PRIMARY KEY (key, subsystem));
 CREATE TABLE locks (key text PRIMARY KEY, owner text, ttl timestamptz);
 CREATE INDEX locks_ttl_idx ON locks (ttl);
 
 SELECT pg_temp.executed('core', '000_base');
+\endif
 
+-- --- core/001_14_to_15
+\if :from_014
 BEGIN;
 ALTER TABLE routes ADD COLUMN name text UNIQUE, ADD COLUMN snis text[], ADD COLUMN sources jsonb[], ADD COLUMN destinations jsonb[];
 CREATE INDEX targets_upstream_id_idx ON targets (upstream_id);
@@ -57,9 +61,14 @@ ALTER TABLE targets ALTER COLUMN created_at TYPE timestamptz USING created_at AT
 CREATE TABLE cluster_ca (pk boolean NOT NULL PRIMARY KEY CHECK (pk = true), key text NOT NULL, cert text NOT NULL);
 COMMIT;
 SELECT pg_temp.pending('core', '001_14_to_15');
+\endif
+
+-- --- core/002_15_to_1
+\if :from_014
 SELECT pg_temp.pending('core', '002_15_to_1');
 \endif
 
+-- --- core/003_100_to_110
 BEGIN;
 UPDATE consumers SET created_at = date_trunc('seconds', created_at);
 UPDATE plugins SET created_at = date_trunc('seconds', created_at);
@@ -86,12 +95,14 @@ SELECT pg_temp.tagged(t) FROM unnest('{services,routes,certificates,snis,consume
 COMMIT;
 SELECT pg_temp.executed('core', '003_100_to_110');
 
+-- --- core/004_110_to_120
 BEGIN;
 CREATE INDEX cluster_events_expire_at_idx ON cluster_events (expire_at);
 ALTER TABLE routes ADD COLUMN https_redirect_status_code integer;
 COMMIT;
 SELECT pg_temp.executed('core', '004_110_to_120');
 
+-- --- core/005_120_to_130
 BEGIN;
 ALTER TABLE upstreams ADD COLUMN algorithm text;
 CREATE TABLE ca_certificates (id uuid PRIMARY KEY, created_at timestamptz DEFAULT (CURRENT_TIMESTAMP(0) AT TIME ZONE 'UTC'),
@@ -104,8 +115,13 @@ CREATE INDEX services_fkey_client_certificate ON services (client_certificate_id
 COMMIT;
 SELECT pg_temp.pending('core', '005_120_to_130');
 
+-- --- acl/000_base_acl
 \if :from_014
 SELECT pg_temp.executed('acl', '000_base_acl');
+\endif
+
+-- --- acl/001_14_to_15
+\if :from_014
 BEGIN;
 ALTER TABLE acls ADD COLUMN cache_key text UNIQUE;
 ALTER TABLE acls ALTER COLUMN created_at TYPE timestamptz USING created_at AT TIME ZONE 'UTC',
@@ -114,16 +130,30 @@ ALTER INDEX IF EXISTS acls_consumer_id RENAME TO acls_consumer_id_idx;
 ALTER INDEX IF EXISTS acls_group RENAME TO acls_group_idx;
 COMMIT;
 SELECT pg_temp.pending('acl', '001_14_to_15');
+\endif
 
+-- --- basic-auth/000_base_basic_auth
+\if :from_014
 SELECT pg_temp.executed('basic-auth', '000_base_basic_auth');
+\endif
+
+-- --- basic-auth/001_14_to_15
+\if :from_014
 BEGIN;
 ALTER TABLE basicauth_credentials ALTER COLUMN created_at TYPE timestamptz USING created_at AT TIME ZONE 'UTC',
                                   ALTER COLUMN created_at SET DEFAULT CURRENT_TIMESTAMP(0) AT TIME ZONE 'UTC';
 DROP INDEX IF EXISTS basicauth_username_idx;
 COMMIT;
 SELECT pg_temp.executed('basic-auth', '001_14_to_15');
+\endif
 
+-- --- hmac-auth/000_base_hmac_auth
+\if :from_014
 SELECT pg_temp.executed('hmac-auth', '000_base_hmac_auth');
+\endif
+
+-- --- hmac-auth/001_14_to_15
+\if :from_014
 BEGIN;
 ALTER TABLE hmacauth_credentials ALTER COLUMN created_at TYPE timestamptz USING created_at AT TIME ZONE 'UTC',
                                  ALTER COLUMN created_at SET DEFAULT CURRENT_TIMESTAMP(0) AT TIME ZONE 'UTC';
@@ -131,8 +161,15 @@ ALTER INDEX IF EXISTS hmacauth_credentials_consumer_id RENAME TO hmacauth_creden
 DROP INDEX IF EXISTS hmacauth_credentials_username;
 COMMIT;
 SELECT pg_temp.executed('hmac-auth', '001_14_to_15');
+\endif
 
+-- --- jwt/000_base_jwt
+\if :from_014
 SELECT pg_temp.executed('jwt', '000_base_jwt');
+\endif
+
+-- --- jwt/001_14_to_15
+\if :from_014
 BEGIN;
 ALTER TABLE jwt_secrets ALTER COLUMN created_at TYPE timestamptz USING created_at AT TIME ZONE 'UTC',
                         ALTER COLUMN created_at SET DEFAULT CURRENT_TIMESTAMP(0) AT TIME ZONE 'UTC';
@@ -141,8 +178,15 @@ ALTER INDEX IF EXISTS jwt_secrets_secret RENAME TO jwt_secrets_secret_idx;
 DROP INDEX IF EXISTS jwt_secrets_key;
 COMMIT;
 SELECT pg_temp.executed('jwt', '001_14_to_15');
+\endif
 
+-- --- key-auth/000_base_key_auth
+\if :from_014
 SELECT pg_temp.executed('key-auth', '000_base_key_auth');
+\endif
+
+-- --- key-auth/001_14_to_15
+\if :from_014
 BEGIN;
 ALTER TABLE keyauth_credentials ALTER COLUMN created_at TYPE timestamptz USING created_at AT TIME ZONE 'UTC',
                                 ALTER COLUMN created_at SET DEFAULT CURRENT_TIMESTAMP(0) AT TIME ZONE 'UTC';
@@ -150,8 +194,15 @@ ALTER INDEX IF EXISTS keyauth_consumer_idx RENAME TO keyauth_credentials_consume
 DROP INDEX IF EXISTS keyauth_key_idx;
 COMMIT;
 SELECT pg_temp.executed('key-auth', '001_14_to_15');
+\endif
 
+-- --- oauth2/000_base_oauth2
+\if :from_014
 SELECT pg_temp.executed('oauth2', '000_base_oauth2');
+\endif
+
+-- --- oauth2/001_14_to_15
+\if :from_014
 BEGIN;
 ALTER TABLE oauth2_credentials ADD COLUMN redirect_uris text[];
 UPDATE oauth2_credentials SET redirect_uris = translate(redirect_uri, '[]', '{}')::text[];
@@ -177,24 +228,50 @@ ALTER INDEX IF EXISTS oauth2_token_userid_idx RENAME TO oauth2_tokens_authentica
 DROP INDEX IF EXISTS oauth2_credentials_client_idx, oauth2_autorization_code_idx, oauth2_accesstoken_idx, oauth2_token_refresh_idx;
 COMMIT;
 SELECT pg_temp.pending('oauth2', '001_14_to_15');
-SELECT pg_temp.pending('oauth2', '002_15_to_10');
+\endif
 
+-- --- oauth2/002_15_to_10
+\if :from_014
+SELECT pg_temp.pending('oauth2', '002_15_to_10');
+\endif
+
+-- --- rate-limiting/000_base_rate_limiting
+\if :from_014
 SELECT pg_temp.executed('rate-limiting', '000_base_rate_limiting');
+\endif
+
+-- --- rate-limiting/001_14_to_15
+\if :from_014
 ALTER TABLE ratelimiting_metrics ALTER COLUMN period_date TYPE timestamptz USING period_date AT TIME ZONE 'UTC';
 SELECT pg_temp.pending('rate-limiting', '001_14_to_15');
+\endif
+
+-- --- rate-limiting/002_15_to_10
+\if :from_014
 SELECT pg_temp.pending('rate-limiting', '002_15_to_10');
 \endif
 
+-- --- rate-limiting/003_10_to_112
 CREATE INDEX ratelimiting_metrics_idx ON ratelimiting_metrics (service_id, route_id, period_date, period);
 SELECT pg_temp.executed('rate-limiting', '003_10_to_112');
 
+-- --- response-ratelimiting/000_base_response_rate_limiting
 \if :from_014
 SELECT pg_temp.executed('response-ratelimiting', '000_base_response_rate_limiting');
+\endif
+
+-- --- response-ratelimiting/001_14_to_15
+\if :from_014
 ALTER TABLE response_ratelimiting_metrics ALTER COLUMN period_date TYPE timestamptz USING period_date AT TIME ZONE 'UTC';
 SELECT pg_temp.pending('response-ratelimiting', '001_14_to_15');
+\endif
+
+-- --- response-ratelimiting/002_15_to_10
+\if :from_014
 SELECT pg_temp.pending('response-ratelimiting', '002_15_to_10');
 \endif
 
+-- --- session/000_base_session
 BEGIN;
 CREATE TABLE sessions (id uuid PRIMARY KEY, session_id text UNIQUE, expires integer, data text, created_at timestamptz, ttl timestamptz);
 CREATE INDEX session_sessions_expires_idx ON sessions (expires);
