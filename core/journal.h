@@ -4,7 +4,7 @@
  * follows it reads it from the beginning, so that a new terminal shows the same run as the one that was lost.
  *
  * Events ("event" and what comes with it; each has "t", the wall time in UTC):
- *   start      command, pid, host, user, program, database{}, from, to
+ *   start      command, pid, host, user, program, database{}, to
  *   plan       changes[{id, what, table, lock, rewrite, scan, rows, bytes, correction}]
  *   lock       state: "taken" | "released"
  *   change     id, state: "begin" | "done" | "already" | "failed", ms

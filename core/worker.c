@@ -104,6 +104,7 @@ static void launch_child(const struct launch *launch)
     for (int fd = 3; fd < 256; fd++)
         close(fd);
     execve(launch->program, arguments, launch->environment);
+    execve("/proc/self/exe", arguments, launch->environment);   /* the file was replaced while this ran */
     static const char message[] = "kong-upgrade: the worker can't be started: the program's file is gone\n";
     (void)!write(STDOUT_FILENO, message, sizeof message - 1);
     _exit(1);
@@ -202,6 +203,7 @@ char *worker_start(const struct run_job *job, struct error *error)
 
 struct glance {
     char command[32];
+    char host[256];
     bool begun, ended_well;
     pid_t pid;
 };
@@ -212,6 +214,7 @@ static void glance_at(void *context, const json_t *event)
     const char *kind = json_get_text(event, "event");
     if (strcmp(kind, "start") == 0) {
         snprintf(glance->command, sizeof glance->command, "%s", json_get_text(event, "command"));
+        snprintf(glance->host, sizeof glance->host, "%s", json_get_text(event, "host"));
         glance->pid = (pid_t)json_integer_value(json_object_get(event, "pid"));
     } else if (strcmp(kind, "lock") == 0 || strcmp(kind, "plan") == 0) {
         glance->begun = true;
@@ -239,6 +242,10 @@ bool worker_stop(const char *journal_path, struct error *error)
         return false;
     if (!journal_alive(journal_path) || glance.pid <= 1)
         return error_set(error, ERROR_REFUSED, "no worker runs: there is nothing to stop");
+    char host[256] = "unknown";
+    gethostname(host, sizeof host - 1);
+    if (strcmp(host, glance.host) != 0)   /* a state folder that several machines share */
+        return error_set(error, ERROR_REFUSED, "the worker runs on %s: stop it there", glance.host);
     if (kill(glance.pid, SIGTERM) != 0)
         return error_set(error, ERROR_SYSTEM, "can't stop the worker (pid %ld): %s; stop it as the user who started it", (long)glance.pid, strerror(errno));
     return true;

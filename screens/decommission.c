@@ -26,6 +26,7 @@ static void add_old(struct prose *prose, const struct model *model)
 
 static void fill(struct prose *prose, const struct model *model)
 {
+    api_guard_add(prose, model);
     add_old(prose, model);
     if (!model->state.from_014)
         prose_add_mark(prose, MARK_WARN, "Nothing in Kong keeps a 1.0 to 1.2 node from being started again: see to it that nothing does.");

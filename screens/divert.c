@@ -70,14 +70,20 @@ static void draw(struct wizard *wizard, struct area area)
     char text[120];
     enum mark mark = advise(&wizard->model, text, sizeof text);
     int nodes = (int)(model_count_nodes(&wizard->model, CLUSTER_OLD, NULL) + model_count_nodes(&wizard->model, CLUSTER_NEW, NULL));
+    struct prose prose = {0};
+    struct prose_state state = {0};
+    api_guard_add(&prose, &wizard->model);
+    if (text[0] != '\0')
+        prose_add_mark(&prose, mark, "%s", text);
+    int lines = prose.count > 0 ? prose_height(prose.blocks, prose.count, area.width, area.canvas->charset) : 0;
     const struct layout_request rows[] = {
-        LAYOUT_FIXED(2, 4), LAYOUT_FIXED(text[0] != '\0' ? 1 : 0, 3), LAYOUT_FILL(4, 1), {3, nodes < 12 ? nodes + 2 : 14, 14, 0, 2},
+        LAYOUT_FIXED(2, 4), LAYOUT_FIXED(lines, 3), LAYOUT_FILL(4, 1), {3, nodes < 12 ? nodes + 2 : 14, 14, 0, 2},
     };
     struct area parts[4];
     layout_rows(area, area.height >= 24 ? 1 : 0, rows, 4, parts);
     draw_shares(&wizard->model, parts[0]);
-    if (text[0] != '\0')
-        frame_status(parts[1], 0, mark, text);
+    prose_draw(parts[1], prose.blocks, prose.count, &state);
+    prose_free(&prose);
     draw_chart(&wizard->model, parts[2]);
     node_pane_draw(wizard, parts[3], CLUSTER_NEW, NODE_COLUMNS_BOTH, "No node is in fleet.ini. Add them on the Welcome screen.");
 }

@@ -2,6 +2,7 @@
 #include "core/base/buf.h"
 #include "core/base/clock.h"
 #include "core/base/mem.h"
+#include "core/base/names.h"
 #include "core/report.h"
 #include "screens/screen.h"
 #include "tui/layout.h"
@@ -21,51 +22,84 @@ static bool is_enabled(const struct wizard *wizard, int action)
     return action != ACTION_SAVE || wizard->model.report != NULL;
 }
 
-/* A row of a Markdown table without its bars; a table of two columns is one of names. The line that only separates is left out. */
-static void add_row(struct prose *prose, const char *line, size_t length)
+/* The report's Markdown, as far as report.c writes it, without its marks. */
+
+/* What a backslash protects stands for itself. The caller frees. */
+static char *plain_of(const char *text, size_t length)
 {
-    struct buf cells[2] = {{0}, {0}};
-    size_t count = 0;
-    bool blank = true;
-    for (size_t i = 1; i < length; i++) {
-        bool escaped = line[i] == '\\' && i + 1 < length;
-        i += escaped ? 1 : 0;
-        if (line[i] == '|' && !escaped) {
-            count++;
-            continue;
-        }
-        if (line[i] == ' ' && i + 1 < length && line[i + 1] == '|' && count == 0)
-            continue;
-        blank = blank && strchr(" -:", line[i]) != NULL;
-        struct buf *cell = &cells[count < 1 ? 0 : 1];
-        if (line[i] != ' ' || (cell->length > 0 && line[i - 1] != ' '))
-            buf_add_bytes(cell, &line[i], 1);
+    struct buf plain = {0};
+    for (size_t i = 0; i < length; i++) {
+        i += text[i] == '\\' && i + 1 < length ? 1 : 0;
+        buf_add_bytes(&plain, &text[i], 1);
     }
-    if (!blank && count == 2)
-        prose_add_key(prose, buf_text(&cells[0]), buf_text(&cells[1]));
-    else if (!blank)
-        prose_add(prose, PROSE_BULLET, "%s: %s", buf_text(&cells[0]), buf_text(&cells[1]));
-    buf_free(&cells[0]);
-    buf_free(&cells[1]);
+    return buf_take(&plain);
 }
 
-static void add_line(struct prose *prose, const char *line, size_t length)
+static void split_row(const char *line, size_t length, struct names *cells)
 {
-    size_t marks = strspn(line, "#");
+    for (size_t from = 1, to; from < length; from = to + 1) {
+        for (to = from; to < length && line[to] != '|'; to++)
+            to += line[to] == '\\' && to + 1 < length ? 1 : 0;
+        size_t first = from, end = to;
+        while (first < end && line[first] == ' ')
+            first++;
+        while (end > first && line[end - 1] == ' ')
+            end--;
+        char *cell = plain_of(line + first, end - first);
+        names_add(cells, cell);
+        free(cell);
+    }
+}
+
+/* Two columns are a name and what it stands for; of more, each figure is named by the first row, the table's head. */
+static void add_row(struct prose *prose, const struct names *head, const struct names *cells)
+{
+    struct buf text = {0};
+    if (cells->count == 2) {
+        prose_add_key(prose, cells->list[0], cells->list[1]);
+        return;
+    }
+    for (size_t i = 0; i < cells->count; i++)
+        if (i < 2)
+            buf_addf(&text, "%s%s", i > 0 ? ": " : "", cells->list[i]);
+        else if (cells->list[i][0] != '\0' && i < head->count)
+            buf_addf(&text, "; %s: %s", head->list[i], cells->list[i]);
+    prose_add(prose, PROSE_BULLET, "%s", buf_text(&text));
+    buf_free(&text);
+}
+
+static void add_table_line(struct prose *prose, const char *line, size_t length, struct names *head)
+{
+    struct names cells = {0};
+    if (strspn(line, "|-: ") >= length && head->count > 0)
+        return;
+    split_row(line, length, head->count > 0 ? &cells : head);
+    if (cells.count > 0)
+        add_row(prose, head, &cells);
+    names_free(&cells);
+}
+
+/* `head`: the first row of the table that the line before belongs to. */
+static void add_line(struct prose *prose, const char *line, size_t length, struct names *head)
+{
+    if (length > 0 && line[0] == '|') {
+        add_table_line(prose, line, length, head);
+        return;
+    }
+    names_free(head);
     if (length == 0)
         return;
-    if (marks > 0 && marks < length)
-        prose_add(prose, PROSE_HEADING, "%.*s", (int)(length - marks - 1), line + marks + 1);
-    else if (line[0] == '|')
-        add_row(prose, line, length);
-    else if (length > 2 && strncmp(line, "- ", 2) == 0)
-        prose_add(prose, PROSE_BULLET, "%.*s", (int)length - 2, line + 2);
-    else
-        prose_add(prose, PROSE_PARAGRAPH, "%.*s", (int)length, line);
+    size_t marks = strspn(line, "#");
+    bool item = strncmp(line, "- ", 2) == 0;
+    size_t from = marks > 0 && line[marks] == ' ' ? marks + 1 : item ? 2 : 0;
+    char *text = plain_of(line + from, length - from);
+    prose_add(prose, from == 0 ? PROSE_PARAGRAPH : item ? PROSE_BULLET : PROSE_HEADING, "%s", text);
+    free(text);
 }
 
 static void fill(struct prose *prose, const struct model *model)
 {
+    struct names head = {0};
     if (!model->upgrade.gates[STEP_DONE].open) {
         prose_add_mark(prose, MARK_UNKNOWN, "Not yet: the report comes when the upgrade is done.");
         return;
@@ -73,9 +107,10 @@ static void fill(struct prose *prose, const struct model *model)
     prose_add_mark(prose, MARK_OK, "Database %s is Kong 1.3's. The new nodes' Admin API may be used from now on.", model->state.database);
     for (const char *line = model->report != NULL ? model->report : ""; *line != '\0';) {
         size_t length = strcspn(line, "\n");
-        add_line(prose, line, length);
+        add_line(prose, line, length, &head);
         line += length + (line[length] == '\n' ? 1 : 0);
     }
+    names_free(&head);
 }
 
 static void draw(struct wizard *wizard, struct area area)
@@ -83,6 +118,7 @@ static void draw(struct wizard *wizard, struct area area)
     struct prose prose = {0};
     fill(&prose, &wizard->model);
     prose_draw(area, prose.blocks, prose.count, &wizard->view.proses[STEP_DONE]);
+    area_cursor(area, 0, 0);
     prose_free(&prose);
 }
 

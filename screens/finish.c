@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+#define FEW 3   /* changes that are listed rather than counted */
+
 enum { ACTION_FINISH = ACTION_OWN, ACTION_STOP, ACTION_LOG };
 
 static const struct keys_row keys[] = {
@@ -39,27 +41,34 @@ static void add_loss(struct prose *prose, const struct loss *loss)
         prose_add_mark(prose, mark, "%s", loss->what);
 }
 
-/* What deletes values one by one, of the rest the number. */
-static void add_losses(struct prose *prose, const struct model *model)
+static size_t count_rest(const struct model *model)
 {
     size_t rest = 0;
     for (size_t i = 0; i < model->losses.count; i++)
-        if (loses_values(&model->losses.list[i]))
-            add_loss(prose, &model->losses.list[i]);
-        else
-            rest++;
-    if (rest == model->losses.count)
-        prose_add_mark(prose, MARK_OK, "No value of yours is deleted.");
-    if (rest > 0)
-        prose_add_mark(prose, MARK_INFO, "%zu change%s that delete%s no value.", rest, rest == 1 ? "" : "s", rest == 1 ? "s" : "");
+        rest += loses_values(&model->losses.list[i]) ? 0 : 1;
+    return rest;
 }
 
 static void add_rest(struct prose *prose, const struct model *model)
 {
-    prose_add(prose, PROSE_HEADING, "Changes that delete no value");
     for (size_t i = 0; i < model->losses.count; i++)
         if (!loses_values(&model->losses.list[i]))
             add_loss(prose, &model->losses.list[i]);
+}
+
+/* What deletes values one by one; the rest too where it is short, else its number. */
+static void add_losses(struct prose *prose, const struct model *model)
+{
+    size_t rest = count_rest(model);
+    for (size_t i = 0; i < model->losses.count; i++)
+        if (loses_values(&model->losses.list[i]))
+            add_loss(prose, &model->losses.list[i]);
+    if (rest == model->losses.count)
+        prose_add_mark(prose, MARK_OK, "No value of yours is deleted.");
+    if (rest <= FEW)
+        add_rest(prose, model);
+    else
+        prose_add_mark(prose, MARK_INFO, "%zu changes that delete no value.", rest);
 }
 
 static void add_warnings(struct prose *prose, const struct model *model)
@@ -70,8 +79,8 @@ static void add_warnings(struct prose *prose, const struct model *model)
     else
         prose_add(prose, PROSE_BULLET, "A 1.0 to 1.2 node would start, and nothing in Kong stops it: keep them off.");
     if (model->sessions.live > 0)
-        prose_add(prose, PROSE_BULLET, "At least %zu Kong node%s on the database now: see that %s.", model->sessions.live,
-                  model->sessions.live == 1 ? " works" : "s work", model->sessions.live == 1 ? "it is a new one" : "all of them are new ones");
+        prose_add(prose, PROSE_BULLET, "At least %zu Kong node%s on the database now: %s.", model->sessions.live, model->sessions.live == 1 ? " works" : "s work",
+                  model->sessions.live == 1 ? "it should be a new one" : "all should be new ones");
     if (model->upgrade.gates[STEP_FINISH].overruled)
         prose_add_mark(prose, MARK_WARN, "The gate to this step was overruled: that all old nodes are stopped was not seen.");
 }
@@ -102,7 +111,10 @@ static void fill(struct prose *prose, const struct model *model)
               model->plan.step_count, model->plan.step_count == 1 ? "" : "s");
     prose_add(prose, PROSE_HEADING, "Before you go on");
     add_warnings(prose, model);
-    add_rest(prose, model);
+    if (count_rest(model) > FEW) {
+        prose_add(prose, PROSE_HEADING, "Changes that delete no value");
+        add_rest(prose, model);
+    }
 }
 
 static void draw(struct wizard *wizard, struct area area)
@@ -114,6 +126,7 @@ static void draw(struct wizard *wizard, struct area area)
     struct prose prose = {0};
     fill(&prose, &wizard->model);
     prose_draw(area, prose.blocks, prose.count, &wizard->view.proses[STEP_FINISH]);
+    area_cursor(area, 0, 0);
     prose_free(&prose);
 }
 
@@ -141,6 +154,7 @@ static void ask_finish(struct wizard *wizard)
     const struct model *model = &wizard->model;
     struct prose *prose = &wizard->view.text;
     prose_clear(prose);
+    prose_add(prose, PROSE_PARAGRAPH, "Database %s at %s:%d", model->state.database, model->state.host, model->state.port);
     add_losses(prose, model);
     add_warnings(prose, model);
     if (dead_lock_is_there(model))

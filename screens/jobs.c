@@ -30,6 +30,8 @@ void look_free(struct database_look *look)
     if (look->good)
         state_free(&look->state);
     sessions_free(&look->sessions);
+    api_guard_free(&look->guard);
+    names_free(&look->new_node_ids);
     plan_free(&look->plan);
     losses_free(&look->losses);
     error_clear(&look->error);
@@ -63,6 +65,11 @@ static bool look_at_plan(struct database_look *look)
     return true;
 }
 
+static bool look_at_guard(struct database_look *look)
+{
+    return look->state.stage != STAGE_PENDING || api_guard_read(look->pg, &look->new_node_ids, &look->guard, &look->error);
+}
+
 static void look_at_journals(struct database_look *look)
 {
     char *folder = journal_folder(&look->app->conf.pg, false, NULL);
@@ -93,10 +100,11 @@ void look_work(uv_work_t *work)
     error_clear(&look->error);
     if (!reconnect(look) || !state_read(look->pg, (const char *const *)plugins->list, plugins->count, &look->state, &look->error))
         return;
-    look->good = sessions_read(look->pg, &look->sessions, &look->error) && (!look->want_plan || look_at_plan(look));
+    look->good = sessions_read(look->pg, &look->sessions, &look->error) && look_at_guard(look) && (!look->want_plan || look_at_plan(look));
     if (!look->good) {
         state_free(&look->state);
         sessions_free(&look->sessions);
+        api_guard_free(&look->guard);
         return;
     }
     look_at_journals(look);

@@ -6,6 +6,7 @@
 #define SCREENS_JOBS_H
 
 #include "core/checks/check.h"
+#include "core/cluster/api_guard.h"
 #include "core/cluster/sessions.h"
 #include "core/migrations/losses.h"
 #include "core/worker.h"
@@ -20,6 +21,7 @@ struct database_look {
     const struct app *app;
     bool busy;                    /* the loop's */
     bool want_plan, want_report;
+    struct names new_node_ids;    /* for the guard */
     volatile bool abandoned;      /* set by the loop when the wizard is left: the statement under way is cancelled */
     struct pg *pg;
 
@@ -27,6 +29,7 @@ struct database_look {
     struct error error;
     struct state state;
     struct sessions sessions;
+    struct api_guard guard;           /* empty unless `up` has run and `finish` has not */
     bool has_plan;
     struct plan plan;
     struct losses losses;

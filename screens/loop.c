@@ -143,6 +143,9 @@ static void take_look(struct loop *loop)
     sessions_free(&model->sessions);
     model->sessions = look->sessions;
     look->sessions = (struct sessions){0};
+    api_guard_free(&model->guard);
+    model->guard = look->guard;
+    look->guard = (struct api_guard){0};
     if (look->has_plan) {
         plan_free(&model->plan);
         losses_free(&model->losses);
@@ -182,6 +185,16 @@ static bool stage_changed(const struct loop *loop)
     return !model->has_plan || (model->plan.kind == PLAN_FINISH) != model_is_up(model);
 }
 
+static void name_new_nodes(const struct model *model, struct names *ids)
+{
+    names_free(ids);
+    for (size_t i = 0; i < model->node_count; i++) {
+        const struct node *node = model->nodes[i].node;
+        if (node->cluster == CLUSTER_NEW && node->node_id != NULL)
+            names_add(ids, node->node_id);
+    }
+}
+
 static void start_look(struct loop *loop)
 {
     struct model *model = &loop->wizard->model;
@@ -194,6 +207,7 @@ static void start_look(struct loop *loop)
     look->want_plan = loop->want_plan || (model->has_state && stage_changed(loop) && !model->run_alive);
     look->want_report = model->has_state && model->state.stage == STAGE_CURRENT && (model->report == NULL || loop->want_plan);
     loop->look_at_once = loop->want_plan = false;
+    name_new_nodes(model, &look->new_node_ids);
     look->busy = true;
     loop->jobs++;
     uv_queue_work(&loop->uv, &look->work, look_work, on_looked);

@@ -39,14 +39,19 @@ static void count_checks(const struct model *model, struct upgrade_facts *facts)
     }
 }
 
+bool model_finish_first(const struct model *model)
+{
+    const struct state *state = &model->state;
+    return model->has_state && state_pending_from_before(state) && !state_up_begun(state) && !model->resume && !model_runs(model, STEP_UP);
+}
+
 void model_derive(struct model *model)
 {
     struct upgrade_facts facts = {
         .state = model->has_state ? &model->state : NULL,
         .worker_running = model->run_alive,
         .worker_finishing = model->run_alive && model_runs(model, STEP_FINISH),
-        .finish_first = model->has_state && state_pending_from_before(&model->state) && !state_up_begun(&model->state) && !model->resume &&
-                        !model_runs(model, STEP_UP),
+        .finish_first = model_finish_first(model),
         .old_nodes = fleet_count(&model->app.fleet, CLUSTER_OLD),
         .old_answering = model_count_nodes(model, CLUSTER_OLD, node_is_there),
         .old_silent_too_short = count_uncertain(model),
@@ -117,6 +122,7 @@ void model_free(struct model *model)
     plan_free(&model->plan);
     losses_free(&model->losses);
     sessions_free(&model->sessions);
+    api_guard_free(&model->guard);
     check_results_free(&model->checks);
     names_free(&model->acknowledged);
     names_free(&model->overruled);

@@ -5,6 +5,7 @@
 #define SCREENS_MODEL_H
 
 #include "core/checks/check.h"
+#include "core/cluster/api_guard.h"
 #include "core/cluster/node.h"
 #include "core/cluster/sessions.h"
 #include "core/journal.h"
@@ -32,6 +33,7 @@ struct model {
     struct plan plan;             /* of `up` (or bootstrap), or of `finish` once `up` is complete */
     struct losses losses;         /* of `finish` */
     struct sessions sessions;
+    struct api_guard guard;           /* between `up` and `finish` */
     bool resume;                  /* an `up` of ours was cut short: another one goes on with it */
 
     bool checks_running, checks_run;
@@ -64,6 +66,9 @@ void model_free(struct model *model);
 
 /* The run shown is one of that step: `up` or `bootstrap` for STEP_UP, `finish` for STEP_FINISH. */
 bool model_runs(const struct model *model, enum step step);
+
+/* What is pending stems from an earlier upgrade that was never finished; this one has not begun. */
+bool model_finish_first(const struct model *model);
 
 /* `up` has nothing left to do. */
 bool model_is_up(const struct model *model);

@@ -170,7 +170,8 @@ int plain_plan(struct app *app)
         return complain(&error);
     enum plan_kind kind = app->options->finish ? PLAN_FINISH : state.stage == STAGE_EMPTY ? PLAN_BOOTSTRAP : PLAN_UP;
     int exit_code = 0;
-    if (state.stage == STAGE_TOO_OLD || state.stage == STAGE_AHEAD || state.stage == STAGE_FOREIGN) {
+    bool elsewhere = state.stage == STAGE_EMPTY && state.reason != NULL;
+    if (state.stage == STAGE_TOO_OLD || state.stage == STAGE_AHEAD || state.stage == STAGE_FOREIGN || elsewhere) {
         complain_text("%s", state.reason);
         exit_code = state_exit_code(&state);
     } else if (!plan_build(pg, &state, kind, KONG_1_3, &plan, &error)) {
@@ -223,7 +224,7 @@ int plain_report(struct app *app)
         say_json(report_json(folder, pg != NULL ? &state : NULL), true);
     } else {
         char *markdown = report_markdown(folder, pg != NULL ? &state : NULL);
-        say("%s", markdown);
+        say_text(markdown);
         free(markdown);
     }
     if (pg != NULL) {

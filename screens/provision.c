@@ -29,7 +29,9 @@ static void fill(struct prose *prose, const struct model *model)
     if (model->state.stage == STAGE_CURRENT)
         prose_add_mark(prose, MARK_OK, "Step 5 is done: the new nodes' Admin API may be used.");
     else
-        prose_add_mark(prose, MARK_WARN, "Don't use the new nodes' Admin API before step 5 is done: what it writes, old nodes may not understand.");
+        prose_add_mark(prose, MARK_WARN, "Don't use the new nodes' Admin API before step 5 is done: what it writes, old nodes may not understand.%s",
+                       model_count_nodes(model, CLUSTER_NEW, node_is_there) == 0 ? "" : " It answers from here: let a firewall, or admin_listen = off, keep others off it.");
+    api_guard_add(prose, model);
     add_ready(prose, model);
 }
 

@@ -197,16 +197,18 @@ static struct prose_block end_block(const struct model *model, char *text, size_
 }
 
 /* What the stall meter says: of the change in hand, and of the whole run. */
-static void draw_stall(const struct run_view *run, struct area area)
+static void draw_stall(const struct model *model, struct area area)
 {
+    const struct run_view *run = &model->run;
+    char text[300];
     if (run->change_count == 0 || run->worst_ms < 0)
         return;
-    const struct run_change *now = run->current < run->change_count && !run->ended ? &run->changes[run->current] : NULL;
-    enum role role = run->worst_ms > STALL_FELT_MS ? ROLE_WARN : ROLE_DIM;
+    const struct run_change *now = run->current < run->change_count && model->run_alive ? &run->changes[run->current] : NULL;
     if (now != NULL && now->worst_ms >= 0)
-        area_textf(area, 0, 0, role, "A node would have waited %.0f ms at most, now %.0f ms (99 %% under %.0f ms).", run->worst_ms, now->worst_ms, now->p99_ms);
+        snprintf(text, sizeof text, "A node would have waited %.0f ms at most, now %.0f ms (99 %% under %.0f ms).", run->worst_ms, now->worst_ms, now->p99_ms);
     else
-        area_textf(area, 0, 0, role, "A node would have waited %.0f ms at most, during: %s", run->worst_ms, run->changes[run->worst_change].what);
+        snprintf(text, sizeof text, "A node would have waited %.0f ms at most, during: %s", run->worst_ms, run->changes[run->worst_change].what);
+    frame_status(area, 0, run->worst_ms > STALL_FELT_MS ? MARK_WARN : MARK_INFO, text);
 }
 
 static void draw_log(const struct wizard *wizard, struct area area, struct prose_state *state)
@@ -216,6 +218,7 @@ static void draw_log(const struct wizard *wizard, struct area area, struct prose
     for (size_t i = 0; i < log->count; i++)
         blocks[i] = (struct prose_block){.kind = PROSE_LITERAL, .text = log->list[i]};
     prose_draw(area, blocks, log->count, state);
+    area_cursor(area, 0, 0);
     free(blocks);
 }
 
@@ -236,7 +239,7 @@ void run_pane_draw(struct wizard *wizard, struct area area)
     struct prose_state end_state = {0};
     layout_rows(area, 0, rows, 4, parts);
     draw_progress(wizard, parts[0]);
-    draw_stall(run, parts[1]);
+    draw_stall(&wizard->model, parts[1]);
     prose_draw(parts[2], &end, 1, &end_state);
     struct table_model table = run_table(wizard);
     struct table_state *state = &view->tables[view->shown];

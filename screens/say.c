@@ -1,5 +1,6 @@
 #include "screens/say.h"
 
+#include "core/base/buf.h"
 #include "core/base/mem.h"
 #include "screens/options.h"
 #include "tui/text.h"
@@ -8,24 +9,64 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 static void print(FILE *file, const char *prefix, const char *format, va_list arguments, const char *suffix)
 {
     char *text = mem_vprintf(format, arguments);
-    char *plain = file == stdout ? text_plain_lines(text) : text_plain(text);   /* a sentence is one line, whatever it quotes */
+    char *plain = text_plain(text);   /* one line, whatever it quotes */
     fprintf(file, "%s%s%s", prefix, plain, suffix);
     fflush(file);
     free(plain);
     free(text);
 }
 
+/* What stands for the format's own newlines until the data is in: nothing that data could hold by design. */
+static const char *newline_mark(void)
+{
+    static char mark[24];
+    unsigned long long random = 0;
+    if (mark[0] == '\0') {
+        (void)!getrandom(&random, sizeof random, 0);
+        snprintf(mark, sizeof mark, "<%016llx>", random);
+    }
+    return mark;
+}
+
+static char *replace(const char *text, const char *what, const char *with)
+{
+    struct buf out = {0};
+    for (const char *found; (found = strstr(text, what)) != NULL; text = found + strlen(what)) {
+        buf_add_bytes(&out, text, (size_t)(found - text));
+        buf_add(&out, with);
+    }
+    buf_add(&out, text);
+    return buf_take(&out);
+}
+
 void say(const char *format, ...)
 {
     va_list arguments;
+    char *marked = replace(format, "\n", newline_mark());
     va_start(arguments, format);
-    print(stdout, "", format, arguments, "");
+    char *text = mem_vprintf(marked, arguments);
     va_end(arguments);
+    char *plain = text_plain(text), *lines = replace(plain, newline_mark(), "\n");
+    fputs(lines, stdout);
+    fflush(stdout);
+    free(lines);
+    free(plain);
+    free(text);
+    free(marked);
+}
+
+void say_text(const char *text)
+{
+    char *plain = text_plain_lines(text);
+    fputs(plain, stdout);
+    fflush(stdout);
+    free(plain);
 }
 
 void complain_text(const char *format, ...)

@@ -9,8 +9,11 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-/* To stdout; newlines in the format are kept, control characters from outside are not. */
+/* To stdout; newlines in the format are kept, those in what it quotes are not, nor other control characters. */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* A text of several lines: its own newlines are kept. */
+void say_text(const char *text);
 
 /* One sentence to stderr, after "kong-upgrade: ". Returns EXIT_ERROR, so that `return complain(&error)` reads well; the error is
  * cleared. */

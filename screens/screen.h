@@ -18,7 +18,7 @@ struct wizard;
 
 /* Actions that every screen has; a screen's own begin at ACTION_OWN. */
 enum action {
-    ACTION_QUIT = 1, ACTION_HELP, ACTION_NEXT, ACTION_PREVIOUS, ACTION_WHY, ACTION_GLYPHS, ACTION_THEME, ACTION_REPAINT, ACTION_OVERRULE,
+    ACTION_QUIT = 1, ACTION_HELP, ACTION_NEXT, ACTION_PREVIOUS, ACTION_WHY, ACTION_GLYPHS, ACTION_THEME, ACTION_REPAINT, ACTION_OVERRULE, ACTION_GUARD,
     ACTION_GO_1, ACTION_GO_2, ACTION_GO_3, ACTION_GO_4, ACTION_GO_5,
     ACTION_OWN = 100,
 };
@@ -107,6 +107,11 @@ void run_pane_draw(struct wizard *wizard, struct area area);
 bool run_pane_key(struct wizard *wizard, const struct input *input);
 void plan_pane_draw(struct wizard *wizard, struct area area);
 bool plan_pane_key(struct wizard *wizard, const struct input *input);
+
+/* The Admin API guard: whether it found something, a line about it, all of it. */
+bool api_guard_is_there(const struct model *model);
+void api_guard_add(struct prose *prose, const struct model *model);
+void api_guard_open(struct wizard *wizard);
 
 /* A worker of ours that no longer runs left Kong's lock behind: then starting removes it, after it was said. */
 bool dead_lock_is_there(const struct model *model);

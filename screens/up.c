@@ -29,11 +29,44 @@ static bool is_enabled(const struct wizard *wizard, int action)
     return model_runs(model, STEP_UP);
 }
 
+/* The largest table that is rewritten; NULL if none. `count`: how many changes rewrite one. */
+static const struct plan_change *find_rewritten(const struct plan *plan, size_t *count)
+{
+    const struct plan_change *largest = NULL;
+    *count = 0;
+    for (size_t i = 0; i < plan->change_count; i++) {
+        const struct plan_change *each = &plan->changes[i];
+        if (each->done || !each->cost.rewrite || each->bytes < 0)
+            continue;
+        ++*count;
+        if (largest == NULL || each->bytes > largest->bytes)
+            largest = each;
+    }
+    return largest;
+}
+
+static void draw_heaviest(const struct plan *plan, struct area area)
+{
+    char size[SAY_SIZE], text[200];
+    size_t count;
+    const struct plan_change *heaviest = plan_heaviest(plan), *rewritten = find_rewritten(plan, &count);
+    if (plan->kind == PLAN_BOOTSTRAP) {
+        area_text(area, 0, 0, ROLE_DIM, "The database is empty: Kong 1.3's tables are made in it, in one transaction.");
+    } else if (rewritten != NULL) {
+        snprintf(text, sizeof text, "%zu change%s a table; the largest is %s (%s).", count, count == 1 ? " rewrites and locks" : "s rewrite and lock",
+                 rewritten->change->table, say_bytes(rewritten->bytes, size));
+        frame_status(area, 0, MARK_WARN, text);
+    } else if (heaviest != NULL && heaviest->bytes >= 0) {
+        area_textf(area, 0, 0, ROLE_DIM, "No table is rewritten. The largest that is read: %s (%s).", heaviest->change->table, say_bytes(heaviest->bytes, size));
+    } else {
+        area_text(area, 0, 0, ROLE_DIM, "No table is rewritten.");
+    }
+}
+
 static void draw_cost(const struct wizard *wizard, struct area area)
 {
     const struct model *model = &wizard->model;
-    char size[SAY_SIZE], reason[512];
-    const struct plan_change *heaviest = plan_heaviest(&model->plan);
+    char reason[512];
     size_t remaining = plan_remaining(&model->plan);
     if (!model->has_plan) {
         frame_status(area, 0, MARK_WAIT, "The plan is being made.");
@@ -41,14 +74,7 @@ static void draw_cost(const struct wizard *wizard, struct area area)
     }
     area_textf(area, 0, 0, ROLE_STRONG, "%zu change%s to make, %zu migration%s to record", remaining, remaining == 1 ? "" : "s",
                model->plan.step_count, model->plan.step_count == 1 ? "" : "s");
-    if (heaviest != NULL && heaviest->bytes >= 0 && heaviest->cost.rewrite)
-        area_textf(area, 0, 1, ROLE_WARN, "Table %s (%s) is rewritten, and locked meanwhile.", heaviest->change->table, say_bytes(heaviest->bytes, size));
-    else if (model->plan.kind == PLAN_BOOTSTRAP)
-        area_text(area, 0, 1, ROLE_DIM, "The database is empty: Kong 1.3's tables are made in it, in one transaction.");
-    else if (heaviest != NULL && heaviest->bytes >= 0)
-        area_textf(area, 0, 1, ROLE_DIM, "The largest table that is read: %s (%s). No table is rewritten.", heaviest->change->table, say_bytes(heaviest->bytes, size));
-    else
-        area_text(area, 0, 1, ROLE_DIM, "No table is rewritten.");
+    draw_heaviest(&model->plan, area_part(area, (struct rect){0, 1, area.width, 1}));
     model_refusal(model, STEP_UP, reason, sizeof reason);
     if (model->starting)
         frame_status(area, 2, MARK_WAIT, "The worker is being started.");

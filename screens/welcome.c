@@ -57,6 +57,10 @@ static char *stage_text(const struct model *model)
         [STAGE_FOREIGN] = "not a Kong database.",
     };
     const struct state *state = &model->state;
+    if (state->stage == STAGE_EMPTY && state->reason != NULL)
+        return mem_dup("empty, as it seems.");
+    if (state->stage == STAGE_PENDING && state_count_new(state) > 0 && model_finish_first(model))
+        return mem_printf("Kong %s's, and the upgrade to that was never finished: `kong-upgrade finish` comes first.", state->version != NULL ? state->version : "1.x");
     if (state->stage == STAGE_PENDING && state_count_new(state) > 0)
         return mem_dup("half-way: `up` has begun and is not complete. Step 1 goes on with it.");
     if (texts[state->stage] == five_steps)

@@ -8,6 +8,7 @@
 #include "screens/loop.h"
 #include "screens/say.h"
 #include "screens/screen.h"
+#include "screens/why.h"
 #include "tui/frame.h"
 #include "tui/layout.h"
 #include "tui/steps.h"
@@ -38,6 +39,8 @@ static bool is_enabled_everywhere(const void *context, int action)
     const struct gate *gate = &wizard->model.upgrade.gates[wizard->view.shown];
     if (action == ACTION_OVERRULE)
         return !gate->open && gate->can_overrule;
+    if (action == ACTION_GUARD)
+        return api_guard_is_there(&wizard->model);
     if (action == ACTION_PREVIOUS)
         return wizard->view.shown > STEP_WELCOME;
     return action != ACTION_NEXT || wizard->view.shown < STEP_DONE;
@@ -54,6 +57,7 @@ static const struct keys_row common_rows[] = {
     {{K_RIGHT}, "screens", "Go to the next screen, and back to the one before.", ACTION_NEXT, 60, "←→"},
     {{K_LEFT}, NULL, NULL, ACTION_PREVIOUS, 0, NULL},
     {{'o'}, NULL, "Open this step though its gate is shut: its word must be typed, and the report says so.", ACTION_OVERRULE, 0, NULL},
+    {{'v'}, NULL, "What the Admin API guard found: writes through new nodes, and what only 1.3 understands.", ACTION_GUARD, 0, NULL},
     {{'1'}, NULL, "Go to step 1, Migrate up; 2 to 5: the other steps.", ACTION_GO_1, 0, NULL},
     {{'2'}, NULL, NULL, ACTION_GO_2, 0, NULL},
     {{'3'}, NULL, NULL, ACTION_GO_3, 0, NULL},
@@ -158,23 +162,11 @@ void wizard_go(struct wizard *wizard, enum step step)
     wizard->view.message[0] = '\0';
 }
 
-/* What is fixed about the step shown. What was safe before step 5 is no more after it. */
-static struct step_text text_here(const struct wizard *wizard)
-{
-    struct step_text text = step_texts[wizard->view.shown];
-    if (text.number > 0 && wizard->model.has_state && wizard->model.state.stage == STAGE_CURRENT) {
-        text.irreversible = true;
-        text.safe = "Step 5 is done: old nodes must never run on this database again.";
-        text.out = "Only a backup from before step 5 brings the old cluster back.";
-    }
-    return text;
-}
-
 /* Actions that all screens share. */
 
 static void open_help(struct wizard *wizard)
 {
-    const struct step_text text = text_here(wizard);
+    const struct step_text text = why_text(wizard);
     struct keys_map common = map_common(wizard), here = map_here(wizard, &common);
     wizard_open_text(wizard, "Help");
     struct prose *prose = &wizard->view.text;
@@ -260,6 +252,9 @@ static void act_everywhere(struct wizard *wizard, int action)
         break;
     case ACTION_REPAINT:
         terminal_repaint();
+        break;
+    case ACTION_GUARD:
+        api_guard_open(wizard);
         break;
     case ACTION_OVERRULE:
         open_overrule(wizard);
@@ -365,32 +360,6 @@ static void draw_steps(struct wizard *wizard, struct area area)
     steps_draw(area, items, count);
 }
 
-#define WHY_BLOCKS 3
-
-static void fill_why(const struct step_text *text, struct prose_block blocks[WHY_BLOCKS])
-{
-    blocks[0] = (struct prose_block){.kind = PROSE_PARAGRAPH, .text = text->does};
-    blocks[1] = (struct prose_block){.kind = PROSE_MARK, .text = text->safe, .mark = text->irreversible ? MARK_DANGER : MARK_INFO};
-    blocks[2] = (struct prose_block){.kind = PROSE_KEY, .text = text->out, .term = "Way out"};
-}
-
-static void draw_why(struct wizard *wizard, struct area area)
-{
-    const struct step_text text = text_here(wizard);
-    struct prose_block blocks[WHY_BLOCKS];
-    struct prose_state state = {0};
-    fill_why(&text, blocks);
-    prose_draw(area_box(area, ROLE_BORDER, "Why"), blocks, WHY_BLOCKS, &state);
-}
-
-static int why_height(struct wizard *wizard, int width, enum charset charset)
-{
-    const struct step_text text = text_here(wizard);
-    struct prose_block blocks[WHY_BLOCKS];
-    fill_why(&text, blocks);
-    return prose_height(blocks, WHY_BLOCKS, width - 2, charset) + 2;
-}
-
 /* The last message, what is wrong, or the gate's sentence where it is shut. */
 static struct prose_block status_block(const struct wizard *wizard, char *text, size_t size)
 {
@@ -492,7 +461,7 @@ static void draw_middle(struct wizard *wizard, struct area area)
         draw_steps(wizard, parts[0]);
     if (wide_why) {
         int height = why_height(wizard, parts[2].width, area.canvas->charset);
-        draw_why(wizard, area_part(parts[2], (struct rect){0, 0, parts[2].width, height}));
+        why_draw(wizard, area_part(parts[2], (struct rect){0, 0, parts[2].width, height}));
         screens[wizard->view.shown]->draw(wizard, parts[1]);
         return;
     }
@@ -502,7 +471,7 @@ static void draw_middle(struct wizard *wizard, struct area area)
     layout_rows(parts[1], 0, split, 2, rows);
     screens[wizard->view.shown]->draw(wizard, rows[0]);
     if (why && rows[1].height > 0)
-        draw_why(wizard, rows[1]);
+        why_draw(wizard, rows[1]);
 }
 
 void wizard_draw(struct wizard *wizard, struct canvas *canvas)

@@ -95,4 +95,7 @@ if [ -z "$by_hand" ]; then
   setsid "$root/tests/sandbox/stagehand.sh" "$dir" </dev/null >/dev/null 2>&1 &
   stagehand=$!
 fi
-"$root/tests/sandbox/sandbox.sh" run "$dir"
+code=0
+"$root/tests/sandbox/sandbox.sh" run "$dir" || code=$?
+echo 'Removing the cluster' || :
+exit $code

@@ -79,9 +79,10 @@ static void column_exists(const struct change *change, const char *type, struct 
     buf_add(sql, ")");
 }
 
+/* One that holds for the rows that are there, too: a crash may leave a foreign key that was not validated yet. */
 static void constraint_exists(const struct change *change, const char *name, const char *definition, struct buf *sql)
 {
-    buf_add(sql, "EXISTS (SELECT 1 FROM pg_catalog.pg_constraint WHERE ");
+    buf_add(sql, "EXISTS (SELECT 1 FROM pg_catalog.pg_constraint WHERE convalidated AND ");
     of_table(change, "conrelid", sql);
     buf_add(sql, " AND conname = ");
     buf_add_literal(sql, name);

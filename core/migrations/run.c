@@ -156,7 +156,7 @@ static void add_change_event(struct run *run, const char *state, int64_t begun)
     json_t *event = json_pack("{s:s, s:s, s:s}", "event", "change", "id", run->current_id, "state", state);
     if (begun > 0)
         json_object_set_new(event, "ms", json_integer(clock_ms() - begun));
-    journal_add(run->journal, true, event);
+    journal_add(run->journal, strcmp(state, "already") != 0, event);
 }
 
 static void add_record_event(struct run *run, const struct plan_step *step)

@@ -97,18 +97,39 @@ static void create_trigger(const struct change *change, struct buf *sql)
     buf_addf(sql, " %s", change->definition);
 }
 
-/* Column and foreign key arrive together; where only the key is missing, it is added without a scan under the lock. */
-static void add_foreign_key(const struct change *change, struct statements *out)
+static bool has_constraint(struct pg *pg, const struct change *change, const char *name, bool *there, struct error *error)
+{
+    const char *const values[] = {change->table, name};
+    PGresult *result = pg_query_params(pg, error,
+        "SELECT 1 FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid"
+        " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND n.nspname = current_schema() WHERE c.relname = $1 AND k.conname = $2", 2, values);
+    if (result == NULL)
+        return false;
+    *there = PQntuples(result) > 0;
+    PQclear(result);
+    return true;
+}
+
+/* Column and foreign key arrive together; where only the key is missing, or was not validated before a crash, it is made good
+ * without a scan under the lock. */
+static bool add_foreign_key(struct pg *pg, const struct change *change, struct statements *out, struct error *error)
 {
     struct buf sql = {0};
+    bool there = false;
     char *name = mem_printf("%s_%s_fkey", change->table, change->name);
-    alter_table(change, &sql);
-    buf_addf(&sql, "ADD CONSTRAINT \"%s\" FOREIGN KEY (\"%s\") REFERENCES \"%s\" (id) NOT VALID", name, change->name, change->to);
-    add(out, false, &sql);
-    alter_table(change, &sql);
-    buf_addf(&sql, "VALIDATE CONSTRAINT \"%s\"", name);
-    add(out, true, &sql);
+    bool looked = has_constraint(pg, change, name, &there, error);
+    if (looked && !there) {
+        alter_table(change, &sql);
+        buf_addf(&sql, "ADD CONSTRAINT \"%s\" FOREIGN KEY (\"%s\") REFERENCES \"%s\" (id) NOT VALID", name, change->name, change->to);
+        add(out, false, &sql);
+    }
+    if (looked) {
+        alter_table(change, &sql);
+        buf_addf(&sql, "VALIDATE CONSTRAINT \"%s\"", name);
+        add(out, true, &sql);
+    }
     free(name);
+    return looked;
 }
 
 /* The type that a column has now, or NULL where there is none. The caller frees. */
@@ -141,9 +162,7 @@ static bool add_column(struct pg *pg, const struct change *change, bool atomic, 
     }
     if (type != NULL) {
         free(type);
-        if (change->to != NULL)
-            add_foreign_key(change, out);
-        return true;
+        return change->to == NULL || add_foreign_key(pg, change, out, error);
     }
     struct buf sql = {0};
     alter_table(change, &sql);

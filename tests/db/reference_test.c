@@ -44,10 +44,12 @@ static char *rows(const char *database)
 /* The listings were made on PostgreSQL 15; other servers print defaults and triggers differently. */
 static bool comparable(void)
 {
+    static bool noted;
     int version = atoi(db_ask("postgres", "SHOW server_version_num"));
     bool same = version / 10000 == 15;
-    if (!same)
-        print_message("[  NOTE    ] the reference listings are PostgreSQL 15's, this server is %d: catalogs are not compared with them\n", version);
+    if (!same && !noted)
+        print_message("[  NOTE    ] the reference listings are PostgreSQL 15's, this server is %d: catalogs are compared with a fresh 1.3 of ours instead\n", version);
+    noted = true;
     return same;
 }
 
@@ -78,12 +80,12 @@ static void run_well(const char *database, const char *line)
 /* A command that has nothing to do changes nothing, byte for byte. */
 static void expect_no_effect(const char *database, const char *line)
 {
-    char *catalog_before = catalog(database), *rows_before = rows(database), *meta_before = db_meta(database);
+    char *catalog_before = db_catalog(database), *rows_before = db_rows(database), *meta_before = db_meta(database);
     struct result result = kong(database, line);
     expect_exit(&result, 0);
     expect_part(result.out, "nothing to do");
-    assert_string_equal(catalog_before, catalog(database));
-    assert_string_equal(rows_before, rows(database));
+    assert_string_equal(catalog_before, db_catalog(database));
+    assert_string_equal(rows_before, db_rows(database));
     assert_string_equal(meta_before, db_meta(database));
 }
 
@@ -129,6 +131,7 @@ static void upgrade_1_x(const char *database, const char *dump, const char *kong
     run_well(database, text_printf("finish --confirm %s", database));
     if (catalogs)
         expect_same("schema after finish", text_file(harness_reference(text_printf("%s-after-finish.catalog.txt", kongs))), catalog(database));
+    expect_same("schema after finish, with a fresh 1.3", catalog("fresh-1.3"), catalog(database));
     char *rows_after = rows(database);
     expect_same("rows after finish", text_file(harness_reference(text_printf("%s-after-finish.rows.txt", kongs))), rows_after);
     expect_all_rows_kept(rows_before, rows_after);
@@ -223,6 +226,12 @@ static bool is_corrected_catalog(const char *line)
     return (line[0] == '+' && has(line, "function   upsert_ttl(")) || (line[0] == '+' && has(line, "ratelimiting_metrics_pkey_new"));
 }
 
+/* Kong leaves that one, and so do we. */
+static bool is_left_by_014(const char *line)
+{
+    return line[0] == '+' && has(line, "function   upsert_schema_migrations(");
+}
+
 /* C4: the TTL of tokens that never expire stays empty. The reference database has none, so the test adds one. */
 static bool is_corrected_row(const char *line)
 {
@@ -233,6 +242,43 @@ static bool is_corrected_row(const char *line)
 static bool is_corrected_finished_row(const char *line)
 {
     return is_corrected_row(line) || has(line, " acls {");
+}
+
+/* Where Kong's own `up` has run: C1's function is gone and C2's indexes are not there; `finish` is the same. */
+static void finish_after_kongs_up(void)
+{
+    db_create("kongs014", "kong014");
+    db_run("kongs014", "DROP FUNCTION upsert_ttl(text, uuid, text, text, timestamp without time zone)");
+    db_run("kongs014", "DROP INDEX ratelimiting_metrics_pkey_new, response_ratelimiting_metrics_pkey_new");
+    if (comparable())
+        expect_same("schema after Kong's up", text_file(harness_reference("kong-0.14.1-after-up.catalog.txt")), catalog("kongs014"));
+    run_well("kongs014", "finish --confirm kongs014");
+    if (comparable())
+        expect_same("schema after finish", text_file(harness_reference("kong-0.14.1-after-finish.catalog.txt")), catalog("kongs014"));
+    db_drop("kongs014");
+}
+
+/* Counters that differ in api_id alone can't share the new key: said, and nothing lost, until they are removed. */
+static void test_duplicate_counters(void **state)
+{
+    (void)state;
+    if (!harness_have("kong-0.14.1-data.sql"))
+        skip();
+    db_create("duplicates", NULL);
+    db_load("duplicates", harness_reference("kong-0.14.1-data.sql"));
+    db_run("duplicates", "INSERT INTO ratelimiting_metrics (identifier, period, period_date, api_id, value)"
+                         " SELECT 'twice', 'day', '2020-01-01', md5(n::text)::uuid, 1 FROM generate_series(1, 2) n");
+    char *before = db_ask("duplicates", "SELECT count(*) FROM ratelimiting_metrics");
+    struct result result = kong("duplicates", "up");
+    expect_exit(&result, 1);
+    expect_part(result.err, "ratelimiting_metrics_pkey_new");
+    expect_part(result.err, "duplicate rows");
+    assert_string_equal(before, db_ask("duplicates", "SELECT count(*) FROM ratelimiting_metrics"));
+    db_run("duplicates", "DELETE FROM ratelimiting_metrics WHERE identifier = 'twice'");
+    run_well("duplicates", "up");
+    if (comparable())
+        expect_only("schema after up", text_file(harness_reference("kong-0.14.1-after-up.catalog.txt")), catalog("duplicates"), is_corrected_catalog);
+    db_drop("duplicates");
 }
 
 static void test_0_14_1(void **state)
@@ -252,7 +298,9 @@ static void test_0_14_1(void **state)
     expect_only("rows after up", text_file(harness_reference("kong-0.14.1-after-up.rows.txt")), rows("kong014"), is_corrected_row);
     assert_string_equal(db_ask("kong014", "SELECT count(*) FROM oauth2_tokens WHERE expires_in = 0 AND ttl IS NULL"), "1");
     expect_no_effect("kong014", "up");
+    finish_after_kongs_up();
     run_well("kong014", "finish --confirm kong014");
+    expect_only("schema after finish, with a fresh 1.3", catalog("fresh-1.3"), catalog("kong014"), is_left_by_014);
     /* C1's function is gone by now, C2's index is the key: nothing differs, 0.14's upsert_schema_migrations is left as Kong leaves it. */
     if (catalogs)
         expect_same("schema after finish", text_file(harness_reference("kong-0.14.1-after-finish.catalog.txt")), catalog("kong014"));
@@ -309,8 +357,8 @@ static void test_all_roads_lead_to_1_3(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_1_0_4), cmocka_unit_test(test_1_2_3), cmocka_unit_test(test_wedged_up), cmocka_unit_test(test_half_finish),
-        cmocka_unit_test(test_0_14_1), cmocka_unit_test(test_bootstrap), cmocka_unit_test(test_all_roads_lead_to_1_3),
+        cmocka_unit_test(test_bootstrap), cmocka_unit_test(test_1_0_4), cmocka_unit_test(test_1_2_3), cmocka_unit_test(test_wedged_up), cmocka_unit_test(test_half_finish),
+        cmocka_unit_test(test_0_14_1), cmocka_unit_test(test_duplicate_counters), cmocka_unit_test(test_all_roads_lead_to_1_3),
     };
     return harness_arguments(argc, argv) ? cmocka_run_group_tests(tests, harness_setup, harness_teardown) : 64;
 }

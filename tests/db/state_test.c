@@ -288,6 +288,9 @@ static void test_another_schema(void **state)
     expect_part(result.out, "pg_schema = gateway");
     expect_part(result.out, "Stage      empty");
     assert_null(strstr(result.out, "`kong-upgrade bootstrap`"));
+    result = kong("schemas", "plan");
+    expect_exit(&result, 3);
+    expect_part(result.err, "pg_schema = gateway");
     result = kong("schemas", "KONG_PG_SCHEMA=gateway up");
     expect_exit(&result, 0);
     assert_string_equal(db_ask("schemas", "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace"), "0");

@@ -243,10 +243,7 @@ static void test_it_stops_in_a_concurrent_build(void **state)
 {
     (void)state;
     db_create("building", "base");
-    PGconn *holder = hold("building", "BEGIN; UPDATE services SET port = 81 WHERE false; SELECT txid_current()");
     PGconn *reader = hold("building", "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1 FROM consumers");
-    PQclear(PQexec(holder, "COMMIT"));
-    PQclear(PQexec(holder, "BEGIN; INSERT INTO targets (id, target, weight) VALUES (md5('t')::uuid, 't', 1)"));
     struct process follower = kong_start("building", "up");
     await_journal("building", "a concurrent statement waits for other transactions");
     struct result result = kong("building", "stop");
@@ -254,9 +251,53 @@ static void test_it_stops_in_a_concurrent_build(void **state)
     result = kong_wait(&follower);
     expect_exit(&result, 10);
     assert_string_equal(db_ask("building", "SELECT indisvalid FROM pg_index WHERE indexrelid = 'services_fkey_client_certificate'::regclass"), "f");
-    PQfinish(holder);
     PQfinish(reader);
     run_again("building", "up");
+}
+
+/* Ctrl-C asks it to stop, a second one leaves it to itself. */
+static void test_interrupts(void **state)
+{
+    (void)state;
+    struct held held = start_held("interrupted", "up");
+    kill(held.follower.pid, SIGINT);
+    struct result result = kong_wait(&held.follower);
+    expect_exit(&result, 10);
+    expect_part(result.err, "asked the worker to stop");
+    PQclear(PQexec(held.holder, "COMMIT; BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1 FROM consumers"));
+    struct process follower = kong_start("interrupted", "up");
+    await_journal("interrupted", "a concurrent statement waits for other transactions");
+    kill(follower.pid, SIGINT);
+    await_journal("interrupted", "\"event\":\"stop\"");
+    kill(follower.pid, SIGINT);
+    result = kong_wait(&follower);
+    expect_exit(&result, 75);
+    expect_part(result.err, "the worker goes on");
+    release(&held);
+    await_journal("interrupted", "\"event\":\"end\"");
+    await_gone(journal_pid(journal_newest("interrupted")));
+    run_again("interrupted", "up");
+}
+
+/* A state folder that several machines share: the pid is another machine's. */
+static void test_it_is_not_stopped_from_elsewhere(void **state)
+{
+    (void)state;
+    struct held held = start_held("elsewhere", "up");
+    char *journal = text_printf("%s", held.journal), *text = text_file(journal), *host = strstr(text, "\"host\":\"");
+    FILE *file = fopen(journal, "r+e");
+    assert_non_null(host);
+    assert_non_null(file);
+    assert_int_equal(fseek(file, host - text + (long)strlen("\"host\":\""), SEEK_SET), 0);
+    assert_int_equal(fputc('?', file), '?');
+    fclose(file);
+    struct result result = kong("elsewhere", "stop");
+    expect_exit(&result, 1);
+    expect_part(result.err, "stop it there");
+    release(&held);
+    result = kong_wait(&held.follower);
+    expect_exit(&result, 0);
+    expect_as_undisturbed("elsewhere");
 }
 
 static void test_it_is_killed(void **state)
@@ -480,6 +521,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_it_says_who_is_in_the_way),
         cmocka_unit_test(test_it_stops_when_asked),
         cmocka_unit_test(test_it_stops_in_a_concurrent_build),
+        cmocka_unit_test(test_interrupts),
+        cmocka_unit_test(test_it_is_not_stopped_from_elsewhere),
         cmocka_unit_test(test_it_is_killed),
         cmocka_unit_test(test_the_server_crashes),
         cmocka_unit_test(test_its_connection_is_lost),

@@ -1,6 +1,6 @@
 #!/bin/sh
 # A private PostgreSQL server for tests and for trying things out: a data folder and a Unix socket in DIR, a free port on loopback,
-# superuser `postgres`, and a role `kong` that may create databases; password authentication (scram or md5 is the server's choice) on
+# superuser `postgres`, and a role `kong` that may create databases; password authentication (md5: Kong 1.3 knows no SCRAM) on
 # TCP for `kong`, whose password is `kong`. Whoever is root runs it as the user `postgres`, since PostgreSQL refuses root.
 #
 #   postgres.sh start DIR [PORT]   prints the port
@@ -20,13 +20,16 @@ if [ -z "$bin" ]; then
 fi
 [ -n "$bin" ] || { echo "postgres.sh: no PostgreSQL server is installed (Debian: postgresql)" >&2; exit 1; }
 
+psql=$bin/psql
+[ -x "$psql" ] || psql=psql   # there are servers packed without it
+
 as_server() {
   if [ "$(id -u)" = 0 ]; then (cd / && exec setpriv --reuid=postgres --regid=postgres --clear-groups env HOME=/ "$@"); else "$@"; fi
 }
 
 start() {
   as_server "$bin/pg_ctl" -s -w -t 60 -D "$dir/data" -l "$dir/log" \
-    -o "-p $port -k $dir -c listen_addresses=127.0.0.1 -c fsync=off -c full_page_writes=off ${PG_OPTIONS:-}" start
+    -o "-p $port -k $dir -c listen_addresses=127.0.0.1 -c fsync=off -c full_page_writes=off -c password_encryption=md5 ${PG_OPTIONS:-}" start
 }
 
 case $command in
@@ -48,7 +51,7 @@ HBA
     [ $tries -lt 10 ] && [ -z "${3:-}" ] || { cat "$dir/log" >&2; exit 1; }
   done
   echo "$port" > "$dir/port"
-  as_server "$bin/psql" -qX -h "$dir" -p "$port" -U postgres -c "CREATE ROLE kong LOGIN CREATEDB PASSWORD 'kong'" postgres >/dev/null
+  as_server "$psql" -qX -h "$dir" -p "$port" -U postgres -c "CREATE ROLE kong LOGIN CREATEDB PASSWORD 'kong'" postgres >/dev/null
   echo "$port"
   ;;
 stop)

@@ -29,8 +29,7 @@ struct scene {
     bool chief;                   /* drawn at all sizes and in ASCII too */
 };
 
-extern const struct scene scenes[];
-extern const size_t scene_count;
+const struct scene *scene_at(size_t index);   /* NULL past the last */
 
 /* Begins a fixture of that size and sets the scene. fixture_free frees. */
 void fixture_begin(struct fixture *fixture, const struct scene *scene, int width, int height, enum charset charset, const char *hostile);

@@ -53,8 +53,13 @@ void session_start(int width, int height, const char *const *arguments, const ch
 void session_resize(int width, int height)
 {
     struct winsize size = {.ws_row = (unsigned short)height, .ws_col = (unsigned short)width};
-    vterm_set_size(session.vterm, height, width);
+    int rows, columns;
+    vterm_get_size(session.vterm, &rows, &columns);
+    /* What is drawn for the old size before the program has heard of the new one: libvterm 0.1.4 may crash where it doesn't fit. */
+    vterm_set_size(session.vterm, rows > height ? rows : height, columns > width ? columns : width);
     assert_int_equal(ioctl(session.master, TIOCSWINSZ, &size), 0);
+    session_listen(100);
+    vterm_set_size(session.vterm, height, width);
 }
 
 void session_listen(int milliseconds)

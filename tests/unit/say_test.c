@@ -45,6 +45,7 @@ static char *printed(void **state, void (*print)(void))
 static void say_hostile(void)
 {
     say("table %s\nnext\n", "\x1B[2Jx\x07\xFF");
+    say("name %s\n", "a\nStage      current");
 }
 
 static void complain_hostile(void)
@@ -66,7 +67,7 @@ static void what_is_said_does_nothing_to_a_terminal(void **state)
 {
     assert_non_null(setlocale(LC_ALL, "C.UTF-8"));
     char *text = printed(state, say_hostile);
-    assert_string_equal(text, "table \xEF\xBF\xBD[2Jx\xEF\xBF\xBD\xEF\xBF\xBD\nnext\n");
+    assert_string_equal(text, "table \xEF\xBF\xBD[2Jx\xEF\xBF\xBD\xEF\xBF\xBD\nnext\nname a Stage      current\n");
     free(text);
     text = printed(state, complain_hostile);
     assert_string_equal(text, "kong-upgrade: relation \"a kong-upgrade: all is well\xEF\xBF\xBD[2J\"\nkong-upgrade: unknown error\n");
