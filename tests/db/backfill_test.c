@@ -173,6 +173,35 @@ static void test_rows_that_collide(void **state)
     db_drop("colliding");
 }
 
+/* Nodes of 1.0 go on to create upstreams with milliseconds, which core's 003 truncates: `up` must not wait for the last of them. */
+static void test_old_nodes_keep_writing(void **state)
+{
+    (void)state;
+    db_create("written", NULL);
+    run_well("written", "bootstrap --to 1.0");
+    db_run("written", "INSERT INTO upstreams (id, name, slots, created_at) VALUES (" MIDDLE ", 'first', 10, '2019-01-01 00:00:00.5+00')");
+    PGconn *node = db_connect("kong", "written");
+    struct process follower = kong_start("written", "up");
+    int written = 0;
+    const char *journal = await_journal("written", "\"state\":\"begin\"");
+    while (strstr(text_file(journal), "\"event\":\"end\"") == NULL && written < 20000) {
+        PGresult *result = PQexec(node, text_printf("INSERT INTO upstreams (id, name, slots, created_at) VALUES (md5('w%d')::uuid, 'w%d', 10,"
+                                                    " '2019-01-01 00:00:00.5+00')", written, written));
+        assert_int_equal(PQresultStatus(result), PGRES_COMMAND_OK);
+        PQclear(result);
+        written++;
+    }
+    PQfinish(node);
+    struct result result = kong_wait(&follower);
+    expect_exit(&result, 0);
+    assert_true(written > 10);
+    assert_string_equal(db_ask("written", "SELECT extract(microseconds FROM created_at)::bigint FROM upstreams WHERE name = 'first'"), "0");
+    run_well("written", "finish --confirm written");
+    assert_string_equal(db_ask("written", "SELECT count(*) FROM upstreams WHERE algorithm IS NULL"), "0");
+    assert_string_equal(catalog_after, db_catalog("written"));
+    db_drop("written");
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -182,6 +211,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_killed_half_way),
         cmocka_unit_test(test_rows_are_deleted),
         cmocka_unit_test(test_rows_that_collide),
+        cmocka_unit_test(test_old_nodes_keep_writing),
     };
     return harness_arguments(argc, argv) ? cmocka_run_group_tests(tests, setup, harness_teardown) : 64;
 }
