@@ -7,7 +7,7 @@
 #   sh tests/bench/migrate.sh --scale N      an Nth of that
 #   sh tests/bench/migrate.sh --only FROM    from 0.14 or from 1.0 only
 #   sh tests/bench/migrate.sh --way WAY      kong or ours only
-#   sh tests/bench/migrate.sh --check        also: fails where the two ways end in different catalogs
+#   sh tests/bench/migrate.sh --check        also: fails where the two ways end in different catalogs, or a number is missing
 #   sh tests/bench/migrate.sh --keep DIR     puts journals, logs and what was slow into DIR
 #
 # --built FOLDER: what was built there is used. The server is a private one, with fsync and everything else as PostgreSQL comes, but for
@@ -70,6 +70,9 @@ kong_upgrade() {
   XDG_CONFIG_HOME=$dir/config XDG_STATE_HOME=$dir/state "$built/kong-upgrade" --conf "$dir/kong.conf" "$@"
 }
 
+# What only large data need is left out with little.
+pause() { sleep "$([ "$scale" -gt 100 ] && echo 0.2 || echo "$1")"; }
+
 now_ms() { echo $(($(date +%s%N) / 1000000)); }
 
 from_014() { if [ "$1" = 0.14 ]; then echo 1; else echo 0; fi; }
@@ -87,7 +90,7 @@ start_clients() {
   BENCH_VERBOSE=1 "$built/tests/bench-clients" "host=$dir/postgres port=$port user=kong dbname=$1 application_name=pgmoon" "$2" \
     $(echo "$counts" | tr '|' ' ') >"$dir/$1.figures" 2>"$dir/$1.slow" &
   clients=$!
-  sleep 1
+  pause 1
   kill -0 "$clients" 2>/dev/null || { cat "$dir/$1.slow" >&2; exit 1; }
 }
 
@@ -102,17 +105,15 @@ fresh_copy() {
   psql -qX -h "$dir/postgres" -p "$port" -U postgres -c CHECKPOINT postgres
 }
 
-# Migration by migration; one that ends in a deadlock was rolled back, and is run again, as its operator would.
+# A migration that ends in a deadlock is rolled back; the rest is then run again from there on, as its operator would.
 kongs_way() {
-  rm -f "$dir"/part.*
-  awk -v dir="$dir" '/^-- ---/ { part++ } { print >(dir (part ? "/part." sprintf("%03d", part) : "/prelude")) }' "$here/kong_$3.sql"
-  for part in "$dir"/part.*; do
-    tries=0
-    until sql -v from_014="$2" -f "$dir/prelude" -f "$part" "$1"; do
-      tries=$((tries + 1))
-      [ $tries -lt 10 ] || return 1
-      echo "From $([ "$2" = 1 ] && echo 0.14 || echo 1.0): Kong's own $3 failed once, and was run again." >>"$dir/ratios"
-    done
+  awk '/^-- ---/ { if (part) print "\\echo done " part; part++ } { print } END { print "\\echo done " part }' "$here/kong_$3.sql" >"$dir/way.sql"
+  done=0 tries=0
+  until awk -v done=$done '/^-- ---/ { part++ } !part || part > done' "$dir/way.sql" | sql -v from_014="$2" -f - "$1" >"$dir/way.out"; do
+    done=$(sed -n 's/^done //p' "$dir/way.out" | tail -n 1)
+    done=${done:-0} tries=$((tries + 1))
+    [ $tries -lt 10 ] || return 1
+    echo "From $([ "$2" = 1 ] && echo 0.14 || echo 1.0): Kong's own $3 failed once, and was run again." >>"$dir/ratios"
   done
 }
 
@@ -126,7 +127,7 @@ step() {
 # row FROM WAY STEP MS FIGURES…
 row() {
   printf '| %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n' "$1" "$2" "$3" \
-    "$(awk -v ms="$4" 'BEGIN { printf "%.1f", ms / 1000 }')" "$6" "$7" "$8" "$9" "${10}" "${11}" "$5"
+    "$(awk -v ms="$4" 'BEGIN { printf "%.1f", ms / 1000 }')" "$6" "$7" "$8" "$9" "${10}" "${11}" "$5" | tee -a "$dir/rows"
 }
 
 # measure FROM WAY: leaves the sums in NAME.sum: total time, worst stall.
@@ -140,7 +141,7 @@ measure() {
   kill -USR1 "$clients"
   step "$2" "$name" "$1" finish
   ended=$(now_ms)
-  sleep 1
+  pause 1
   stop_clients
   case $2 in kong) title="Kong's" ;; *) title='kong-upgrade' ;; esac
   # shellcheck disable=SC2046 # figures
@@ -157,7 +158,7 @@ measure_idle() {
   fresh_copy bench_idle
   start_clients bench_idle "$1"
   begun=$(now_ms)
-  sleep "$([ "$scale" -gt 100 ] && echo 1 || echo 20)"
+  pause 20
   ended=$(now_ms)
   stop_clients
   # shellcheck disable=SC2046
@@ -190,4 +191,8 @@ for from in 0.14 1.0; do
   compare $from
   sql -c 'DROP DATABASE filled' postgres
 done
+if [ -n "$check" ] && grep -vE '^(\| [^|]+ ){3}(\| [0-9]+(\.[0-9])? ){8}\|$' "$dir/rows" >&2; then
+  echo "migrate.sh: a number is missing" >&2
+  exit 1
+fi
 [ ! -f "$dir/ratios" ] || { echo; cat "$dir/ratios"; }
