@@ -126,6 +126,7 @@ struct change_cost change_cost(const struct change *change, int server_version);
 struct statement {
     char *sql;
     bool alone;         /* must run outside a transaction (CONCURRENTLY), without lock_timeout */
+    char *column, *set, *where;   /* where not NULL: `sql` sets many rows, and is run as a backfill of these */
 };
 
 struct statements {
