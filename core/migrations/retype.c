@@ -25,6 +25,7 @@ struct column {
     const struct conversion *conversion;
     char *second;                 /* the column beside it: also the name of its check, behind the table's that of function and trigger */
     char *helper;
+    char *not_null_name;          /* NOT NULL has a name from PostgreSQL 18 on; NULL before */
     bool second_there, checked, not_null;
 };
 
@@ -32,6 +33,7 @@ static void free_column(struct column *column)
 {
     free(column->second);
     free(column->helper);
+    free(column->not_null_name);
 }
 
 static void alter(const struct change *change, struct buf *sql)
@@ -66,7 +68,8 @@ static bool read_column(struct pg *pg, struct column *column, bool *fits, struct
         "    AND NOT EXISTS (SELECT 1 FROM unnest(i.indoption) o WHERE o <> 0)"
         "    AND NOT EXISTS (SELECT 1 FROM unnest(i.indclass) o JOIN pg_catalog.pg_opclass p ON p.oid = o WHERE NOT p.opcdefault)"
         "   OR d.classid = 'pg_catalog.pg_attrdef'::regclass AND $4 = 't', false)),"
-        " EXISTS (SELECT 1 FROM pg_catalog.pg_index i WHERE i.indrelid = r.oid AND a.attnum = ANY (i.indkey))"
+        " EXISTS (SELECT 1 FROM pg_catalog.pg_index i WHERE i.indrelid = r.oid AND a.attnum = ANY (i.indkey)),"
+        " (SELECT k.conname FROM pg_catalog.pg_constraint k WHERE k.conrelid = r.oid AND k.contype = 'n' AND k.conkey = ARRAY[a.attnum])"
         " FROM pg_catalog.pg_class r JOIN pg_catalog.pg_attribute a ON a.attrelid = r.oid AND a.attname = $2 AND NOT a.attisdropped WHERE r.oid = " TABLE_OID,
         4, values);
     if (result == NULL)
@@ -78,6 +81,7 @@ static bool read_column(struct pg *pg, struct column *column, bool *fits, struct
             if (strcmp(change->definition, conversions[i].to) == 0 && strcmp(type, conversions[i].from) == 0)
                 column->conversion = &conversions[i];
         column->not_null = PQgetvalue(result, 0, 1)[0] == 't';
+        column->not_null_name = PQgetisnull(result, 0, 6) ? NULL : mem_dup(PQgetvalue(result, 0, 6));
         column->second_there = PQgetvalue(result, 0, 2)[0] == 't';
         column->checked = PQgetvalue(result, 0, 3)[0] == 't';
         bool rewritten = change_cost(change, pg_server_version(pg)).rewrite;
@@ -155,6 +159,8 @@ static void add_swap(const struct column *column, PGresult *indexes, struct buf 
         buf_addf(sql, "; ALTER TABLE \"%s\" ALTER COLUMN \"%s\" SET NOT NULL", change->table, column->second);
     buf_addf(sql, "; ALTER TABLE \"%s\" DROP CONSTRAINT IF EXISTS \"%s\", DROP COLUMN \"%s\"", change->table, column->second, change->name);
     buf_addf(sql, "; ALTER TABLE \"%s\" RENAME COLUMN \"%s\" TO \"%s\"", change->table, column->second, change->name);
+    if (column->not_null_name != NULL)
+        buf_addf(sql, "; ALTER TABLE \"%s\" RENAME CONSTRAINT \"%s_not_null\" TO \"%s\"", change->table, column->helper, column->not_null_name);
     if (change->set != NULL)
         buf_addf(sql, "; ALTER TABLE \"%s\" ALTER COLUMN \"%s\" SET DEFAULT (%s)", change->table, change->name, change->set);
     for (int row = 0; row < PQntuples(indexes); row++)
