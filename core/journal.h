@@ -12,6 +12,8 @@
  *   progress   id, rows, total
  *   stall      id, worst_ms, p99_ms, samples: what the stall meter (migrations/probe.h) has seen since the change began
  *   record     subsystem, migration, state: "executed" | "pending"
+ *   proof      subsystem, migration (neither: before the first change, or after all), versions: of Kong, statements: how many of
+ *              theirs were run and rolled back, state: "passed" | "failed", statement: the SQL that failed (its values are our own), ms
  *   stop       asked for
  *   note       text: something the operator should know
  *   end        result: "done" | "nothing" | "paused" | "held" | "refused" | "failed", exit, message
