@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* Smaller tables are rewritten in a few milliseconds. */
-#define SMALL_BYTES "1048576"
+#define SMALL_BYTES "262144"
 
 #define TABLE_OID "(SELECT c.oid FROM pg_catalog.pg_class c WHERE c.relnamespace = (SELECT oid FROM pg_catalog.pg_namespace" \
                   " WHERE nspname = current_schema()) AND c.relname = $1 AND c.relkind = 'r')"
