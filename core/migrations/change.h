@@ -60,6 +60,8 @@ struct change {
     const char *where;
     const char *correction;   /* "C1"…: where we do otherwise than Kong (corrections.h), or NULL */
     bool unique;
+    bool again;               /* a backfill that `up` has made before, of what old nodes wrote since; `where` also answers when the column
+                                 that it is filled from is gone */
 };
 
 /* The releases of Kong whose schemas are known. */

@@ -202,6 +202,26 @@ static void test_old_nodes_keep_writing(void **state)
     db_drop("written");
 }
 
+/* An application made through a node of 0.14 after `up`: it keeps its URIs, whose old column goes. Also where Kong's own `finish` had
+ * dropped that column and died before its record. */
+static void test_an_application_of_an_old_node(void **state)
+{
+    (void)state;
+    if (!harness_have("kong-0.14.1-data.sql"))
+        skip();
+    db_create("applied", NULL);
+    db_load("applied", harness_reference("kong-0.14.1-data.sql"));
+    run_well("applied", "up");
+    db_create("dropped", "applied");
+    db_run("applied", "INSERT INTO oauth2_credentials (id, name, client_id, redirect_uri) VALUES (md5('app')::uuid, 'late', 'late', '[\"https://a/cb\",\"https://b/cb\"]')");
+    run_well("applied", "finish --confirm applied");
+    assert_string_equal(db_ask("applied", "SELECT redirect_uris FROM oauth2_credentials WHERE name = 'late'"), "{https://a/cb,https://b/cb}");
+    db_run("dropped", "ALTER TABLE oauth2_credentials DROP COLUMN redirect_uri");
+    run_well("dropped", "finish --confirm dropped");
+    db_drop("applied");
+    db_drop("dropped");
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -212,6 +232,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_rows_are_deleted),
         cmocka_unit_test(test_rows_that_collide),
         cmocka_unit_test(test_old_nodes_keep_writing),
+        cmocka_unit_test(test_an_application_of_an_old_node),
     };
     return harness_arguments(argc, argv) ? cmocka_run_group_tests(tests, setup, harness_teardown) : 64;
 }
