@@ -126,8 +126,11 @@ struct change_cost {
     bool scan;          /* the table is read through, without blocking anyone where the lock allows */
 };
 
-/* The cost on a server of that version (libpq's number). */
+/* The cost on a server of that version (libpq's number), whatever the table's size. */
 struct change_cost change_cost(const struct change *change, int server_version);
+
+/* Whether it rewrites its table under its lock in this database: not where the table is large enough to go by a second column. */
+bool change_rewrites(struct pg *pg, const struct change *change, bool *rewrites, struct error *error);
 
 /* The statements that make it. */
 struct statement {

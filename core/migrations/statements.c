@@ -324,3 +324,14 @@ bool change_statements(struct pg *pg, const struct change *change, bool atomic, 
     statements_add(out, false, &sql);
     return true;
 }
+
+bool change_rewrites(struct pg *pg, const struct change *change, bool *rewrites, struct error *error)
+{
+    struct statements statements = {0};
+    *rewrites = change_cost(change, pg_server_version(pg)).rewrite;
+    bool looked = !*rewrites || change_statements(pg, change, false, &statements, error);
+    for (size_t i = 0; i < statements.count; i++)
+        *rewrites = *rewrites && statements.list[i].column == NULL;
+    statements_free(&statements);
+    return looked;
+}

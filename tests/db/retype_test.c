@@ -12,6 +12,8 @@
 #define LOAD "kong-0.14.1-data.sql"
 #define COUNTER "md5('r')::uuid, md5('s')::uuid, '10.9.9.9', 'minute', '2019-06-01 10:00:00+00'"
 
+#define CONFIG_LINES "set type plugins.config jsonb\n     core/001_14_to_15, ACCESS EXCLUSIVE lock, "
+
 static char *catalog_small, *values_before;
 static char **statements;
 static size_t statement_count;
@@ -171,6 +173,10 @@ static void test_something_depends(void **state)
     struct result plan = kong("depended", "plan --sql");
     assert_null(strstr(plan.out, "period_date_retype"));
     assert_null(strstr(plan.out, "config_retype"));
+    plan = kong("depended", "plan");
+    expect_part(plan.out, CONFIG_LINES "rewrites the table");
+    plan = kong("large", "plan");
+    expect_part(plan.out, CONFIG_LINES "reads the table");
     plan = kong("large", "plan --sql");
     expect_part(plan.out, "period_date_retype");
     expect_part(plan.out, "config_retype");
