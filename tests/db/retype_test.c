@@ -20,9 +20,9 @@ static size_t statement_count;
 
 static const char fill[] =
     "INSERT INTO plugins (id, name, config, enabled) SELECT md5('p' || n)::uuid, 'p' || n,"
-    " format('{\"b\": %s, \"a\": \"%s\", \"a\": null}', n, repeat('x', 300))::json, true FROM generate_series(1, 4000) n;"
+    " format('{\"b\": %s, \"a\": \"%s\", \"a\": null}', n, repeat('x', 300))::json, true FROM generate_series(1, 1500) n;"
     "INSERT INTO ratelimiting_metrics (identifier, period, period_date, service_id, route_id, value) SELECT '10.0.0.' || n % 250, 'minute',"
-    " timestamp '2018-12-31 23:00' + n * interval '1 minute', md5('s' || n % 7)::uuid, md5('r' || n % 7)::uuid, n FROM generate_series(1, 20000) n";
+    " timestamp '2018-12-31 23:00' + n * interval '1 minute', md5('s' || n % 7)::uuid, md5('r' || n % 7)::uuid, n FROM generate_series(1, 5000) n";
 
 static void run_well(const char *database, const char *line)
 {
@@ -96,7 +96,7 @@ static void test_cut_off_anywhere(void **state)
         skip();
     size_t cuts = 0;
     for (size_t made = 1; made <= statement_count; made++) {
-        if (!is_on_the_way(made - 1) || cuts++ % 2 != 0)
+        if (!is_on_the_way(made - 1) || cuts++ % 3 != 0)
             continue;
         char *sql = text_printf("%s", "");
         for (size_t i = 0; i < made; i++)
@@ -147,7 +147,7 @@ static void test_killed(void **state)
         skip();
     db_create("killed", "large");
     PGconn *holder = db_connect("kong", "killed");
-    PQclear(PQexec(holder, "BEGIN; SELECT 1 FROM plugins WHERE name = 'p2000' FOR UPDATE"));
+    PQclear(PQexec(holder, "BEGIN; SELECT 1 FROM plugins WHERE name = 'p700' FOR UPDATE"));
     assert_int_equal(PQtransactionStatus(holder), PQTRANS_INTRANS);
     struct process follower = kong_start("killed", "up");
     const char *journal = await_journal("killed", "\"event\":\"wait\"");
