@@ -96,8 +96,7 @@ static bool run_transaction(struct run *run, const struct statements *statements
             return false;
         run_report_wait(run, table, error->message);
         if (clock_ms() + pause > deadline)
-            return error_prefix(error, "%s did not get its lock within %d s; paused with nothing half done: end what blocks it, then run the same again",
-                                table != NULL ? table : "the change", run->job->deadline_ms / 1000);
+            return false;
         error_clear(error);
         if (!run_pause(run, jittered(pause), error))
             return false;
@@ -117,7 +116,8 @@ static bool run_alone(struct run *run, const struct change *change, const struct
                           .set = statement->set, .where = statement->where};
     if (statement->column != NULL)
         return backfill_run(run, &fill, error);
-    return run_may_go_on(run, error) && pg_run(run->main, error, statement->sql);
+    bool done = run_may_go_on(run, error) && run_wait_for_locks(run, false, error) && pg_run(run->main, error, statement->sql);
+    return run_wait_for_locks(run, true, done ? error : NULL) && done;
 }
 
 /* All statements: runs of those that belong in a transaction, and the ones that stand alone. `*alone`: one of these failed. */
