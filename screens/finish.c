@@ -1,5 +1,6 @@
 /* Step 5, Finish: everything that it destroys, in numbers; the last warnings; the typed name; the run. */
 #include "core/base/mem.h"
+#include "core/linger.h"
 #include "screens/loop.h"
 #include "screens/screen.h"
 #include "tui/layout.h"
@@ -8,11 +9,12 @@
 
 #define FEW 3   /* changes that are listed rather than counted */
 
-enum { ACTION_FINISH = ACTION_OWN, ACTION_STOP, ACTION_LOG };
+enum { ACTION_FINISH = ACTION_OWN, ACTION_STOP, ACTION_BLOCKERS, ACTION_LOG };
 
 static const struct keys_row keys[] = {
     {{'f'}, "finish", "Finish the upgrade. The database's name must be typed.", ACTION_FINISH, 60, NULL},
     {{'x'}, "stop", "Ask the worker to stop at the next safe point. Finishing again goes on from there.", ACTION_STOP, 56, NULL},
+    {{'k'}, "blockers", "The sessions that the run waits for; cancel a query or end a session, once its number is typed.", ACTION_BLOCKERS, 38, NULL},
     {{'l'}, "log", "The worker's log instead of the list of changes, and back.", ACTION_LOG, 40, NULL},
 };
 
@@ -24,6 +26,8 @@ static bool is_enabled(const struct wizard *wizard, int action)
         return model->has_plan && model->plan.kind == PLAN_FINISH && model_refusal(model, STEP_FINISH, reason, sizeof reason)[0] == '\0';
     if (action == ACTION_STOP)
         return model->run_alive && !model->run.stop_asked;
+    if (action == ACTION_BLOCKERS)
+        return blockers_are_there(model);
     return model_runs(model, STEP_FINISH);
 }
 
@@ -117,10 +121,20 @@ static void fill(struct prose *prose, const struct model *model)
     }
 }
 
+/* Someone else finishes. */
+static bool is_watched(const struct model *model)
+{
+    return model_is_watching(model) && model->state.stage == STAGE_PENDING && model_is_up(model);
+}
+
 static void draw(struct wizard *wizard, struct area area)
 {
     if (model_runs(&wizard->model, STEP_FINISH)) {
         run_pane_draw(wizard, area);
+        return;
+    }
+    if (is_watched(&wizard->model)) {
+        watch_pane_draw(wizard, area);
         return;
     }
     struct prose prose = {0};
@@ -134,6 +148,8 @@ static bool key(struct wizard *wizard, const struct input *input)
 {
     if (model_runs(&wizard->model, STEP_FINISH))
         return run_pane_key(wizard, input);
+    if (is_watched(&wizard->model))
+        return plan_pane_key(wizard, input);
     return prose_key(&wizard->view.proses[STEP_FINISH], input) != REACTION_NONE;
 }
 
@@ -157,6 +173,8 @@ static void ask_finish(struct wizard *wizard)
     prose_add(prose, PROSE_PARAGRAPH, "Database %s at %s:%d", model->state.database, model->state.host, model->state.port);
     add_losses(prose, model);
     add_warnings(prose, model);
+    if (model->ends_at_logout)
+        prose_add_mark(prose, MARK_WARN, "%s", linger_warning);
     if (dead_lock_is_there(model))
         prose_add_mark(prose, MARK_WARN, "Kong's migrations lock was left behind by a worker that no longer runs (%s). It is removed first.", model->state.lock.owner);
     const struct dialog_model dialog = {
@@ -178,6 +196,9 @@ static void act(struct wizard *wizard, int action)
         break;
     case ACTION_STOP:
         loop_stop_worker(wizard);
+        break;
+    case ACTION_BLOCKERS:
+        blockers_open(wizard);
         break;
     default:
         wizard->view.show_log = !wizard->view.show_log;

@@ -8,6 +8,7 @@
 #include "core/checks/check.h"
 #include "core/cluster/api_guard.h"
 #include "core/cluster/sessions.h"
+#include "core/linger.h"
 #include "core/migrations/losses.h"
 #include "core/worker.h"
 #include "screens/app.h"
@@ -34,6 +35,8 @@ struct database_look {
     struct plan plan;
     struct losses losses;
     bool resume;
+    bool lingers_known;           /* asked once, with the first look */
+    enum lingers linger;
     char *report;
 };
 
@@ -61,5 +64,20 @@ struct start_job {
 };
 
 void start_work(uv_work_t *work);
+
+/* The operator's hand on a session that is in the way. */
+struct blocker_job {
+    uv_work_t work;
+    void *context;
+    const struct app *app;
+    bool busy;                    /* the loop's */
+    int pid;
+    bool terminate;
+    char *what, *query;           /* for the record; the loop's to free */
+    bool done;
+    struct error error;           /* why not; or, though it was done, why it is not on record */
+};
+
+void blocker_work(uv_work_t *work);
 
 #endif

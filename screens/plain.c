@@ -49,6 +49,11 @@ static void say_status(const struct app *app, const struct state *state)
     say("Stage      %s: %s\n", stage_name(state->stage), stage_sentence(state));
     if (state->reason != NULL)
         say("           %s\n", state->reason);
+    if (state->lock.worker_alive) {
+        char *sentence = lock_sentence(&state->lock);
+        say("Runs       %s\n", sentence);
+        free(sentence);
+    }
     if (state->lock.held)
         say("Lock       held by %s until %s (%d s)\n", state->lock.owner, state->lock.expires, state->lock.seconds_left);
     json_t *worker = app_worker_json(app);
@@ -102,6 +107,8 @@ static void say_change(const struct plan *plan, const struct plan_change *each, 
     say("     %s/%s", step->subsystem->name, step->migration->name);
     if (each->cost.lock[0] != '\0')
         say(", %s lock%s", each->cost.lock, each->cost.rewrite ? ", rewrites the table" : each->cost.scan ? ", reads the table" : ", short");
+    if (plan_lock_ms(each) > 0)
+        say(" and locks everyone out for %s", say_about(plan_lock_ms(each), size));
     if (each->rows >= 0)
         say(", %s: about %lld rows, %s", each->change->table, (long long)each->rows, say_bytes(each->bytes, size));
     say("\n");

@@ -43,6 +43,7 @@ struct view {
     enum step shown;
     bool settled;                       /* the screen is no longer chosen for the operator */
     bool why_hidden;
+    size_t span;                        /* Divert's chart: which of its spans */
     bool show_log;                      /* Up and Finish: the log instead of the table */
     struct table_state tables[STEPS];
     struct prose_state proses[STEPS];
@@ -51,6 +52,7 @@ struct view {
     char *title;                        /* of the text or prompt */
     struct prose text;                  /* of the overlay; the dialog's blocks too */
     struct prose_state text_state;
+    int blocker_pid;                    /* which the dialog of blockers is about */
     struct dialog_model dialog;
     char *must_type;                    /* the dialog's, owned: the model behind it changes while it is open */
     struct dialog_state dialog_state;
@@ -108,10 +110,21 @@ bool run_pane_key(struct wizard *wizard, const struct input *input);
 void plan_pane_draw(struct wizard *wizard, struct area area);
 bool plan_pane_key(struct wizard *wizard, const struct input *input);
 
+/* A run of someone else's (model_is_watching); its keys are the plan's. */
+void watch_pane_draw(struct wizard *wizard, struct area area);
+
+/* Sessions are in the way of the run shown: a dialog to end them. */
+bool blockers_are_there(const struct model *model);
+void blockers_open(struct wizard *wizard);
+
 /* The Admin API guard: whether it found something, a line about it, all of it. */
 bool api_guard_is_there(const struct model *model);
 void api_guard_add(struct prose *prose, const struct model *model);
 void api_guard_open(struct wizard *wizard);
+
+/* The verdict on the new cluster: a line where it is worse, nothing else; and what is known of a node's answers, for its details. */
+void verdict_add(struct prose *prose, const struct model *model);
+void verdict_add_facts(struct prose *prose, const struct model *model, const struct node *node);
 
 /* A worker of ours that no longer runs left Kong's lock behind: then starting removes it, after it was said. */
 bool dead_lock_is_there(const struct model *model);

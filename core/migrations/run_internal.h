@@ -18,6 +18,7 @@ struct run {
     int64_t renewed_at, stop_seen_at, looked_at, statement_at;
     bool lock_lost;             /* it could not be renewed in time: no further change is begun */
     const char *current_id;     /* the change in hand, for events */
+    const char *current_table;  /* and its table; NULL: none */
     struct probe *probe;        /* NULL: none could be started */
     double stall_told_ms;       /* of the change in hand, in the last event */
     int64_t stall_told_at;
@@ -32,6 +33,9 @@ bool run_tick(void *run);
 /* Whether to begin something further; fills the error (ERROR_STOPPED, ERROR_HELD) where not. */
 bool run_may_go_on(struct run *run, struct error *error);
 
+/* What is done outside transactions on `main` waits for its locks until the deadline, or, `until_deadline` false, without end. */
+bool run_wait_for_locks(struct run *run, bool until_deadline, struct error *error);
+
 /* Sleeps, ticking. false and an error where the run is to end. */
 bool run_pause(struct run *run, int64_t milliseconds, struct error *error);
 
@@ -45,14 +49,14 @@ void run_report_stall(struct run *run, bool always);
  * transaction (*recorded), once all its changes answer that they are done. */
 bool apply_change(struct run *run, const struct change *change, const struct plan_step *step, bool *recorded, struct error *error);
 
-/* Asks all changes of the step whether they are done, those about rows (where `rows`) and those about the catalogs; an error names
- * the first that is not. */
+/* Asks all changes of the step whether they are done, those about rows (where `rows`, and in `finish` only) and those about the
+ * catalogs; an error names the first that is not. */
 bool apply_verify(struct run *run, const struct plan_step *step, bool rows, bool catalogs, struct error *error);
 
 /* Writes the step to schema_meta, as Kong does. */
 bool apply_record(struct run *run, const struct plan_step *step, struct error *error);
 
-/* A backfill or a deletion, in batches. */
+/* A backfill or a deletion, in batches. In `finish` no row in need is left; in `up` those may be that nodes wrote while it ran. */
 bool backfill_run(struct run *run, const struct change *change, struct error *error);
 
 #endif
