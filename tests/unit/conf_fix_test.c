@@ -257,12 +257,49 @@ static void the_proof_can_fail(void **state)
     }
 }
 
+/* Whatever a file is put together from: where Kong takes it, it is mended, the proof holds, and nothing is left for a second time. */
+static void random_files_are_mended(void **state)
+{
+    static const char *const tokens[] = {
+        "plugins", "custom_plugins", "upstream_keepalive", "nginx_http_upstream_keepalive", "custom-plugins", "pg_host", " = ", "=", " = ", " = ", "\n", "\n", "\n",
+        "\r\n", "\\\n", "\\ \r\n", "#", "\\#", " # ", "\n[s]\n", "a", "b, c", "off", "bundled", "bundled, x\n", "0\n", "60\n", "1e2", ",", ";", " ", "\t", "\\", "\xEF\xBB\xBF",
+        "custom_plugins = a\n", "upstream_keepalive = 7\n", "plugins = bundled\n", "plugins =\\\n",
+    };
+    unsigned random = 7;
+    size_t mended = 0;
+    char *copy = path_in(*state, "copy");
+    for (size_t round = 0; round < 1500; round++) {
+        char text[2048] = "";
+        struct conf_fix fix;
+        struct error error = {0};
+        for (size_t n = 0; n < 3 + round % 30; n++) {
+            random = random * 1103515245u + 12345u;
+            strcat(text, tokens[(random >> 16) % (sizeof tokens / sizeof tokens[0])]);
+        }
+        if (!make(state, text, none, &fix, &error)) {
+            error_clear(&error);
+            continue;
+        }
+        unlink(copy);
+        if (!conf_fix_write(&fix, copy, &error))
+            fail_msg("'%s' became '%s': %s", text, fix.after, error.message);
+        mended += fix.diff != NULL;
+        conf_fix_free(&fix);
+        assert_true(conf_fix_make(&fix, copy, (char *const *)none, &error));
+        if (fix.diff != NULL)
+            fail_msg("'%s' is not mended at once: %s", text, fix.diff);
+        conf_fix_free(&fix);
+    }
+    assert_true(mended > 200);
+    free(copy);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_is_mended_and_proven), cmocka_unit_test(what_kong_refuses_is_an_error), cmocka_unit_test(a_line_of_a_megabyte_is_kept),
         cmocka_unit_test(the_diff_is_unified), cmocka_unit_test(no_secret_is_shown), cmocka_unit_test(files_are_written_with_care),
-        cmocka_unit_test(the_proof_can_fail),
+        cmocka_unit_test(the_proof_can_fail), cmocka_unit_test(random_files_are_mended),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
