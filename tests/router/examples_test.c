@@ -377,12 +377,36 @@ static void test_requests(void **state)
     expect_refused("http://h/p", "method");
 }
 
+/* A deadline that has passed: it ends with what it has, and says so; without one, all is tried. */
+static void test_deadline(void **state)
+{
+    (void)state;
+    struct routes routes = make("{'paths': ['/route/fixture', '/a', '/b']}, {'paths': ['/route/(fixture)', '/c', '/d']}");
+    struct comparison comparison;
+    struct compare *compare = compare_new(&routes);
+    compare_all(compare, &comparison);
+    size_t all = comparison.tried;
+    assert_false(comparison.timed_out);
+    assert_true(all > 5 && comparison.differing > 0);
+    comparison_free(&comparison);
+    compare_set_deadline(compare, 1);
+    compare_all(compare, &comparison);
+    assert_true(comparison.timed_out);
+    assert_true(comparison.tried < all);
+    for (size_t i = 0; i < comparison.count; i++)
+        assert_false(comparison.list[i].remedy_sought);
+    comparison_free(&comparison);
+    compare_free(compare);
+    routes_free(&routes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_examples),    cmocka_unit_test(test_examples_are_found), cmocka_unit_test(test_remedies),
         cmocka_unit_test(test_hostile),     cmocka_unit_test(test_bytes),              cmocka_unit_test(test_long),
         cmocka_unit_test(test_samples),     cmocka_unit_test(test_stems),              cmocka_unit_test(test_requests),
+        cmocka_unit_test(test_deadline),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
