@@ -39,14 +39,12 @@ static void on_deadline(uv_timer_t *timer)
     end(timer->data);
 }
 
-static bool copy_old_nodes(const struct fleet *fleet, struct fleet *old, struct error *error)
+static void copy_old_nodes(const struct fleet *fleet, struct fleet *old)
 {
-    for (size_t i = 0; i < fleet->count; i++) {
-        const struct fleet_node *node = &fleet->nodes[i];
-        if (node->cluster == CLUSTER_OLD && !fleet_add(old, CLUSTER_OLD, node->name, node->url, error))
-            return false;
-    }
-    return true;
+    fleet_copy(old, fleet);
+    for (size_t i = old->count; i-- > 0;)
+        if (old->nodes[i].cluster != CLUSTER_OLD)
+            fleet_remove(old, old->nodes[i].name);
 }
 
 static bool ask_all(uv_loop_t *loop, const struct fleet *old, const struct datastore *datastore, int milliseconds, struct names *answering,
@@ -75,10 +73,11 @@ static bool ask_all(uv_loop_t *loop, const struct fleet *old, const struct datas
 bool fleet_answering_old_nodes(const struct fleet *fleet, const struct datastore *datastore, int milliseconds, struct names *answering,
                                struct error *error)
 {
-    struct fleet old = {0};
+    struct fleet old;
     uv_loop_t loop;
-    bool asked = copy_old_nodes(fleet, &old, error);
-    if (asked && old.count > 0) {
+    bool asked = true;
+    copy_old_nodes(fleet, &old);
+    if (old.count > 0) {
         uv_loop_init(&loop);
         asked = ask_all(&loop, &old, datastore, milliseconds, answering, error);
         uv_loop_close(&loop);
