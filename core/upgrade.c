@@ -116,6 +116,10 @@ static void gate_finish(const struct upgrade_facts *facts, struct gate *gate)
         shut(gate, false, "%zu node%s of the old cluster still answer%s: stop %s, or take %s out of fleet.ini.", facts->old_answering,
              facts->old_answering == 1 ? "" : "s", facts->old_answering == 1 ? "s" : "", facts->old_answering == 1 ? "it" : "them",
              facts->old_answering == 1 ? "it" : "them");
+    else if (facts->old_unknown > 0)
+        shut(gate, false, "%zu node%s of the old cluster can't be asked, so whether %s stopped is not known: see why on step 4, or take %s out of"
+                          " fleet.ini.", facts->old_unknown, facts->old_unknown == 1 ? "" : "s", facts->old_unknown == 1 ? "it is" : "they are",
+             facts->old_unknown == 1 ? "it" : "them");
     else if (facts->old_silent_too_short > 0)
         shut(gate, false, "Whether %zu old node%s still answer%s is not known yet; a moment.", facts->old_silent_too_short,
              facts->old_silent_too_short == 1 ? "" : "s", facts->old_silent_too_short == 1 ? "s" : "");

@@ -28,6 +28,18 @@ static size_t count_uncertain(const struct model *model)
     return count;
 }
 
+static bool is_unknown(const struct node *node)
+{
+    return node->state == NODE_UNKNOWN;
+}
+
+/* A name of fleet.ini may stand for many. */
+static size_t count_nodes(const struct model *model, enum cluster cluster)
+{
+    size_t named = fleet_count(&model->app.fleet, cluster), watched = model_count_nodes(model, cluster, NULL);
+    return watched > named ? watched : named;
+}
+
 static void count_checks(const struct model *model, struct upgrade_facts *facts)
 {
     facts->checks_run = model->checks_run;
@@ -52,10 +64,11 @@ void model_derive(struct model *model)
         .worker_running = model->run_alive,
         .worker_finishing = model->run_alive && model_runs(model, STEP_FINISH),
         .finish_first = model_finish_first(model),
-        .old_nodes = fleet_count(&model->app.fleet, CLUSTER_OLD),
+        .old_nodes = count_nodes(model, CLUSTER_OLD),
         .old_answering = model_count_nodes(model, CLUSTER_OLD, node_is_there),
         .old_silent_too_short = count_uncertain(model),
-        .new_nodes = fleet_count(&model->app.fleet, CLUSTER_NEW),
+        .old_unknown = model_count_nodes(model, CLUSTER_OLD, is_unknown),
+        .new_nodes = count_nodes(model, CLUSTER_NEW),
         .new_ready = model_count_nodes(model, CLUSTER_NEW, node_is_ready),
         .live_sessions = model->sessions.live,
         .old_rps = model->rps[CLUSTER_OLD],

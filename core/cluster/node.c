@@ -23,7 +23,6 @@
 
 #define SPREAD_MS 10           /* between the first requests of two nodes, so that a second's are not all at once */
 #define TUNNEL_LOOK_MS 500     /* whether it is up by now; its news come earlier */
-#define LEFT_MS 30000          /* silent for so long, a node whose address has left the name is not shown any more */
 #define MEMBERS_LIMIT 4096     /* addresses of one name, those that left it among them */
 #define BODY_KEPT 4096         /* bytes of room that are kept for the next answer */
 #define FILES_SPARE 256        /* besides two per node */
@@ -512,11 +511,11 @@ static void add_member(struct entry *entry, const char *address)
     ask(watch, address);
 }
 
-/* A node that left its name may still run, and serve; only one that is silent is let go. */
+/* A node that left its name may still run, and serve; only one that has been silent since the last lookup is let go. */
 static void let_go(struct watch *watch, int64_t now)
 {
     watch->left = true;
-    if (watch->hidden || watch->under_way || !node_is_gone(&watch->node, now, LEFT_MS))
+    if (watch->hidden || watch->under_way || !node_is_gone(&watch->node, now, resolve_ms))
         return;
     watch->hidden = true;
     uv_timer_stop(&watch->timer);

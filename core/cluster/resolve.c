@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+unsigned resolve_ms = 30000;
+
 /* One lookup. The thread's until it has ended, then the loop's; where the loop has given it up by then, the thread frees it. */
 struct lookup {
     pthread_mutex_t mutex;
@@ -134,7 +136,7 @@ static void on_ended(uv_async_t *async)
                              lookup->code != 0 ? gai_strerror(lookup->code) : "none of IP");
     free_lookup(lookup);
     resolve->lookup = NULL;
-    uv_timer_start(&resolve->timer, on_due, problem == NULL ? RESOLVE_MS : RESOLVE_AGAIN_MS, 0);
+    uv_timer_start(&resolve->timer, on_due, problem == NULL || resolve_ms < RESOLVE_AGAIN_MS ? resolve_ms : RESOLVE_AGAIN_MS, 0);
     resolve->found(resolve->context, &addresses, problem);
     names_free(&addresses);
     free(problem);

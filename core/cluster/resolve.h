@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <uv.h>
 
-#define RESOLVE_MS 30000           /* between two lookups of a name that has addresses */
+extern unsigned resolve_ms;        /* between two lookups of a name that has addresses: 30 s, but in tests */
 #define RESOLVE_AGAIN_MS 5000      /* of one that has none, or could not be looked up */
 
 struct resolve;

@@ -105,6 +105,7 @@ void fleet_access_free(struct fleet_access *access);
 extern const char *const fleet_access_keys[];   /* a NULL ends them */
 bool fleet_access_set(struct fleet_access *access, const char *key, const char *value, struct error *error);
 
+bool fleet_has_ssh(const struct fleet *fleet);   /* some node is behind ssh */
 size_t fleet_count(const struct fleet *fleet, enum cluster cluster);
 const char *cluster_name(enum cluster cluster);   /* "old", "new" */
 void fleet_free(struct fleet *fleet);

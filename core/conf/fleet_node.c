@@ -269,3 +269,11 @@ size_t fleet_count(const struct fleet *fleet, enum cluster cluster)
         count += fleet->nodes[i].cluster == cluster ? 1 : 0;
     return count;
 }
+
+bool fleet_has_ssh(const struct fleet *fleet)
+{
+    for (size_t i = 0; i < fleet->count; i++)
+        if (fleet->nodes[i].ssh != NULL)
+            return true;
+    return false;
+}
