@@ -641,7 +641,7 @@ static void start_entries(struct nodes *nodes, const struct fleet *fleet)
         const struct fleet_node *from = &fleet->nodes[nodes->entry_count];
         struct entry *entry = &nodes->entries[nodes->entry_count];
         entry->nodes = nodes;
-        entry->from = (struct fleet_node){from->cluster, mem_dup(from->name), mem_dup(from->url), NULL};
+        entry->from = (struct fleet_node){.cluster = from->cluster, .name = mem_dup(from->name), .url = mem_dup(from->url)};
     }
     for (size_t i = 0; i < fleet->count; i++) {
         nodes->entries[i].from.ssh = fleet->nodes[i].ssh;   /* for now */

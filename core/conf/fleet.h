@@ -43,6 +43,7 @@ struct fleet_node {
     char *name;                /* unique in the fleet; may hold one `*` */
     char *url;                 /* of its Admin API: http or https, host, perhaps a port and a path */
     char *ssh;                 /* ssh://[USER@]HOST[:PORT] that it is reached through, or NULL */
+    char *whole;               /* the url with all that may be left out, to be compared by fleet_add; NULL: not made yet */
 };
 
 struct fleet_header {

@@ -48,7 +48,7 @@ static bool check_name(const struct fleet *fleet, const char *name, struct error
     for (size_t i = 0; i < fleet->count; i++) {
         const char *other = fleet->nodes[i].name;
         if (strcmp(other, name) == 0)
-            return error_set(error, ERROR_CONFIG, "node %s is there twice: give each its own name", name);
+            return error_set(error, ERROR_CONFIG, "there is a node %s already: give each its own name", name);
         if (may_become(other, name) || may_become(name, other))
             return error_set(error, ERROR_CONFIG, "nodes %s and %s may come to the same name: give each its own", other, name);
     }
@@ -98,32 +98,27 @@ static bool check_url(const char *url, struct error *error)
     return good;
 }
 
-/* The address with everything that may be left out: lower case, the port. NULL where it is none. The caller frees with curl_free. */
+/* The address with everything that may be left out: the port, the path. The caller frees. */
 static char *whole_url(const char *url)
 {
     CURLU *parsed = curl_url();
-    char *whole = NULL;
+    char *whole = NULL, *copy;
     if (curl_url_set(parsed, CURLUPART_URL, url, 0) == CURLUE_OK)
         curl_url_get(parsed, CURLUPART_URL, &whole, CURLU_DEFAULT_PORT);
+    copy = mem_dup(whole != NULL ? whole : url);
+    curl_free(whole);
     curl_url_cleanup(parsed);
-    return whole;
+    return copy;
 }
 
-static bool is_same_url(const char *one, const char *other)
-{
-    char *first = whole_url(one), *second = whole_url(other);
-    bool same = first != NULL && second != NULL && strcasecmp(first, second) == 0;
-    curl_free(first);
-    curl_free(second);
-    return same;
-}
-
-static bool check_twice(const struct fleet *fleet, const char *name, const char *ssh, const char *url, struct error *error)
+static bool check_twice(const struct fleet *fleet, const char *name, const char *ssh, const char *whole, struct error *error)
 {
     for (size_t i = 0; i < fleet->count; i++) {
-        const struct fleet_node *node = &fleet->nodes[i];
+        struct fleet_node *node = &fleet->nodes[i];
         bool same_way = ssh == NULL ? node->ssh == NULL : node->ssh != NULL && strcasecmp(ssh, node->ssh) == 0;
-        if (same_way && is_same_url(url, node->url))
+        if (node->whole == NULL)
+            node->whole = whole_url(node->url);
+        if (same_way && strcasecmp(whole, node->whole) == 0)
             return error_set(error, ERROR_CONFIG, "nodes %s and %s have the same address: a node is in fleet.ini once", node->name, name);
     }
     return true;
@@ -207,15 +202,17 @@ bool fleet_add(struct fleet *fleet, enum cluster cluster, const char *name, cons
     bool good = check_name(fleet, name, error) && (ssh == NULL || check_ssh(name, ssh, rest, error)) && check_url(rest, error);
     while (length > 0 && rest[length - 1] == '/')
         length--;
-    char *url = mem_ndup(rest, length);
-    good = good && check_twice(fleet, name, ssh, url, error);
+    char *url = mem_ndup(rest, length), *whole = whole_url(url);
+    good = good && check_twice(fleet, name, ssh, whole, error);
     if (!good) {
         free(ssh);
         free(url);
+        free(whole);
         return false;
     }
     fleet->nodes = mem_grow(fleet->nodes, fleet->count + 1, sizeof *fleet->nodes);
-    fleet->nodes[fleet->count++] = (struct fleet_node){.cluster = cluster, .name = mem_dup(name), .url = url, .ssh = ssh};
+    fleet->nodes[fleet->count++] = (struct fleet_node){.cluster = cluster, .name = mem_dup(name), .url = url, .ssh = ssh,
+                                                             .whole = whole};
     return true;
 }
 
@@ -224,6 +221,7 @@ static void forget(struct fleet_node *node)
     free(node->name);
     free(node->url);
     free(node->ssh);
+    free(node->whole);
 }
 
 void fleet_remove(struct fleet *fleet, const char *name)
@@ -244,7 +242,8 @@ void fleet_copy(struct fleet *to, const struct fleet *from)
     to->nodes = mem_zero(from->count, sizeof *to->nodes);
     for (to->count = 0; to->count < from->count; to->count++) {
         const struct fleet_node *node = &from->nodes[to->count];
-        to->nodes[to->count] = (struct fleet_node){node->cluster, mem_dup(node->name), mem_dup(node->url), mem_dup(node->ssh)};
+        to->nodes[to->count] = (struct fleet_node){node->cluster, mem_dup(node->name), mem_dup(node->url), mem_dup(node->ssh),
+                                                       mem_dup(node->whole)};
     }
     for (enum cluster cluster = CLUSTER_OLD; cluster <= CLUSTER_NEW; cluster++)
         fleet_access_copy(&to->access[cluster], &from->access[cluster]);

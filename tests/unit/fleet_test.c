@@ -89,7 +89,7 @@ static void what_is_wrong_is_said_with_its_line(void **state)
         {"[old]\nnode = a\x1B[31m http://h\n", 2, "a node's name has letters"},
         {"[old]\nnode = \xC3\xA4 http://h\n", 2, "a node's name has letters"},
         {"[old]\nnode = " NAME64 "x http://h\n", 2, "1 to 64 letters"},
-        {"[old]\nnode = a http://h\n[new]\nnode = a http://i\n", 4, "node a is there twice"},
+        {"[old]\nnode = a http://h\n[new]\nnode = a http://i\n", 4, "there is a node a already"},
         {"[old]\nnode = a h:8001\n", 2, "'h:8001' is not the address of an Admin API"},
         {"[old]\nnode = a 10.0.0.1:8001\n", 2, "is not the address of an Admin API"},
         {"[old]\nnode = a ftp://h\n", 2, "is not the address of an Admin API"},
