@@ -37,6 +37,7 @@ struct watch {
     CURL *easy;
     struct curl_slist *connect_to;
     char *urls[REQUESTS];
+    size_t index;                 /* among all */
     struct way *way;              /* through ssh, or NULL */
     size_t target;                /* of its tunnel */
     uv_timer_t timer;             /* until the next request */
@@ -394,6 +395,13 @@ static void wait_for_tunnel(struct watch *watch)
         watch->nodes->changed(watch->nodes->context);
 }
 
+/* A little longer for each, so that they do not go on to be asked all at once, as they were first. */
+static int64_t identity_ms(const struct watch *watch)
+{
+    int64_t all = (int64_t)watch->nodes->all_count * NODE_IDENTITY_EACH_MS, least = all > NODE_IDENTITY_MS ? all : NODE_IDENTITY_MS;
+    return least + (int64_t)watch->index * NODE_IDENTITY_EACH_MS % least / 4;
+}
+
 static void begin(struct watch *watch)
 {
     int64_t now = clock_ms();
@@ -403,7 +411,7 @@ static void begin(struct watch *watch)
     }
     if (watch->way != NULL)
         watch->tally = tunnel_tally(watch->way->tunnel);
-    bool identify = !watch->identified || now - watch->identified_at >= NODE_IDENTITY_MS;
+    bool identify = !watch->identified || now - watch->identified_at >= identity_ms(watch);
     enum request request = identify ? REQUEST_ROOT : REQUEST_STATUS;
     if (request != watch->request || watch->started_at == 0)
         curl_easy_setopt(watch->easy, CURLOPT_URL, watch->urls[request]);
@@ -443,6 +451,7 @@ static struct watch *new_watch(struct nodes *nodes, const struct fleet_node *fro
 {
     struct watch *watch = mem_zero(1, sizeof *watch);
     watch->nodes = nodes;
+    watch->index = nodes->all_count;
     watch->node = (struct node){.cluster = from->cluster, .name = name, .url = mem_dup(from->url), .ssh = mem_dup(from->ssh),
                                 .database_reachable = -1, .total_requests = -1, .connections = -1};
     uv_timer_init(nodes->loop, &watch->timer);
@@ -477,7 +486,7 @@ static void ask(struct watch *watch, const char *address)
     curl_easy_setopt(watch->easy, CURLOPT_HEADERDATA, watch);
     curl_easy_setopt(watch->easy, CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(watch->easy, CURLOPT_WRITEDATA, watch);
-    uv_timer_start(&watch->timer, on_next, (nodes->all_count - 1) * SPREAD_MS % NODE_POLL_MS, 0);
+    uv_timer_start(&watch->timer, on_next, watch->index * SPREAD_MS % NODE_POLL_MS, 0);
 }
 
 /* Names with a `*`. */

@@ -17,6 +17,7 @@
 
 #define NODE_POLL_MS 1000        /* `GET /status`; at most one request is under way per node */
 #define NODE_IDENTITY_MS 5000    /* `GET /`, which reads the node's database; at once where its identity is not known */
+#define NODE_IDENTITY_EACH_MS 20 /* but no more often than once in so long, over all nodes: its answer is long */
 #define NODE_DEADLINE_MS 4000    /* of one request, from the connection to the last byte */
 #define NODE_ANSWER_LIMIT (1 << 20)   /* bytes; a longer answer is cut off and is no Kong's */
 
