@@ -1,10 +1,7 @@
 /*
- * The operator's own ssh as a way to Admin APIs that only their hosts can reach: one process per host, with a Unix socket of ours for
- * each node there. It asks no questions (BatchMode): keys are the agent's, the rest is the operator's ssh configuration.
- *
- * The process is started with an argument vector, by fork rather than uv_spawn, which can't ask for PR_SET_PDEATHSIG: so that it ends
- * with us even when we are killed. Its environment is ours without what may hold secrets that we know of: KONG_*, PG*, and the variables
- * of fleet.ini's headers. The sockets are in a folder of their own (0700) under $XDG_RUNTIME_DIR, else /tmp.
+ * The operator's own ssh (ssh.c) as a way to Admin APIs that only their hosts can reach: one process per host, with a Unix socket of ours
+ * for each node there, in a folder of their own (0700) under $XDG_RUNTIME_DIR, $TMPDIR or /tmp. It is started again when it ends, with
+ * growing pauses.
  */
 #ifndef CORE_CLUSTER_TUNNEL_H
 #define CORE_CLUSTER_TUNNEL_H
