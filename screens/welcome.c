@@ -185,7 +185,7 @@ static bool parse_node(const char *text, struct fleet *fleet, struct error *erro
     int used = 0;
     sscanf(text, "%7s %1023s %n", cluster, name, &used);
     if ((strcmp(cluster, "old") != 0 && strcmp(cluster, "new") != 0) || used == 0 || text[used] == '\0')
-        return error_set(error, ERROR_USAGE, "Write: old NAME URL, or: new NAME URL");
+        return error_set(error, ERROR_USAGE, "Write: old NAME URL, or: new NAME URL (before URL: ssh://USER@HOST, to go through it)");
     address = mem_dup(text + used);
     for (size_t length = strlen(address); length > 0 && address[length - 1] == ' '; length--)
         address[length - 1] = '\0';
