@@ -103,6 +103,8 @@ static void gate_decommission(const struct upgrade_facts *facts, struct gate *ga
         shut(gate, true, "No old node is in fleet.ini, so their traffic can't be seen.");
     else if (facts->old_answering > 0 && facts->old_quiet_ms < 0)
         shut(gate, true, "How much traffic the old nodes serve is not known yet.");
+    else if (facts->old_answering == 0 && facts->old_unknown > 0)
+        shut(gate, true, "Whether the old nodes still serve traffic is not known, since %zu of them can't be asked.", facts->old_unknown);
     else if (facts->old_answering == 0 && facts->old_silent_too_short > 0)
         shut(gate, true, "Whether the old nodes still serve traffic is not known yet; a moment.");
     else if (facts->old_answering > 0 && facts->old_quiet_ms < facts->quiet_needed_ms)

@@ -4,9 +4,6 @@
 #include "core/base/mem.h"
 
 #include <stdlib.h>
-#include <sys/resource.h>
-
-#define FILES_SPARE 256        /* besides two per node */
 
 static void forget_all(struct nodes *nodes)
 {
@@ -20,17 +17,6 @@ static void forget_all(struct nodes *nodes)
     datastore_free(&nodes->datastore);
     free(nodes);
     curl_global_cleanup();
-}
-
-/* Where even the hard limit is too low, the nodes that can't be asked say so. */
-static void raise_files(size_t nodes)
-{
-    struct rlimit limit;
-    rlim_t needed = (rlim_t)nodes * 2 + FILES_SPARE;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= needed)
-        return;
-    limit.rlim_cur = limit.rlim_max == RLIM_INFINITY || limit.rlim_max > needed ? needed : limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 static void copy_without_password(struct datastore *to, const struct datastore *from)
@@ -51,7 +37,6 @@ struct nodes *nodes_start(uv_loop_t *loop, const struct fleet *fleet, const stru
     copy_without_password(&nodes->datastore, datastore);
     for (enum cluster cluster = CLUSTER_OLD; cluster <= CLUSTER_NEW; cluster++)
         request_access_init(&nodes->access[cluster], &fleet->access[cluster]);
-    raise_files(fleet->count);
     nodes->multi = prepared ? multi_start(loop, watch_ended) : NULL;
     if (nodes->multi == NULL) {
         forget_all(nodes);

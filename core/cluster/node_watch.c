@@ -8,9 +8,12 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #define SPREAD_MS 10           /* between the first requests of two nodes, so that a second's are not all at once */
 #define TUNNEL_LOOK_MS 500     /* whether it is up by now; its news come earlier */
+#define FILES_SPARE 256        /* file descriptors besides one per node */
+#define FILES_STEP 100         /* nodes */
 #define BODY_KEPT 4096         /* bytes of room that are kept for the next answer */
 
 static const char *const request_paths[REQUESTS] = {"/", "/status"};
@@ -322,11 +325,24 @@ static void begin(struct watch *watch)
 
 /* One node. */
 
+/* Where even the hard limit is too low, the nodes that can't be asked say so. */
+static void raise_files(size_t nodes)
+{
+    struct rlimit limit;
+    rlim_t needed = (rlim_t)nodes + FILES_SPARE;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= needed)
+        return;
+    limit.rlim_cur = limit.rlim_max == RLIM_INFINITY || limit.rlim_max > needed ? needed : limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 struct watch *watch_new(struct nodes *nodes, const struct fleet_node *from, char *name)
 {
     struct watch *watch = mem_zero(1, sizeof *watch);
     watch->nodes = nodes;
     watch->index = nodes->all_count;
+    if (watch->index % FILES_STEP == 0)
+        raise_files(watch->index + FILES_STEP);
     watch->node = (struct node){.cluster = from->cluster, .name = name, .url = mem_dup(from->url), .ssh = mem_dup(from->ssh),
                                 .database_reachable = -1, .total_requests = -1, .connections = -1};
     uv_timer_init(nodes->loop, &watch->timer);

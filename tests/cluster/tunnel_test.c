@@ -3,6 +3,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/mem.h"
+#include "tests/tui/session.h"
 
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -406,6 +407,47 @@ static void ended_we_leave_no_ssh(void **state)
     end_leaves_no_ssh(SIGTERM);
 }
 
+/* A node that is added on the Welcome screen is watched at once, and saved; with the wizard its ssh ends. */
+static void the_wizard_takes_and_leaves_no_ssh(void **state)
+{
+    struct fake one = fake_start(0, "--version", "1.2.1", "--no-database", NULL);
+    struct child sshd = start_sshd("");
+    char *fleet = fixture_path("wizard.ini"), *conf = fixture_path("kong.conf"), *address = behind_ssh(one.admin), *text = fixture_path("state");
+    char *typed = mem_printf("old far %s", address), *home = mem_printf("XDG_STATE_HOME=%s", text);
+    const char *const arguments[] = {fixture_kong_upgrade, "--conf", conf, "--fleet", fleet, NULL}, *const environment[] = {home, NULL};
+    pid_t found[MOST_PIDS];
+    (void)state;
+    fixture_write(fleet, "[gates]\nquiet = 60\n");
+    fixture_write(conf, "pg_host = 127.0.0.1\npg_port = 1\n");
+    session_start(100, 30, arguments, environment);
+    session_see("No node is known.");
+    session_press("a");
+    session_see("Add a node");
+    session_press(typed);
+    session_press("\r");
+    session_see("old      far ");
+    for (int tries = 0; tries < 100 && find_ssh(session.child, found) == 0; tries++)
+        session_listen(50);
+    assert_int_equal(find_ssh(session.child, found), 1);
+    session_press("q");
+    assert_int_equal(session_ended(true, NULL), 0);
+    assert_true(ends_within(found[0], 3000));
+    assert_int_equal(count_in(getenv("XDG_RUNTIME_DIR")), 0);
+    static char saved[4096];
+    FILE *file = fopen(fleet, "re");
+    saved[fread(saved, 1, sizeof saved - 1, file)] = '\0';
+    fclose(file);
+    assert_non_null(strstr(saved, address));
+    free(fleet);
+    free(conf);
+    free(address);
+    free(text);
+    free(typed);
+    free(home);
+    child_kill(&one.child, SIGTERM);
+    kill_sshd(&sshd);
+}
+
 static int end_all(void **state)
 {
     (void)state;
@@ -423,6 +465,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(without_ssh),
         cmocka_unit_test(killed_we_leave_no_ssh),
         cmocka_unit_test(ended_we_leave_no_ssh),
+        cmocka_unit_test_teardown(the_wizard_takes_and_leaves_no_ssh, session_tear_down),
     };
     if (!fixture_arguments(argc, argv))
         return 64;

@@ -97,6 +97,17 @@ void scenes_decommission_some(struct fixture *fixture)
     fixture_session(fixture, "10.0.0.40", true, -1);
 }
 
+static void decommission_unknown(struct fixture *fixture)
+{
+    scenes_begin_migrated(fixture, STEP_DECOMMISSION, "1.2");
+    fixture_node(fixture, CLUSTER_OLD, "old-1", NODE_SILENT, "1.2.1", -1, 62000);
+    fixture_trouble(fixture, MATCH_SAME, "can't be reached: Connection refused");
+    fixture_node(fixture, CLUSTER_OLD, "old-2", NODE_UNKNOWN, "1.2.1", -1, 62000);
+    fixture_trouble(fixture, MATCH_SAME, "can't be asked: ssh://ops@10.0.0.12 does not connect (Host key verification failed.); tried again in 8 s");
+    scenes_add_new_ready(fixture, 60.1);
+    fixture_traffic(fixture, 0, 120.2, -1);
+}
+
 static void decommission_gone(struct fixture *fixture)
 {
     scenes_begin_last_step(fixture, "1.2");
@@ -121,6 +132,7 @@ static const struct scene scenes[] = {
     {"divert-all", divert_all, false},
     {"decommission-busy", decommission_busy, false},
     {"decommission-some", scenes_decommission_some, true},
+    {"decommission-unknown", decommission_unknown, false},
     {"decommission-gone", decommission_gone, false},
     {"decommission-no-nodes", decommission_no_nodes, false},
 };
