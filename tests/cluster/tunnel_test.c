@@ -416,6 +416,7 @@ static void the_wizard_takes_and_leaves_no_ssh(void **state)
     char *typed = mem_printf("old far %s", address), *home = mem_printf("XDG_STATE_HOME=%s", text);
     const char *const arguments[] = {fixture_kong_upgrade, "--conf", conf, "--fleet", fleet, NULL}, *const environment[] = {home, NULL};
     pid_t found[MOST_PIDS];
+    const size_t folders = count_in(getenv("XDG_RUNTIME_DIR"));   /* of those that were killed */
     (void)state;
     fixture_write(fleet, "[gates]\nquiet = 60\n");
     fixture_write(conf, "pg_host = 127.0.0.1\npg_port = 1\n");
@@ -432,7 +433,7 @@ static void the_wizard_takes_and_leaves_no_ssh(void **state)
     session_press("q");
     assert_int_equal(session_ended(true, NULL), 0);
     assert_true(ends_within(found[0], 3000));
-    assert_int_equal(count_in(getenv("XDG_RUNTIME_DIR")), 0);
+    assert_int_equal(count_in(getenv("XDG_RUNTIME_DIR")), folders);
     static char saved[4096];
     FILE *file = fopen(fleet, "re");
     saved[fread(saved, 1, sizeof saved - 1, file)] = '\0';
