@@ -26,7 +26,8 @@ enum node_state {
     NODE_ANSWERS,    /* as Kong's Admin API does */
     NODE_STRANGE,    /* something listens there, but does not answer as Kong: HTML, an error, too slow, too much */
     NODE_SILENT,     /* nothing listens: refused, unreachable */
-    NODE_UNKNOWN,    /* it can't be asked: its name has no address, the ssh before it is down. Says nothing about the node */
+    NODE_UNKNOWN,    /* it can't be asked: its name has no address, the ssh before it is down, this machine has no network or too
+                        few file descriptors. Says nothing about the node */
 };
 
 /* Whether its configuration names our database. Another host string may still be the same server: then "perhaps". */

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SPREAD_MS 10           /* between the first requests of two nodes behind one ssh: it does not tell whose connection was refused */
 #define MEMBERS_LIMIT 4096     /* addresses of one name, those that left it among them */
 
 /* The nodes that are shown: of a name with a `*` its members, or itself while there are none to show. */
@@ -106,12 +105,15 @@ static char *host_of(const char *url)
 
 /* ssh. */
 
+/* Spread over the second: ssh does not tell whose connection was refused. */
 static void on_tunnel(void *context, struct tunnel *tunnel)
 {
     struct nodes *nodes = context;
-    for (size_t i = 0; i < nodes->all_count; i++)
-        if (nodes->all[i]->way != NULL && nodes->all[i]->way->tunnel == tunnel && !nodes->all[i]->under_way && nodes->all[i]->easy != NULL)
-            watch_ask_in(nodes->all[i], i * SPREAD_MS % NODE_POLL_MS);
+    for (size_t i = 0; i < nodes->all_count; i++) {
+        struct watch *watch = nodes->all[i];
+        if (watch->way != NULL && watch->way->tunnel == tunnel && !watch->under_way && watch->easy != NULL)
+            watch_ask_in(watch, watch->target * NODE_POLL_MS / watch->way->targets.count);
+    }
 }
 
 /* "HOST:PORT" of the address, as -L takes it. */

@@ -13,6 +13,12 @@ static bool is_our_own_want(long os_error)
     return os_error == EMFILE || os_error == ENFILE || os_error == ENOMEM || os_error == ENOBUFS || os_error == EADDRNOTAVAIL;
 }
 
+/* Nor does a network that this machine is not on, or is not let out to. */
+static bool is_our_network(long os_error)
+{
+    return os_error == ENETUNREACH || os_error == ENETDOWN || os_error == EACCES || os_error == EPERM;
+}
+
 static enum node_state read_timeout(const struct failure *failure, char **problem)
 {
     int seconds = NODE_DEADLINE_MS / 1000;
@@ -31,10 +37,15 @@ static enum node_state read_no_connection(const struct failure *failure, char **
         bool files = failure->os_error == EMFILE || failure->os_error == ENFILE;
         *problem = mem_printf("can't be asked: %s on this machine%s", strerror((int)failure->os_error),
                               files ? "; raise the limit of open files (ulimit -n)" : "");
-        return NODE_STRANGE;
+        return NODE_UNKNOWN;
     }
-    *problem = mem_printf("can't be reached: %s", failure->os_error != 0 ? strerror((int)failure->os_error) : failure->reason);
-    return NODE_SILENT;
+    if (is_our_network(failure->os_error)) {
+        *problem = mem_printf("can't be asked: %s from this machine", strerror((int)failure->os_error));
+        return NODE_UNKNOWN;
+    }
+    bool told = failure->os_error != 0;
+    *problem = told ? mem_printf("can't be reached: %s", strerror((int)failure->os_error)) : mem_printf("can't be asked: %s", failure->reason);
+    return told ? NODE_SILENT : NODE_UNKNOWN;
 }
 
 /* TLS: what listens there is not what fleet.ini says, or we are not what it wants. */
@@ -65,6 +76,8 @@ static enum node_state read_tunnel(const struct failure *failure, char **problem
         *problem = mem_dup(failure->ssh_problem);
     else if (failure->refused_there)
         *problem = mem_printf("can't be reached: Connection refused, as seen from %s", failure->ssh);
+    else if (failure->perhaps_refused)
+        *problem = mem_printf("can't be asked: %s says that a connection was refused, but not yet whose", failure->ssh);
     else if (failure->failed_there != NULL)
         *problem = mem_printf("can't be asked: %s can't connect to it (%s)", failure->ssh, failure->failed_there);
     else
@@ -75,7 +88,7 @@ static enum node_state read_tunnel(const struct failure *failure, char **problem
 enum node_state failure_read(const struct failure *failure, char **problem)
 {
     bool nothing = failure->received == 0 && failure->code != CURLE_OPERATION_TIMEDOUT;
-    bool told = failure->ssh_problem != NULL || failure->refused_there || failure->failed_there != NULL;
+    bool told = failure->ssh_problem != NULL || failure->refused_there || failure->perhaps_refused || failure->failed_there != NULL;
     if (failure->ssh != NULL && ((nothing && told) || failure->code == CURLE_COULDNT_CONNECT))
         return read_tunnel(failure, problem);
     if (failure->code == CURLE_OPERATION_TIMEDOUT)

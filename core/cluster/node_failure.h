@@ -9,7 +9,7 @@
 /* One request that failed, as libcurl tells. */
 struct failure {
     CURLcode code;
-    long os_error;               /* errno of the connection; 0: none */
+    long os_error;               /* errno of the connection, or of making a socket; 0: none */
     const char *reason;          /* libcurl's words */
     bool resolved, connected;    /* the name has addresses; something took the connection */
     size_t received;             /* bytes */
@@ -18,6 +18,7 @@ struct failure {
     const char *ssh;             /* the tunnel that it went through, or NULL */
     const char *ssh_problem;     /* why that is down; NULL: it is up */
     bool refused_there;          /* ssh says that the node's host refused the connection */
+    bool perhaps_refused;        /* it refused one, this one or another */
     const char *failed_there;    /* ssh says that the connection could not be made there; or NULL */
 };
 

@@ -6,12 +6,15 @@
 #include "core/cluster/node_answer.h"
 #include "core/cluster/node_failure.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
 #define SPREAD_MS 10           /* between the first requests of two nodes, so that a second's are not all at once */
 #define TUNNEL_LOOK_MS 500     /* whether it is up by now; its news come earlier */
+#define UNSURE_LIMIT 3
+#define JITTER_MS 400          /* so that two nodes behind one ssh are not asked at the same time again and again */
 #define FILES_SPARE 256        /* file descriptors besides one per node */
 #define FILES_STEP 100         /* nodes */
 #define BODY_KEPT 4096         /* bytes of room that are kept for the next answer */
@@ -112,6 +115,7 @@ static void add_tunnel(const struct watch *watch, struct failure *failure)
     if (!tunnel_is_up(watch->way->tunnel))
         failure->ssh_problem = tunnel_problem(watch->way->tunnel);
     failure->refused_there = tally.refused - watch->tally.refused > count_rivals(watch);
+    failure->perhaps_refused = tally.refused != watch->tally.refused && !failure->refused_there;
     failure->failed_there = tally.failed != watch->tally.failed ? tally.last : NULL;
 }
 
@@ -119,7 +123,7 @@ static void note_failure(struct watch *watch, CURLcode code)
 {
     struct failure failure = {
         .code = code,
-        .os_error = info_long(watch, CURLINFO_OS_ERRNO),
+        .os_error = watch->socket_error != 0 ? watch->socket_error : info_long(watch, CURLINFO_OS_ERRNO),
         .reason = watch->reason[0] != '\0' ? watch->reason : curl_easy_strerror(code),
         .resolved = was_resolved(watch),
         .connected = was_connected(watch),
@@ -129,6 +133,10 @@ static void note_failure(struct watch *watch, CURLcode code)
     };
     char *problem = NULL;
     add_tunnel(watch, &failure);
+    bool unsure = failure.perhaps_refused && failure.ssh_problem == NULL && failure.received == 0;
+    watch->unsure = unsure ? watch->unsure + 1 : 0;
+    if (unsure && watch->node.state == NODE_SILENT && watch->unsure <= UNSURE_LIMIT)
+        return;   /* it was refused for certain before, and did not answer now */
     enum node_state state = failure_read(&failure, &problem);
     watch_trouble(watch, state, problem);
 }
@@ -239,6 +247,7 @@ static void plan_next(struct watch *watch, bool failed, int64_t now)
 {
     bool at_once = !failed && (watch->request == REQUEST_ROOT || !watch->identified);
     int64_t due = at_once ? now : failed ? now + NODE_POLL_MS : watch->started_at + NODE_POLL_MS;
+    due += failed && watch->way != NULL ? (int64_t)(uv_hrtime() / 1000 % JITTER_MS) : 0;
     watch_ask_in(watch, due > now ? (uint64_t)(due - now) : 0);
 }
 
@@ -267,6 +276,17 @@ void watch_ended(void *private_pointer, CURLcode code)
 }
 
 /* One request. Headers count too: a node could send them for ever. */
+
+/* libcurl does not tell why there is no socket. One for a family that this machine does not speak is no one's want: the other one is tried. */
+static curl_socket_t open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    struct watch *watch = context;
+    int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    (void)purpose;
+    if (fd < 0 && errno != EAFNOSUPPORT)
+        watch->socket_error = errno;
+    return fd >= 0 ? fd : CURL_SOCKET_BAD;
+}
 
 static size_t take_header(char *data, size_t size, size_t count, void *context)
 {
@@ -318,6 +338,7 @@ static void begin(struct watch *watch)
     watch->request = request;
     watch->started_at = now;
     watch->received = 0;
+    watch->socket_error = 0;
     watch->reason[0] = '\0';
     watch->under_way = true;
     multi_add(watch->nodes->multi, watch->easy);
@@ -373,9 +394,11 @@ void watch_ask(struct watch *watch, const char *address)
     }
     curl_easy_setopt(watch->easy, CURLOPT_PRIVATE, watch);
     curl_easy_setopt(watch->easy, CURLOPT_ERRORBUFFER, watch->reason);
+    curl_easy_setopt(watch->easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    curl_easy_setopt(watch->easy, CURLOPT_OPENSOCKETDATA, watch);
     curl_easy_setopt(watch->easy, CURLOPT_HEADERFUNCTION, take_header);
     curl_easy_setopt(watch->easy, CURLOPT_HEADERDATA, watch);
     curl_easy_setopt(watch->easy, CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(watch->easy, CURLOPT_WRITEDATA, watch);
-    watch_ask_in(watch, watch->index * SPREAD_MS % NODE_POLL_MS);
+    watch_ask_in(watch, watch->way != NULL ? 0 : watch->index * SPREAD_MS % NODE_POLL_MS);
 }

@@ -29,6 +29,7 @@ struct watch {
     enum request request;         /* the one under way, or the last */
     bool under_way;
     bool timed_out;               /* the last one: what came of its connection may be told yet */
+    unsigned unsure;              /* times in a row that it may have been refused, or another behind its ssh */
     bool identified;              /* `GET /` has answered since the last silence */
     bool counter_fell;            /* and node_id has not been looked at since */
     bool status_strange;          /* what made it strange was `GET /status` */
@@ -41,6 +42,7 @@ struct watch {
     int64_t reached_then;         /* as of the last count */
     struct tunnel_tally tally;    /* of its tunnel when the request began */
     struct buf body;
+    int socket_error;             /* errno of making a socket; 0: none */
     size_t received;              /* bytes, headers included */
     char reason[CURL_ERROR_SIZE];
 };

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -384,6 +385,65 @@ static void two_names_of_one_node_are_seen(void **state)
     watching_end(&watching);
 }
 
+/* Open files. */
+
+#define MANY_NODES 60
+#define FEW_FILES 40
+
+static bool all_answer(struct watching *watching)
+{
+    for (size_t i = 0; i < nodes_count(watching->nodes); i++)
+        if (nodes_get(watching->nodes, i)->state != NODE_ANSWERS)
+            return false;
+    return true;
+}
+
+static void the_limit_of_files_is_raised(void **state)
+{
+    struct watching watching = {0};
+    struct fake fake = fake_start(0, "--version", "1.2.1", "--address", "0.0.0.0", "--no-database", NULL);
+    struct rlimit before, few;
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    for (int i = 1; i <= MANY_NODES; i++) {
+        char name[16], url[32];
+        snprintf(name, sizeof name, "old-%d", i);
+        snprintf(url, sizeof url, "http://127.0.0.%d", i);
+        add(&watching, CLUSTER_OLD, name, url, fake.admin);
+    }
+    few = (struct rlimit){FEW_FILES, before.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &few);
+    watching_start(&watching);
+    assert_true(watching_until(&watching, all_answer, 10000));
+    watching_end(&watching);
+    setrlimit(RLIMIT_NOFILE, &before);
+    child_kill(&fake.child, SIGTERM);
+}
+
+/* It is no one's silence. */
+static void too_few_files_are_told(void **state)
+{
+    struct fake fake = fake_start(0, "--version", "1.2.1", "--address", "0.0.0.0", "--no-database", NULL);
+    char *fleet = fixture_path("many.ini"), *conf = fixture_path("kong.conf");
+    FILE *file = fopen(fleet, "we");
+    (void)state;
+    fprintf(file, "[old]\n");
+    for (int i = 1; i <= MANY_NODES; i++)
+        fprintf(file, "node = old-%d http://127.0.0.%d:%d\n", i, i, fake.admin);
+    fclose(file);
+    fixture_write(conf, "pg_host = 127.0.0.1\npg_port = 1\n");
+    struct child child = child_start("/bin/sh", "-c", "ulimit -n 40; exec \"$0\" \"$@\" 2>&1", fixture_kong_upgrade, "nodes", "-c", conf, "-f", fleet, NULL);
+    char *text = child_rest(&child);
+    assert_int_equal(child_end(&child), 0);
+    assert_non_null(strstr(text, "Too many open files on this machine; raise the limit of open files (ulimit -n)"));
+    assert_null(strstr(text, " silent "));
+    assert_non_null(strstr(text, " answers "));
+    free(text);
+    free(fleet);
+    free(conf);
+    child_kill(&fake.child, SIGTERM);
+}
+
 static int end_all(void **state)
 {
     (void)state;
@@ -402,6 +462,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_lookup_under_way_is_not_waited_for),
         cmocka_unit_test(tls_means_the_name),
         cmocka_unit_test_setup_teardown(two_names_of_one_node_are_seen, start_fakes, end_fakes),
+        cmocka_unit_test(the_limit_of_files_is_raised),
+        cmocka_unit_test(too_few_files_are_told),
     };
     if (!fixture_arguments(argc, argv))
         return 64;

@@ -213,6 +213,15 @@ static bool all_are_unknown(struct watching *watching)
     return are_all(watching, NODE_UNKNOWN);
 }
 
+/* Silent for as long as `finish` wants it. */
+static bool all_are_gone(struct watching *watching)
+{
+    for (size_t i = 0; i < nodes_count(watching->nodes); i++)
+        if (!node_is_gone(nodes_get(watching->nodes, i), clock_ms(), 5000))
+            return false;
+    return true;
+}
+
 static bool one_is_silent(struct watching *watching)
 {
     return watching_node(watching, "one")->state == NODE_SILENT;
@@ -264,6 +273,7 @@ static void nodes_on_one_host_share_an_ssh(void **state)
     assert_int_equal(watching_node(&watching, "other")->state, NODE_ANSWERS);
     child_kill(&other.child, SIGKILL);
     assert_true(watching_until(&watching, all_are_silent, 10000));
+    assert_true(watching_until(&watching, all_are_gone, 20000));
     one = fake_start(one.admin, "--version", "1.2.1", "--no-database", NULL);
     other = fake_start(other.admin, "--version", "1.2.1", "--no-database", NULL);
     assert_true(watching_until(&watching, all_answer, 10000));
