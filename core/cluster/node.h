@@ -1,7 +1,8 @@
 /*
  * The nodes of the fleet, as their Admin APIs tell: asked once a second through libcurl on the caller's libuv loop, so that a slow
  * or dead node delays no one; where there are many, spread over the second. A name of fleet.ini with a `*` stands for a node per
- * address of its host; one that has left the name is watched until it is silent. Facts about `GET /` and `GET /status`: Kong's kong/api/routes/kong.lua at 0.14.1 to 1.3.0.
+ * address of its host; one that has left the name is watched until it is silent. Facts about `GET /` and `GET /status`: Kong's
+ * kong/api/routes/kong.lua at 0.14.1 to 1.3.0.
  */
 #ifndef CORE_CLUSTER_NODE_H
 #define CORE_CLUSTER_NODE_H

@@ -87,6 +87,7 @@ static enum node_state read_tunnel(const struct failure *failure, char **problem
 
 enum node_state failure_read(const struct failure *failure, char **problem)
 {
+    bool broke = failure->code == CURLE_RECV_ERROR || failure->code == CURLE_SEND_ERROR;
     bool nothing = failure->received == 0 && failure->code != CURLE_OPERATION_TIMEDOUT;
     bool told = failure->ssh_problem != NULL || failure->refused_there || failure->perhaps_refused || failure->failed_there != NULL;
     if (failure->ssh != NULL && ((nothing && told) || failure->code == CURLE_COULDNT_CONNECT))
@@ -104,7 +105,7 @@ enum node_state failure_read(const struct failure *failure, char **problem)
         return NODE_STRANGE;
     if (failure->received > NODE_ANSWER_LIMIT)
         *problem = mem_printf("answers with more than %d kB, so it is not Kong's Admin API; " CHECK_ADDRESS, NODE_ANSWER_LIMIT / 1024);
-    else if (failure->code == CURLE_GOT_NOTHING || ((failure->code == CURLE_RECV_ERROR || failure->code == CURLE_SEND_ERROR) && failure->received == 0))
+    else if (failure->code == CURLE_GOT_NOTHING || (broke && failure->received == 0))
         *problem = mem_dup("accepts connections, but closes them without an answer; " CHECK_ADDRESS);
     else
         *problem = mem_printf("does not answer as Kong's Admin API does (%s); " CHECK_ADDRESS, failure->reason);

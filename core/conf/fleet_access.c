@@ -88,7 +88,8 @@ static bool check_value(const char *header, const char *variable, const char *va
         return error_set(error, ERROR_CONFIG, "the value of %s is longer than %d bytes, too long for the header %s", variable, VALUE_LIMIT, header);
     for (const char *c = value; *c != '\0'; c++)
         if ((unsigned char)*c < ' ' || *c == 0x7F)
-            return error_set(error, ERROR_CONFIG, "the value of %s has a line break or another control character in it, so it can't be a header's", variable);
+            return error_set(error, ERROR_CONFIG, "the value of %s has a line break or another control character in it, so it can't be a header's",
+                             variable);
     return true;
 }
 

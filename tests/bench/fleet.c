@@ -63,7 +63,8 @@ static void answer(struct visit *visit)
                                    visit->port->requests)
                         : snprintf(body, sizeof body,
                                    "{\"version\":\"1.2.3\",\"hostname\":\"h\",\"node_id\":\"00000000-0000-4000-8000-%012d\",\"configuration\":{"
-                                   "\"database\":\"postgres\",\"pg_host\":\"127.0.0.1\",\"pg_port\":5432,\"pg_database\":\"kong\"%s},\"tagline\":\"\"}",
+                                   "\"database\":\"postgres\",\"pg_host\":\"127.0.0.1\",\"pg_port\":5432,\"pg_database\":\"kong\"%s},"
+                                   "\"tagline\":\"\"}",
                                    visit->port->number, padding);
     int head_length = snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", length);
     uv_buf_t bufs[] = {uv_buf_init(head, (unsigned)head_length), uv_buf_init(body, (unsigned)length)};
@@ -114,7 +115,8 @@ static int open_port(uv_loop_t *loop, struct port *port)
     uv_ip4_addr("127.0.0.1", 0, &address);
     uv_tcp_init(loop, &port->listener);
     port->listener.data = port;
-    if (uv_tcp_bind(&port->listener, (const struct sockaddr *)&address, 0) != 0 || uv_listen((uv_stream_t *)&port->listener, 16, on_connection) != 0 ||
+    if (uv_tcp_bind(&port->listener, (const struct sockaddr *)&address, 0) != 0 ||
+        uv_listen((uv_stream_t *)&port->listener, 16, on_connection) != 0 ||
         uv_tcp_getsockname(&port->listener, (struct sockaddr *)&bound, &size) != 0)
         return -1;
     return ntohs(((struct sockaddr_in *)(void *)&bound)->sin_port);

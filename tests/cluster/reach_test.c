@@ -432,7 +432,8 @@ static void too_few_files_are_told(void **state)
         fprintf(file, "node = old-%d http://127.0.0.%d:%d\n", i, i, fake.admin);
     fclose(file);
     fixture_write(conf, "pg_host = 127.0.0.1\npg_port = 1\n");
-    struct child child = child_start("/bin/sh", "-c", "ulimit -n 40; exec \"$0\" \"$@\" 2>&1", fixture_kong_upgrade, "nodes", "-c", conf, "-f", fleet, NULL);
+    struct child child = child_start("/bin/sh", "-c", "ulimit -n 40; exec \"$0\" \"$@\" 2>&1", fixture_kong_upgrade, "nodes", "-c", conf, "-f",
+                                     fleet, NULL);
     char *text = child_rest(&child);
     assert_int_equal(child_end(&child), 0);
     assert_non_null(strstr(text, "Too many open files on this machine; raise the limit of open files (ulimit -n)"));

@@ -76,7 +76,8 @@ static struct child start_sshd(const char *more)
 {
     char *config = fixture_path("sshd_config"), *log = fixture_path("sshd.log");
     fixture_write(config, "Port %d\nListenAddress 127.0.0.1\nHostKey %s/host\nAuthorizedKeysFile %s/authorized\nStrictModes no\nUsePAM no\n"
-                  "PidFile none\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n%s\n", sshd_port, fixture_folder(), fixture_folder(), more);
+                  "PidFile none\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n%s\n", sshd_port, fixture_folder(), fixture_folder(),
+                  more);
     struct child sshd = child_start(sshd_path, "-D", "-f", config, "-E", log, NULL);
     for (int tries = 0; tries < 500 && !listens(sshd_port); tries++)
         usleep(10000);
