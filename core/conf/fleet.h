@@ -16,6 +16,7 @@
  *     insecure = off
  *     [gates]
  *     quiet = 120
+ *     lock_deadline = 600
  *
  * One setting a line, unknown ones are refused. Nothing in the file is secret: an address with a password in it is refused, and so is
  * a header's value that is not `${VARIABLE}`, which is taken from the environment when the file is read.
@@ -23,7 +24,8 @@
  * node: a name and the address of its Admin API. A name with one `*` stands for as many nodes as the host's name has addresses (pod-1,
  * pod-2 …). With `ssh://[USER@]HOST[:PORT]` before it the address is as seen from HOST, and is reached through the operator's own ssh.
  * header, ca, certificate, key, insecure: of all nodes of that cluster. `quiet`: so many seconds must the old nodes have served nothing
- * before step 4 opens (default 120).
+ * before step 4 opens (default 120). `lock_deadline`: so many seconds is a change tried again for its lock before the run is paused
+ * (default 600).
  */
 #ifndef CORE_CONF_FLEET_H
 #define CORE_CONF_FLEET_H
@@ -34,6 +36,7 @@
 #include <stddef.h>
 
 #define FLEET_QUIET_SECONDS 120
+#define FLEET_LOCK_DEADLINE_SECONDS 600
 #define FLEET_LINE_LIMIT 198   /* Debian's inih cuts lines at 200 bytes, the newline and the NUL among them */
 
 enum cluster { CLUSTER_OLD, CLUSTER_NEW };
@@ -64,7 +67,7 @@ struct fleet_access {
 struct fleet {
     char *file;                /* the one that was read, or where it would be saved */
     char *kong_conf;           /* NULL: not said */
-    int quiet_seconds;
+    int quiet_seconds, lock_deadline_seconds;
     struct fleet_node *nodes;
     size_t count;
     struct fleet_access access[2];   /* by enum cluster */

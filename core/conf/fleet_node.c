@@ -238,7 +238,9 @@ void fleet_remove(struct fleet *fleet, const char *name)
 
 void fleet_copy(struct fleet *to, const struct fleet *from)
 {
-    *to = (struct fleet){.file = mem_dup(from->file), .kong_conf = mem_dup(from->kong_conf), .quiet_seconds = from->quiet_seconds};
+    *to = *from;
+    to->file = mem_dup(from->file);
+    to->kong_conf = mem_dup(from->kong_conf);
     to->nodes = mem_zero(from->count, sizeof *to->nodes);
     for (to->count = 0; to->count < from->count; to->count++) {
         const struct fleet_node *node = &from->nodes[to->count];
