@@ -245,7 +245,7 @@ void fleet_copy(struct fleet *to, const struct fleet *from)
     for (to->count = 0; to->count < from->count; to->count++) {
         const struct fleet_node *node = &from->nodes[to->count];
         to->nodes[to->count] = (struct fleet_node){node->cluster, mem_dup(node->name), mem_dup(node->url), mem_dup(node->ssh),
-                                                       mem_dup(node->whole)};
+                                                   mem_dup(node->whole)};
     }
     for (enum cluster cluster = CLUSTER_OLD; cluster <= CLUSTER_NEW; cluster++)
         fleet_access_copy(&to->access[cluster], &from->access[cluster]);
