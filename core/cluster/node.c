@@ -34,6 +34,9 @@ struct nodes *nodes_start(uv_loop_t *loop, const struct fleet *fleet, const stru
     nodes->loop = loop;
     nodes->changed = changed;
     nodes->context = context;
+    nodes->metrics_first_ms = METRICS_FIRST_MS;
+    nodes->metrics_poll_ms = METRICS_POLL_MS;
+    nodes->metrics_window_ms = METRICS_WINDOW_MS;
     copy_without_password(&nodes->datastore, datastore);
     for (enum cluster cluster = CLUSTER_OLD; cluster <= CLUSTER_NEW; cluster++)
         request_access_init(&nodes->access[cluster], &fleet->access[cluster]);
@@ -75,6 +78,12 @@ void nodes_stop(struct nodes *nodes)
     for (size_t i = 0; i < nodes->all_count; i++)
         uv_close((uv_handle_t *)&nodes->all[i]->timer, on_timer_closed);
     let_nodes_go(nodes);
+}
+
+void nodes_set_pace(struct nodes *nodes, int64_t metrics_poll_ms, int64_t metrics_window_ms)
+{
+    nodes->metrics_first_ms = nodes->metrics_poll_ms = metrics_poll_ms;
+    nodes->metrics_window_ms = metrics_window_ms;
 }
 
 size_t nodes_count(const struct nodes *nodes)

@@ -69,7 +69,6 @@ CURL *request_new_easy(const struct request_access *access, struct curl_slist *c
     curl_easy_setopt(easy, CURLOPT_NETRC, CURL_NETRC_IGNORED);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)NODE_DEADLINE_MS);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)NODE_DEADLINE_MS);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "kong-upgrade/" KONG_UPGRADE_VERSION);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, access->headers);

@@ -19,7 +19,7 @@
 #define FILES_STEP 100         /* nodes */
 #define BODY_KEPT 4096         /* bytes of room that are kept for the next answer */
 
-static const char *const request_paths[REQUESTS] = {"/", "/status"};
+static const char *const request_paths[REQUESTS] = {"/", "/status", "/metrics"};
 
 static void begin(struct watch *watch);
 
@@ -153,12 +153,23 @@ static void find_twin(struct watch *watch)
     }
 }
 
+/* Another process counts anew, and may have the plugin where the one before had not. */
+static void forget_metrics(struct watch *watch)
+{
+    metrics_forget(&watch->window);
+    watch->node.minute = (struct metrics_minute){0};
+    watch->node.metrics = METRICS_UNASKED;
+    watch->metrics_due = 0;
+}
+
 /* Another node_id is another process, whose counter began at 0. Where the counter's fall told so before, it is counted already. */
 static void note_identity(struct watch *watch, const char *node_id_before)
 {
     struct node *node = &watch->node;
     bool restarted = node_id_before != NULL && strcmp(node_id_before, node->node_id) != 0;
     node->restarts += restarted ? 1 : 0;
+    if (restarted)
+        forget_metrics(watch);
     if (restarted && !watch->counter_fell) {
         watch->reached = 1;
         watch->reached_then = 0;
@@ -231,6 +242,41 @@ static void note_answer(struct watch *watch, int64_t now)
     free(node_id);
 }
 
+/* What is known of the last minute stays until it is too old. */
+static void note_no_metrics(struct watch *watch, enum metrics_state state, int64_t pause, int64_t now)
+{
+    watch->node.metrics = state;
+    watch->metrics_due = now + pause;
+}
+
+static void note_metrics(struct watch *watch, int64_t now)
+{
+    const struct nodes *nodes = watch->nodes;
+    metrics_end(&watch->reader);
+    if (!watch->reader.is_kong) {
+        note_no_metrics(watch, METRICS_STRANGE, METRICS_FAILED_MS, now);
+        return;
+    }
+    metrics_note(&watch->window, &watch->reader.counts, now, nodes->metrics_window_ms);
+    metrics_minute(&watch->window, &watch->node.minute);
+    watch->node.metrics = METRICS_ANSWERS;
+    watch->metrics_due = watch->started_at + (watch->window.count == 1 ? nodes->metrics_first_ms : nodes->metrics_poll_ms);
+}
+
+/* A node that can't be reached, `GET /status` will tell soon. */
+static void note_metrics_end(struct watch *watch, CURLcode code, int64_t now)
+{
+    long status = info_long(watch, CURLINFO_RESPONSE_CODE);
+    if (code == CURLE_COULDNT_CONNECT)
+        watch->metrics_due = now + watch->nodes->metrics_poll_ms;
+    else if (code == CURLE_OK && status == 404)
+        note_no_metrics(watch, METRICS_ABSENT, METRICS_ABSENT_MS, now);
+    else if (code == CURLE_OK && status == 200)
+        note_metrics(watch, now);
+    else
+        note_no_metrics(watch, METRICS_STRANGE, METRICS_FAILED_MS, now);
+}
+
 static void on_next(uv_timer_t *timer)
 {
     begin(timer->data);
@@ -241,11 +287,11 @@ void watch_ask_in(struct watch *watch, uint64_t milliseconds)
     uv_timer_start(&watch->timer, on_next, milliseconds, 0);
 }
 
-/* At once where `GET /` has just answered, or has to be asked; else a second after the last one began. A node that fails is left
- * alone for a second. */
+/* At once where `GET /` has just answered, or has to be asked, or `GET /metrics` took the place of `GET /status`; else a second after
+ * the last one began. A node that fails is left alone for a second. */
 static void plan_next(struct watch *watch, bool failed, int64_t now)
 {
-    bool at_once = !failed && (watch->request == REQUEST_ROOT || !watch->identified);
+    bool at_once = !failed && (watch->request != REQUEST_STATUS || !watch->identified);
     int64_t due = at_once ? now : failed ? now + NODE_POLL_MS : watch->started_at + NODE_POLL_MS;
     due += failed && watch->way != NULL ? (int64_t)(uv_hrtime() / 1000 % JITTER_MS) : 0;
     watch_ask_in(watch, due > now ? (uint64_t)(due - now) : 0);
@@ -262,7 +308,9 @@ void watch_ended(void *private_pointer, CURLcode code)
     watch->timed_out = code == CURLE_OPERATION_TIMEDOUT;
     watch->failed_at = watch->received == 0 ? now : watch->failed_at;
     watch->reached += info_long(watch, CURLINFO_REQUEST_SIZE) > 0 ? 1 : 0;
-    if (code == CURLE_OK)
+    if (watch->request == REQUEST_METRICS)
+        note_metrics_end(watch, code, now);
+    else if (code == CURLE_OK)
         note_answer(watch, now);
     else
         note_failure(watch, code);
@@ -270,7 +318,8 @@ void watch_ended(void *private_pointer, CURLcode code)
     buf_clear(&watch->body);
     if (watch->body.capacity > BODY_KEPT)
         buf_free(&watch->body);
-    plan_next(watch, code != CURLE_OK || node->state != NODE_ANSWERS, now);
+    bool failed = watch->request != REQUEST_METRICS && (code != CURLE_OK || node->state != NODE_ANSWERS);
+    plan_next(watch, failed, now);
     if (nodes->changed != NULL)
         nodes->changed(nodes->context);
 }
@@ -293,14 +342,17 @@ static size_t take_header(char *data, size_t size, size_t count, void *context)
     struct watch *watch = context;
     (void)data;
     watch->received += size * count;
-    return watch->received > NODE_ANSWER_LIMIT ? 0 : size * count;
+    return watch->received > (watch->request == REQUEST_METRICS ? METRICS_ANSWER_LIMIT : NODE_ANSWER_LIMIT) ? 0 : size * count;
 }
 
 static size_t take_body(char *data, size_t size, size_t count, void *context)
 {
     struct watch *watch = context;
     size_t taken = take_header(data, size, count, context);
-    buf_add_bytes(&watch->body, data, taken);
+    if (watch->request == REQUEST_METRICS)
+        metrics_feed(&watch->reader, data, taken);
+    else
+        buf_add_bytes(&watch->body, data, taken);
     return taken;
 }
 
@@ -322,6 +374,16 @@ static int64_t identity_ms(const struct watch *watch)
     return least + (int64_t)watch->index * NODE_IDENTITY_EACH_MS % least / 4;
 }
 
+/* The counter first; the plugin is a guest in between, of a node that is well. */
+static enum request choose(const struct watch *watch, int64_t now)
+{
+    const struct node *node = &watch->node;
+    if (!watch->identified || now - watch->identified_at >= identity_ms(watch))
+        return REQUEST_ROOT;
+    bool is_well = node->state == NODE_ANSWERS && node->total_requests >= 0;
+    return is_well && watch->request != REQUEST_METRICS && now >= watch->metrics_due ? REQUEST_METRICS : REQUEST_STATUS;
+}
+
 static void begin(struct watch *watch)
 {
     int64_t now = clock_ms();
@@ -331,16 +393,17 @@ static void begin(struct watch *watch)
     }
     if (watch->way != NULL)
         watch->tally = tunnel_tally(watch->way->tunnel);
-    bool identify = !watch->identified || now - watch->identified_at >= identity_ms(watch);
-    enum request request = identify ? REQUEST_ROOT : REQUEST_STATUS;
+    enum request request = choose(watch, now);
     if (request != watch->request || watch->started_at == 0)
         curl_easy_setopt(watch->easy, CURLOPT_URL, watch->urls[request]);
     watch->request = request;
+    watch->reader = (struct metrics_reader){0};
     watch->started_at = now;
     watch->received = 0;
     watch->socket_error = 0;
     watch->reason[0] = '\0';
     watch->under_way = true;
+    curl_easy_setopt(watch->easy, CURLOPT_TIMEOUT_MS, watch->request == REQUEST_METRICS ? (long)METRICS_DEADLINE_MS : (long)NODE_DEADLINE_MS);
     multi_add(watch->nodes->multi, watch->easy);
 }
 

@@ -14,7 +14,7 @@
 
 #include <curl/curl.h>
 
-enum request { REQUEST_ROOT, REQUEST_STATUS, REQUESTS };
+enum request { REQUEST_ROOT, REQUEST_STATUS, REQUEST_METRICS, REQUESTS };
 
 struct watch {
     struct nodes *nodes;
@@ -40,6 +40,9 @@ struct watch {
     int64_t failed_at;            /* the last request that ended without a byte */
     int64_t reached;              /* requests of ours since the node's counter began */
     int64_t reached_then;         /* as of the last count */
+    int64_t metrics_due;          /* 0: at once */
+    struct metrics_window window;
+    struct metrics_reader reader; /* of the answer that comes in */
     struct tunnel_tally tally;    /* of its tunnel when the request began */
     struct buf body;
     int socket_error;             /* errno of making a socket; 0: none */
@@ -81,6 +84,7 @@ struct nodes {
     struct datastore datastore;
     void (*changed)(void *context);
     void *context;
+    int64_t metrics_poll_ms, metrics_first_ms, metrics_window_ms;
     size_t open_timers;           /* memory is freed when the last has closed */
     bool stopped;
 };

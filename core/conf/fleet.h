@@ -16,6 +16,7 @@
  *     insecure = off
  *     [gates]
  *     quiet = 120
+ *     quiet_rps = 0.5
  *     lock_deadline = 600
  *
  * One setting a line, unknown ones are refused. Nothing in the file is secret: an address with a password in it is refused, and so is
@@ -24,8 +25,9 @@
  * node: a name and the address of its Admin API. A name with one `*` stands for as many nodes as the host's name has addresses (pod-1,
  * pod-2 …). With `ssh://[USER@]HOST[:PORT]` before it the address is as seen from HOST, and is reached through the operator's own ssh.
  * header, ca, certificate, key, insecure: of all nodes of that cluster. `quiet`: so many seconds must the old nodes have served nothing
- * before step 4 opens (default 120). `lock_deadline`: so many seconds is a change tried again for its lock before the run is paused
- * (default 600).
+ * before step 4 opens (default 120). `quiet_rps`: so many requests a second, beyond our own polls, may each of them serve and still
+ * be quiet (default 0): what a Prometheus scraper, a health checker or another kong-upgrade asks of its Admin API. `lock_deadline`: so
+ * many seconds is a change tried again for its lock before the run is paused (default 600).
  */
 #ifndef CORE_CONF_FLEET_H
 #define CORE_CONF_FLEET_H
@@ -68,6 +70,7 @@ struct fleet {
     char *file;                /* the one that was read, or where it would be saved */
     char *kong_conf;           /* NULL: not said */
     int quiet_seconds, lock_deadline_seconds;
+    double quiet_rps;
     struct fleet_node *nodes;
     size_t count;
     struct fleet_access access[2];   /* by enum cluster */

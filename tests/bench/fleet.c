@@ -66,7 +66,9 @@ static void answer(struct visit *visit)
                                    "\"database\":\"postgres\",\"pg_host\":\"127.0.0.1\",\"pg_port\":5432,\"pg_database\":\"kong\"%s},"
                                    "\"tagline\":\"\"}",
                                    visit->port->number, padding);
-    int head_length = snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", length);
+    bool metrics = strstr(visit->request, "GET /metrics ") != NULL;   /* its plugin is not loaded */
+    int head_length = snprintf(head, sizeof head, "HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n",
+                               metrics ? "404 Not Found" : "200 OK", length);
     uv_buf_t bufs[] = {uv_buf_init(head, (unsigned)head_length), uv_buf_init(body, (unsigned)length)};
     if (uv_try_write((uv_stream_t *)&visit->tcp, bufs, 2) != head_length + length)
         fprintf(stderr, "an answer did not fit in a socket's buffer\n");
