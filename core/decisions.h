@@ -1,5 +1,6 @@
 /*
- * What the operator decided and nothing else could tell: warnings acknowledged, gates overruled. One JSON object a line, in the
+ * What the operator decided and nothing else could tell: warnings acknowledged, gates overruled,
+ * another backup declared. One JSON object a line, in the
  * state folder beside the journals ("decisions.log", 0600); the report lists them.
  */
 #ifndef CORE_DECISIONS_H
@@ -10,9 +11,12 @@
 
 #include <stdbool.h>
 
-enum decision_kind { DECISION_ACKNOWLEDGED, DECISION_OVERRULED, DECISION_FORGOTTEN };
+enum decision_kind { DECISION_ACKNOWLEDGED, DECISION_OVERRULED, DECISION_DECLARED, DECISION_FORGOTTEN };
 
-/* Adds one: a check's id, or a step's word; `why` is the finding or the gate's reason at that time. */
+/* What is declared where the operator says that there is a backup which was not made here. */
+#define DECISION_OTHER_BACKUP "another backup"
+
+/* Adds one: a check's id, a step's word, or what is declared; `why` is the finding or the gate's reason at that time. */
 bool decisions_add(const char *folder, enum decision_kind kind, const char *what, const char *why, struct error *error);
 
 /* The names of that kind that stand: decided since the last end of an upgrade (see decisions_close). */

@@ -1,5 +1,7 @@
 #include "core/report.h"
 
+#include "core/backup/backup.h"
+#include "core/backup/made.h"
 #include "core/base/buf.h"
 #include "core/base/clock.h"
 #include "core/base/json.h"
@@ -129,6 +131,41 @@ static void add_run(struct buf *out, const char *path)
     run_view_free(&view);
 }
 
+static void add_backup(struct buf *out, const struct backup_made *backup)
+{
+    char as_of[CLOCK_TEXT_SIZE];
+    buf_addf(out, "\n### Backup as of %s%s\n\n", clock_text(backup->as_of_ms, as_of), backup->there ? "" : ": the file is gone");
+    add_text(out, backup->path);
+    buf_addf(out, ", %.1f MB, %lld rows of %lld tables, counted in the database and again in the archive.\n", (double)backup->bytes / 1e6,
+             (long long)backup->rows, (long long)backup->tables);
+    if (!backup->there)
+        return;
+    buf_addf(out, "\nTo restore it, stop all Kong nodes, old and new, and run as a superuser of the database (the role postgres here):\n\n");
+    struct buf commands = {0};
+    backup_add_commands(&commands, backup);
+    for (const char *line = buf_text(&commands); *line != '\0';) {
+        size_t length = strcspn(line, "\n") + 1;
+        buf_add(out, "    ");
+        buf_add_bytes(out, line, length);
+        line += length;
+    }
+    buf_free(&commands);
+    buf_add(out, "\nThen start the old nodes. Everything written to Kong since that time is lost to it: entities, credentials, tokens. What is in the"
+                 " database now stays in it, in a schema whose name ends in \\_before\\_restore; drop that once you don't need it.\n");
+}
+
+static void add_backups(struct buf *out, const char *folder)
+{
+    struct backups backups = {0};
+    backups_read(&backups, folder);
+    buf_add(out, "\n## Backups\n");
+    for (size_t i = 0; i < backups.count; i++)
+        add_backup(out, &backups.list[i]);
+    if (backups.count == 0)
+        buf_add(out, "\nNone was made from this machine.\n");
+    backups_free(&backups);
+}
+
 static void add_database(struct buf *out, const struct state *state)
 {
     if (state == NULL) {
@@ -160,6 +197,7 @@ char *report_markdown(const char *folder, const struct state *state)
         add_run(&out, paths.list[i]);
     if (paths.count == 0)
         buf_add(&out, "\nNone from this machine.\n");
+    add_backups(&out, folder);
     decisions_list(folder, &sentences);
     buf_add(&out, "\n## Decisions\n\n");
     for (size_t i = 0; i < sentences.count; i++) {
@@ -205,6 +243,24 @@ static json_t *run_json(const char *path)
     return json;
 }
 
+static json_t *backups_json(const char *folder)
+{
+    struct backups backups = {0};
+    json_t *json = json_array();
+    backups_read(&backups, folder);
+    for (size_t i = 0; i < backups.count; i++) {
+        const struct backup_made *each = &backups.list[i];
+        struct buf commands = {0};
+        backup_add_commands(&commands, each);
+        json_array_append_new(json, json_pack("{s:O, s:I, s:I, s:I, s:O, s:b, s:o}", "path", json_object_get(each->event, "path"), "bytes", (json_int_t)each->bytes, "rows",
+            (json_int_t)each->rows, "tables", (json_int_t)each->tables, "as_of", json_object_get(each->event, "as_of"), "there", each->there, "restore",
+            json_text(buf_text(&commands))));
+        buf_free(&commands);
+    }
+    backups_free(&backups);
+    return json;
+}
+
 json_t *report_json(const char *folder, const struct state *state)
 {
     struct names paths = {0}, sentences = {0};
@@ -216,7 +272,8 @@ json_t *report_json(const char *folder, const struct state *state)
             json_array_append_new(runs, run);
     }
     decisions_list(folder, &sentences);
-    json_t *json = json_pack("{s:o, s:o, s:o}", "state", state != NULL ? state_json(state) : json_null(), "runs", runs, "decisions", json_names(&sentences));
+    json_t *json = json_pack("{s:o, s:o, s:o, s:o}", "state", state != NULL ? state_json(state) : json_null(), "runs", runs, "backups", backups_json(folder),
+                             "decisions", json_names(&sentences));
     names_free(&sentences);
     names_free(&paths);
     return json;

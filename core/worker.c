@@ -1,5 +1,6 @@
 #include "core/worker.h"
 
+#include "core/backup/backup.h"
 #include "core/base/json.h"
 #include "core/base/mem.h"
 #include "core/decisions.h"
@@ -25,12 +26,12 @@
 static char *job_text(const struct run_job *job, const char *journal_path)
 {
     const struct datastore *store = job->datastore;
-    json_t *json = json_pack("{s:s, s:i, s:i, s:b, s:b, s:i, s:s, s:o, s:{s:s, s:i, s:s, s:s, s:s?, s:s?, s:i, s:b, s:b, s:s?}}",
+    json_t *json = json_pack("{s:s, s:i, s:i, s:b, s:b, s:i, s:s, s:o, s:{s:s, s:i, s:s, s:s, s:s?, s:s?, s:i, s:b, s:b, s:s?}, s:s?}",
         "command", job->command, "kind", job->kind, "to", job->to, "resume", job->resume, "clear_dead_lock", job->clear_dead_lock,
         "deadline_ms", job->deadline_ms, "journal", journal_path, "plugins", json_names(job->plugins), "datastore", "host", store->host,
         "port", store->port, "database", store->database, "user", store->user, "password", store->password, "schema", store->schema,
         "timeout_ms", store->timeout_ms, "ssl", store->ssl, "ssl_verify", store->ssl_verify, "trusted_certificate",
-        store->trusted_certificate);
+        store->trusted_certificate, "folder", job->folder);
     char *text = json != NULL ? json_dumps(json, JSON_COMPACT) : NULL;
     json_decref(json);
     return text;
@@ -62,8 +63,8 @@ static void read_datastore(const json_t *json, struct datastore *store)
 /* The worker needs none of the operator's environment but these; KONG_PG_PASSWORD above all stays out of it. */
 static char **worker_environment(void)
 {
-    static const char *const kept[] = {"PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "XDG_STATE_HOME", "TMPDIR", "ASAN_OPTIONS",
-                                       "UBSAN_OPTIONS", "LSAN_OPTIONS"};
+    static const char *const kept[] = {"PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "XDG_STATE_HOME", "TMPDIR", "KONG_UPGRADE_PG_BIN",
+                                       "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"};
     char **environment = mem_zero(COUNT_OF(kept) + 1, sizeof *environment);
     size_t count = 0;
     for (size_t i = 0; i < COUNT_OF(kept); i++)
@@ -354,7 +355,8 @@ static void close_decisions(struct journal *journal)
 
 static int work(const struct run_job *job, struct journal *journal)
 {
-    struct run_outcome outcome = run_job(job, journal, &stop_asked);
+    bool is_backup = strcmp(job->command, BACKUP_COMMAND) == 0;
+    struct run_outcome outcome = is_backup ? backup_run(job, journal, &stop_asked) : run_job(job, journal, &stop_asked);
     if (job->kind == PLAN_FINISH && outcome.result == RUN_DONE)
         close_decisions(journal);
     journal_add(journal, true, json_pack("{s:s, s:s, s:i, s:o}", "event", "end", "result", run_result_name(outcome.result), "exit",
@@ -400,6 +402,7 @@ int worker_main(void)
         .resume = json_is_true(json_object_get(json, "resume")),
         .clear_dead_lock = json_is_true(json_object_get(json, "clear_dead_lock")),
         .deadline_ms = (int)json_integer_value(json_object_get(json, "deadline_ms")),
+        .folder = json_get_text(json, "folder"),
     };
     const char *path = json_get_text(json, "journal");
     struct journal *journal = open_journal(path, &job, &error);

@@ -1,4 +1,5 @@
 /* The commands that change the database: they are refused here as early as they can be, started as a worker, and followed. */
+#include "core/backup/backup.h"
 #include "core/base/json.h"
 #include "core/base/mem.h"
 #include "core/journal.h"
@@ -215,6 +216,23 @@ int plain_finish(struct app *app)
 {
     struct run_job job = {.command = "finish", .kind = PLAN_FINISH, .to = KONG_1_3};
     return run_command(app, &job, confirm_finish);
+}
+
+/* The folder is the argument, if there is one. */
+int plain_backup(struct app *app)
+{
+    struct error error = {0};
+    int exit_code = follow_running(app, BACKUP_COMMAND);
+    if (exit_code >= 0)
+        return exit_code;
+    bool named = app->options->argument_count > 0 && app->options->arguments[0][0] != '\0';
+    char *folder = named ? backup_absolute_folder(app->options->arguments[0]) : backup_default_folder(&app->conf.pg, &error);
+    if (folder == NULL)
+        return complain(&error);
+    const struct run_job job = {.command = BACKUP_COMMAND, .datastore = &app->conf.pg, .plugins = &app->conf.plugins, .folder = folder};
+    exit_code = start_and_follow(app, &job);
+    free(folder);
+    return exit_code;
 }
 
 int plain_attach(struct app *app)
