@@ -35,12 +35,13 @@ struct backup {
     struct journal *journal;
     const volatile sig_atomic_t *stop;
     struct pg *pg;
+    int server_version;
     struct tools tools;
     struct backup_file file;
     struct dumped_table *tables;
     size_t count;
     int64_t bytes, rows, rows_guessed;   /* of all tables */
-    char *snapshot;
+    char *snapshot, *owner;              /* of the schema */
     char as_of[CLOCK_TEXT_SIZE];
 
     enum part part;
@@ -153,11 +154,14 @@ static bool take_snapshot(struct backup *backup, struct error *error)
 {
     if (!pg_runf(backup->pg, error, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL row_security = off; SET LOCAL lock_timeout = %d", BACKUP_LOCK_WAIT_MS))
         return false;
-    PGresult *result = pg_query(backup->pg, error, "SELECT pg_catalog.pg_export_snapshot()");
+    const char *const values[] = {pg_schema(backup->pg)};
+    PGresult *result = pg_query_params(backup->pg, error, "SELECT pg_catalog.pg_export_snapshot(), coalesce((SELECT pg_catalog.pg_get_userbyid(nspowner)"
+                                       " FROM pg_catalog.pg_namespace WHERE nspname = $1), current_user)", 1, values);
     if (result == NULL)
         return false;
     clock_text(clock_wall_ms(), backup->as_of);
     backup->snapshot = mem_dup(PQgetvalue(result, 0, 0));
+    backup->owner = mem_dup(PQgetvalue(result, 0, 1));
     PQclear(result);
     return true;
 }
@@ -361,21 +365,14 @@ static bool read_rows(struct backup *backup, struct error *error)
 
 /* The whole. */
 
-static bool tell_backup(struct backup *backup, struct error *error)
+static void tell_backup(struct backup *backup)
 {
-    const char *const values[] = {pg_schema(backup->pg)};
-    PGresult *result = pg_query_params(backup->pg, error, "SELECT pg_catalog.pg_get_userbyid(nspowner) FROM pg_catalog.pg_namespace WHERE nspname = $1", 1, values);
-    if (result == NULL)
-        return false;
     const struct datastore *store = backup->job->datastore;
-    const char *owner = PQntuples(result) == 1 ? PQgetvalue(result, 0, 0) : store->user;
-    json_t *event = json_pack("{s:s, s:o, s:I, s:I, s:I, s:s, s:o, s:i, s:o, s:o, s:o, s:i, s:o}", "event", "backup", "path", json_text(backup->file.path),
+    journal_add(backup->journal, true,
+        json_pack("{s:s, s:o, s:I, s:I, s:I, s:s, s:o, s:i, s:o, s:o, s:o, s:i, s:o}", "event", "backup", "path", json_text(backup->file.path),
         "bytes", (json_int_t)backup_file_size(&backup->file), "tables", (json_int_t)backup->count, "rows", (json_int_t)backup->rows, "as_of", backup->as_of,
         "host", json_text(store->host), "port", store->port, "database", json_text(store->database), "schema", json_text(pg_schema(backup->pg)), "owner",
-        json_text(owner), "server", pg_server_version(backup->pg), "restore", json_text(backup->tools.restore));
-    PQclear(result);
-    journal_add(backup->journal, true, event);
-    return true;
+        json_text(backup->owner), "server", backup->server_version, "restore", json_text(backup->tools.restore)));
 }
 
 /* `kong migrations` may be at work; what a dead worker of ours left is in nobody's way. */
@@ -397,14 +394,15 @@ static bool make(struct backup *backup, struct error *error)
     backup->pg = pg_connect(backup->job->datastore, "worker backup", 0, error);
     if (backup->pg == NULL)
         return false;
+    backup->server_version = pg_server_version(backup->pg);
     pg_set_tick(backup->pg, on_wait, backup);
-    if (!nobody_migrates(backup, error) || !tools_find(&backup->tools, backup->job->datastore, pg_server_version(backup->pg), backup->stop, error) ||
+    if (!nobody_migrates(backup, error) || !tools_find(&backup->tools, backup->job->datastore, backup->server_version, backup->stop, error) ||
         !take_snapshot(backup, error) || !read_tables(backup, error) ||
         !backup_file_open(&backup->file, backup->job->folder, backup->job->datastore->database, backup->bytes + BACKUP_MARGIN_BYTES, error))
         return false;
     tell_plan(backup);
     return run_part(backup, PART_COUNT, count_tables, error) && run_part(backup, PART_DUMP, dump, error) && run_part(backup, PART_LIST, list, error) &&
-           run_part(backup, PART_ROWS, read_rows, error) && backup_file_keep(&backup->file, error) && tell_backup(backup, error);
+           run_part(backup, PART_ROWS, read_rows, error) && backup_file_keep(&backup->file, error);
 }
 
 static struct run_outcome outcome_of(const struct backup *backup, bool made, const struct error *error)
@@ -423,6 +421,8 @@ struct run_outcome backup_run(const struct run_job *job, struct journal *journal
     struct backup backup = {.job = job, .journal = journal, .stop = stop, .tools = {.passfile = -1}, .file = {.folder_fd = -1, .fd = -1}};
     struct error error = {0};
     bool made = make(&backup, &error);
+    if (made)
+        tell_backup(&backup);
     struct run_outcome outcome = outcome_of(&backup, made, &error);
     backup_file_close(&backup.file);
     tools_free(&backup.tools);
@@ -431,6 +431,7 @@ struct run_outcome backup_run(const struct run_job *job, struct journal *journal
         free(backup.tables[i].name);
     free(backup.tables);
     free(backup.snapshot);
+    free(backup.owner);
     error_clear(&error);
     return outcome;
 }
