@@ -35,6 +35,7 @@ void look_free(struct database_look *look)
     plan_free(&look->plan);
     losses_free(&look->losses);
     error_clear(&look->error);
+    backups_free(&look->backups);
     free(look->report);
 }
 
@@ -76,6 +77,7 @@ static void look_at_journals(struct database_look *look)
     if (folder == NULL)
         return;
     look->resume = worker_up_interrupted(folder);
+    backups_read(&look->backups, folder);
     if (look->want_report)
         look->report = report_markdown(folder, &look->state);
     free(folder);
@@ -144,6 +146,7 @@ void start_work(uv_work_t *work)
         .resume = folder != NULL && worker_up_interrupted(folder),
         .clear_dead_lock = job->clear_dead_lock,
         .deadline_ms = RUN_DEADLINE_MS,
+        .folder = job->folder,
     };
     free(folder);
     job->path = NULL;

@@ -5,6 +5,7 @@
 #ifndef SCREENS_JOBS_H
 #define SCREENS_JOBS_H
 
+#include "core/backup/made.h"
 #include "core/checks/check.h"
 #include "core/cluster/api_guard.h"
 #include "core/cluster/sessions.h"
@@ -34,6 +35,7 @@ struct database_look {
     struct plan plan;
     struct losses losses;
     bool resume;
+    struct backups backups;
     char *report;
 };
 
@@ -54,7 +56,8 @@ struct start_job {
     uv_work_t work;
     void *context;
     const struct app *app;
-    const char *command;          /* "up", "bootstrap", "finish" */
+    const char *command;          /* "up", "bootstrap", "finish", "backup" */
+    char *folder;                 /* of `backup`; owned */
     bool clear_dead_lock;
     char *path;                   /* of the journal; NULL and an error: not started */
     struct error error;

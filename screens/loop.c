@@ -1,5 +1,6 @@
 #include "screens/loop.h"
 
+#include "core/backup/backup.h"
 #include "core/base/clock.h"
 #include "core/base/mem.h"
 #include "core/cluster/traffic.h"
@@ -117,6 +118,10 @@ static void derive(struct loop *loop)
 
 static void read_decisions(struct model *model, const char *folder)
 {
+    struct names declared = {0};
+    decisions_read(folder, DECISION_DECLARED, &declared);
+    model->other_backup = names_have(&declared, DECISION_OTHER_BACKUP);
+    names_free(&declared);
     names_free(&model->acknowledged);
     names_free(&model->overruled);
     decisions_read(folder, DECISION_ACKNOWLEDGED, &model->acknowledged);
@@ -140,6 +145,9 @@ static void take_look(struct loop *loop)
     model->has_state = true;
     model->state_at = clock_ms();
     model->resume = look->resume;
+    backups_free(&model->backups);
+    model->backups = look->backups;
+    look->backups = (struct backups){0};
     sessions_free(&model->sessions);
     model->sessions = look->sessions;
     look->sessions = (struct sessions){0};
@@ -222,41 +230,67 @@ static void apply_event(void *context, const json_t *event)
     run_view_apply(context, event);
 }
 
-static void show_run(struct loop *loop, char *path)
+static void leave_run(struct model *model)
 {
-    struct model *model = &loop->wizard->model;
     if (model->journal_path != NULL)
         journal_reader_close(&model->reader);
     free(model->journal_path);
     run_view_free(&model->run);
     model->journal_path = NULL;
     model->run_is_news = false;
+}
+
+static void show_run(struct loop *loop, char *path)
+{
+    struct model *model = &loop->wizard->model;
+    leave_run(model);
     if (journal_open(&model->reader, path, NULL))
         model->journal_path = path;
     else
         free(path);
 }
 
+/* A backup that has ended is on the screens as a line; what ran before it, if it was cut short, is to be seen again. */
+static void end_backup(struct loop *loop)
+{
+    struct model *model = &loop->wizard->model;
+    if (!model->run.ended)
+        wizard_say(loop->wizard, MARK_DANGER, "The backup ended without a word: none was made.");
+    else
+        wizard_say(loop->wizard, model->run.exit_code == 0 ? MARK_OK : model->run.exit_code == 10 ? MARK_WARN : MARK_DANGER, "%s.", model->run.message);
+    if (loop->wizard->view.message[0] >= 'a' && loop->wizard->view.message[0] <= 'z')
+        loop->wizard->view.message[0] = (char)(loop->wizard->view.message[0] - 'a' + 'A');
+    leave_run(model);
+}
+
+static char *last_run(const char *folder)
+{
+    struct names paths = {0};
+    char *path = NULL;
+    journal_list(folder, &paths);
+    for (size_t i = paths.count; i > 0 && path == NULL; i--)
+        if (strstr(strrchr(paths.list[i - 1], '/'), "-" BACKUP_COMMAND ".") == NULL)
+            path = mem_dup(paths.list[i - 1]);
+    names_free(&paths);
+    return path;
+}
+
 /* The worker's journal, or, where none runs, the last one: a run that was cut short is to be seen. */
 static void find_run(struct loop *loop)
 {
     struct model *model = &loop->wizard->model;
-    struct names paths = {0};
     if (model->run_alive)
         return;
     char *folder = journal_folder(&model->app.conf.pg, false, NULL), *path = NULL;
     if (folder != NULL) {
         path = journal_find_running(folder);
-        if (path == NULL && model->journal_path == NULL) {
-            journal_list(folder, &paths);
-            path = paths.count > 0 ? mem_dup(paths.list[paths.count - 1]) : NULL;
-        }
+        if (path == NULL && model->journal_path == NULL)
+            path = last_run(folder);
     }
     if (path != NULL && (model->journal_path == NULL || strcmp(path, model->journal_path) != 0))
         show_run(loop, path);
     else
         free(path);
-    names_free(&paths);
     free(folder);
 }
 
@@ -272,10 +306,12 @@ static void read_run(struct loop *loop)
     model->run_is_news = model->run_is_news || model->run_alive || !ended_well;
     if (was_alive && !model->run_alive)
         loop_look(loop->wizard, true);
-    if (!was_alive && model->run_alive && !loop->wizard->view.settled) {
+    if (!was_alive && model->run_alive && !loop->wizard->view.settled && !model_backs_up(model)) {
         loop->wizard->view.settled = true;
         wizard_go(loop->wizard, model_runs(model, STEP_FINISH) ? STEP_FINISH : STEP_UP);
     }
+    if (!model->run_alive && model_backs_up(model))
+        end_backup(loop);
 }
 
 /* The nodes. */
@@ -454,6 +490,16 @@ void loop_start(struct wizard *wizard, const char *command, bool clear_dead_lock
     uv_queue_work(&loop->uv, &loop->start.work, start_work, on_started);
 }
 
+void loop_backup(struct wizard *wizard, const char *folder)
+{
+    struct loop *loop = wizard->loop;
+    if (loop == NULL || wizard->model.starting || wizard->model.run_alive)
+        return;
+    free(loop->start.folder);
+    loop->start.folder = mem_dup(folder);
+    loop_start(wizard, BACKUP_COMMAND, false);
+}
+
 void loop_stop_worker(struct wizard *wizard)
 {
     struct error error = {0};
@@ -527,6 +573,7 @@ static bool end(struct loop *loop)
     uv_loop_close(&loop->uv);
     look_free(&loop->look);
     check_results_free(&loop->check.results);
+    free(loop->start.folder);
     traffic_free(loop->traffic);
     canvas_free(&loop->canvas);
     free(loop->wanted_conf);

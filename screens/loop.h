@@ -19,6 +19,9 @@ void loop_check(struct wizard *wizard);
 
 /* Start a worker on "up", "bootstrap" or "finish"; its gates are checked again, off the screen, first. */
 void loop_start(struct wizard *wizard, const char *command, bool clear_dead_lock);
+
+/* Start a worker that backs up into the folder, an absolute path. */
+void loop_backup(struct wizard *wizard, const char *folder);
 void loop_stop_worker(struct wizard *wizard);
 
 /* The nodes of the fleet have changed: watch those that are there now. */

@@ -1,5 +1,6 @@
 #include "screens/model.h"
 
+#include "core/backup/backup.h"
 #include "core/base/mem.h"
 
 #include <stdio.h>
@@ -59,15 +60,16 @@ static void count_checks(const struct model *model, struct upgrade_facts *facts)
 bool model_finish_first(const struct model *model)
 {
     const struct state *state = &model->state;
-    return model->has_state && state_pending_from_before(state) && !state_up_begun(state) && !model->resume && !model_runs(model, STEP_UP);
+    return model->has_state && state_pending_from_before(state) && !state_up_begun(state) && !model->resume &&
+           (model_backs_up(model) || !model_runs(model, STEP_UP));
 }
 
 void model_derive(struct model *model)
 {
     struct upgrade_facts facts = {
         .state = model->has_state ? &model->state : NULL,
-        .worker_running = model->run_alive,
-        .worker_finishing = model->run_alive && model_runs(model, STEP_FINISH),
+        .worker_running = model->run_alive && !model_backs_up(model),
+        .worker_finishing = model->run_alive && !model_backs_up(model) && model_runs(model, STEP_FINISH),
         .finish_first = model_finish_first(model),
         .old_nodes = fleet_count(&model->app.fleet, CLUSTER_OLD),
         .old_answering = model_count_nodes(model, CLUSTER_OLD, node_is_there),
@@ -88,10 +90,17 @@ void model_derive(struct model *model)
     upgrade_derive(&facts, &model->upgrade);
 }
 
+bool model_backs_up(const struct model *model)
+{
+    return model->journal_path != NULL && model->run.command != NULL && strcmp(model->run.command, BACKUP_COMMAND) == 0;
+}
+
 bool model_runs(const struct model *model, enum step step)
 {
     if (model->journal_path == NULL || !model->run_is_news || model->run.command == NULL)
         return false;
+    if (model_backs_up(model))
+        return model->run_alive && step == (model_is_up(model) ? STEP_FINISH : STEP_UP);
     bool finishes = strcmp(model->run.command, "finish") == 0;
     return step == (finishes ? STEP_FINISH : STEP_UP);
 }
@@ -145,6 +154,7 @@ void model_free(struct model *model)
     check_results_free(&model->checks);
     names_free(&model->acknowledged);
     names_free(&model->overruled);
+    backups_free(&model->backups);
     if (model->journal_path != NULL)
         journal_reader_close(&model->reader);
     run_view_free(&model->run);

@@ -4,6 +4,7 @@
 #ifndef SCREENS_MODEL_H
 #define SCREENS_MODEL_H
 
+#include "core/backup/made.h"
 #include "core/checks/check.h"
 #include "core/cluster/api_guard.h"
 #include "core/cluster/node.h"
@@ -41,6 +42,8 @@ struct model {
     struct check_results checks;
     struct names acknowledged;    /* ids of checks */
     struct names overruled;       /* words of steps */
+    struct backups backups;       /* made from here */
+    bool other_backup;            /* the operator said that there is another */
 
     struct node_view *nodes;      /* in the fleet's order */
     size_t node_count;
@@ -65,8 +68,12 @@ struct model {
 void model_derive(struct model *model);
 void model_free(struct model *model);
 
-/* The run shown is one of that step: `up` or `bootstrap` for STEP_UP, `finish` for STEP_FINISH. */
+/* The run shown is one of that step: `up` or `bootstrap` for STEP_UP, `finish` for STEP_FINISH; a backup, while it goes on, is of
+ * the step that comes next. */
 bool model_runs(const struct model *model, enum step step);
+
+/* The run shown is a backup. */
+bool model_backs_up(const struct model *model);
 
 /* What is pending stems from an earlier upgrade that was never finished; this one has not begun. */
 bool model_finish_first(const struct model *model);
