@@ -32,12 +32,13 @@ static const char *say_age(int64_t ms, char text[AGE_SIZE])
     return text;
 }
 
-enum mark backup_sentence(const struct backups *backups, bool declared, char *text, size_t size)
+enum mark backup_sentence(const struct backups *backups, bool declared, bool brief, char *text, size_t size)
 {
     char bytes[SAY_SIZE], age[AGE_SIZE];
     const struct backup_made *newest = backups_newest(backups);
     if (newest != NULL)
-        snprintf(text, size, "Backup: %s, %s, verified: %s", say_age(clock_wall_ms() - newest->as_of_ms, age), say_bytes(newest->bytes, bytes), newest->path);
+        snprintf(text, size, "Backup: %s, %s, verified%s%s", say_age(clock_wall_ms() - newest->as_of_ms, age), say_bytes(newest->bytes, bytes), brief ? "" : ": ",
+                 brief ? "" : newest->path);
     else if (declared)
         snprintf(text, size, "Backup: the operator says that there is another");
     else if (backups->failure != NULL)
@@ -63,20 +64,20 @@ bool backup_can_start(const struct model *model)
 void backup_draw(const struct model *model, struct area area, int y)
 {
     char text[1200];
-    enum mark mark = backup_sentence(&model->backups, model->other_backup, text, sizeof text - 40);
+    enum mark mark = backup_sentence(&model->backups, model->other_backup, false, text, sizeof text - 40);
     if (mark == MARK_WARN && backup_can_start(model))
         snprintf(text + strlen(text), 40, ". Press B to make one.");
     frame_status(area, y, mark, text);
 }
 
-void backup_add(struct prose *prose, const struct model *model)
+void backup_add(struct prose *prose, const struct model *model, bool brief)
 {
     char text[1200];
     const struct backup_made *newest = backups_newest(&model->backups);
-    enum mark mark = backup_sentence(&model->backups, model->other_backup, text, sizeof text);
+    enum mark mark = backup_sentence(&model->backups, model->other_backup, brief, text, sizeof text);
     prose_add_mark(prose, mark, "%s%s", text, mark == MARK_WARN ? ". Press B to make one." : "");
     if (newest != NULL && clock_wall_ms() - newest->as_of_ms > DAY_MS)
-        prose_add_mark(prose, MARK_WARN, "What was changed in Kong since that backup would be lost with it: make a new one.");
+        prose_add_mark(prose, MARK_WARN, "It is old: what was changed since would be lost.");
 }
 
 static void folder_submitted(struct wizard *wizard, const char *text)

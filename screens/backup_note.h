@@ -5,9 +5,9 @@
 #include "core/backup/made.h"
 #include "screens/screen.h"
 
-/* "Backup: 12 min ago, 34 MB, verified: /path", "Backup: none yet"… `declared`: the operator said that there is another. MARK_WARN:
- * there is none. */
-enum mark backup_sentence(const struct backups *backups, bool declared, char *text, size_t size);
+/* "Backup: 12 min ago, 34 MB, verified: /path", "Backup: none yet"… `declared`: the operator said that there is another; `brief`:
+ * without the path. MARK_WARN: there is none. */
+enum mark backup_sentence(const struct backups *backups, bool declared, bool brief, char *text, size_t size);
 
 /* One was made and its file is there, or the operator's word is recorded. */
 bool backup_is_there(const struct model *model);
@@ -17,7 +17,7 @@ bool backup_can_start(const struct model *model);
 
 /* The sentence on one line, or in a text, where an old one is warned of too. */
 void backup_draw(const struct model *model, struct area area, int y);
-void backup_add(struct prose *prose, const struct model *model);
+void backup_add(struct prose *prose, const struct model *model, bool brief);
 
 /* Asks for the folder and starts it. */
 void backup_ask_folder(struct wizard *wizard);

@@ -114,7 +114,7 @@ static void fill(struct prose *prose, const struct model *model)
     prose_add(prose, PROSE_PARAGRAPH, "%zu change%s, %zu migration%s recorded as executed.", plan_remaining(&model->plan), plan_remaining(&model->plan) == 1 ? "" : "s",
               model->plan.step_count, model->plan.step_count == 1 ? "" : "s");
     prose_add(prose, PROSE_HEADING, "Before you go on");
-    backup_add(prose, model);
+    backup_add(prose, model, false);
     add_warnings(prose, model);
     if (count_rest(model) > FEW) {
         prose_add(prose, PROSE_HEADING, "Changes that delete no value");
@@ -175,9 +175,9 @@ static void ask_finish(struct wizard *wizard)
     prose_add(prose, PROSE_PARAGRAPH, "Database %s at %s:%d", model->state.database, model->state.host, model->state.port);
     add_losses(prose, model);
     if (without)
-        prose_add_mark(prose, MARK_DANGER, "No backup was made here. Make one first, unless you have another that you have seen restored.");
+        prose_add_mark(prose, MARK_DANGER, "No backup was made here. Make one first, or have another.");
     else
-        backup_add(prose, model);
+        backup_add(prose, model, true);
     add_warnings(prose, model);
     if (dead_lock_is_there(model))
         prose_add_mark(prose, MARK_WARN, "Kong's migrations lock was left behind by a worker that no longer runs (%s). It is removed first.", model->state.lock.owner);

@@ -2,9 +2,11 @@
 #include "core/backup/backup.h"
 #include "core/base/json.h"
 #include "core/base/mem.h"
+#include "core/decisions.h"
 #include "core/journal.h"
 #include "core/migrations/order.h"
 #include "core/worker.h"
+#include "screens/backup_note.h"
 #include "screens/fleet_nodes.h"
 #include "screens/plain.h"
 #include "screens/say.h"
@@ -100,6 +102,23 @@ static bool confirms_dead_lock(const struct app *app, const struct state *state)
     return app->options->yes || ask("The migrations lock was left behind by a worker that no longer runs (%s). Remove it?", state->lock.owner);
 }
 
+/* Before the database is changed, on a terminal: what backup there is. */
+static void say_backup(const struct app *app)
+{
+    struct backups backups = {0};
+    struct names declared = {0};
+    char text[1200], *folder = journal_folder(&app->conf.pg, false, NULL);
+    if (folder != NULL) {
+        backups_read(&backups, folder);
+        decisions_read(folder, DECISION_DECLARED, &declared);
+    }
+    enum mark mark = backup_sentence(&backups, names_have(&declared, DECISION_OTHER_BACKUP), false, text, sizeof text);
+    say("%s%s\n", text, mark == MARK_WARN ? "; `kong-upgrade backup` makes one" : "");
+    names_free(&declared);
+    backups_free(&backups);
+    free(folder);
+}
+
 typedef int confirmation(const struct app *app, struct pg *pg, const struct state *state, const struct run_job *job);
 
 static int confirm_harmless(const struct app *app, struct pg *pg, const struct state *state, const struct run_job *job)
@@ -108,6 +127,8 @@ static int confirm_harmless(const struct app *app, struct pg *pg, const struct s
     if (app->options->yes || !isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
         return 0;
     dry_run(app, pg, state, job);
+    if (job->kind != PLAN_BOOTSTRAP)
+        say_backup(app);
     return ask("Start now?") ? 0 : EXIT_ERROR;
 }
 
@@ -204,6 +225,7 @@ static int confirm_finish(const struct app *app, struct pg *pg, const struct sta
         return exit_code;
     if (confirm == NULL) {
         dry_run(app, pg, state, job);
+        say_backup(app);
         if (!types_name(state)) {
             complain_text("that is not the database's name: nothing was changed");
             return 7;
