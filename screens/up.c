@@ -168,6 +168,8 @@ static void ask_start(struct wizard *wizard)
         prose_add_mark(prose, MARK_WARN, "Kong's migrations lock was left behind by a worker that no longer runs (%s). It is removed first.", model->state.lock.owner);
     if (without)
         prose_add_mark(prose, MARK_WARN, "No backup was made here. What this step adds can stay; should anything else go wrong, only a backup brings back what is there now.");
+    else if (!installs)
+        backup_add(prose, model, true);
     const struct dialog_model dialog = {
         .title = installs ? "Install Kong 1.3 on it?" : "Migrate up?",
         .mark = MARK_INFO,

@@ -175,6 +175,9 @@ static bool count_table(struct backup *backup, struct dumped_table *table, struc
     buf_add_identifier(&sql, table->name);
     PGresult *result = pg_query(backup->pg, error, buf_text(&sql));
     buf_free(&sql);
+    if (result == NULL && error->code == ERROR_LOCK)
+        return error_set(error, ERROR_LOCK, "another session has locked table %s for longer than %d s: end it, or try again later", table->name,
+                         BACKUP_LOCK_WAIT_MS / 1000);
     if (result == NULL)
         return false;
     table->rows = atoll(PQgetvalue(result, 0, 0));

@@ -37,6 +37,8 @@ static int64_t number(const json_t *event, const char *key)
 static void add(struct backups *backups, const json_t *event)
 {
     struct stat status;
+    if (json_get_text(event, "path")[0] != '/')
+        return;
     struct backup_made made = {
         .path = mem_dup(json_get_text(event, "path")),
         .as_of_ms = run_view_time(json_get_text(event, "as_of")),

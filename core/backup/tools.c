@@ -91,7 +91,7 @@ struct run_state {
 };
 
 /* Only calls that are safe between fork and exec. */
-static void become(const struct tools *tools, const struct tool_call *call, int out, int err)
+static void become(const struct tools *tools, const struct tool_call *call, pid_t parent, int out, int err)
 {
     sigset_t none;
     sigemptyset(&none);
@@ -99,6 +99,8 @@ static void become(const struct tools *tools, const struct tool_call *call, int 
     signal(SIGPIPE, SIG_DFL);
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() != parent)
+        _exit(127);
     int in = call->input >= 0 ? call->input : open("/dev/null", O_RDONLY);
     /* First out of the way of 0 to 3. */
     int fds[] = {in, out, err, tools->passfile};
@@ -221,9 +223,10 @@ bool tool_run(const struct tools *tools, const struct tool_call *call, struct er
     if (pipe2(err, O_CLOEXEC) != 0)
         return error_set(error, ERROR_SYSTEM, "can't start %s: %s", call->arguments[0], strerror(errno));
     bool piped = call->output >= 0 || pipe2(out, O_CLOEXEC) == 0;
+    pid_t parent = getpid();
     state.pid = piped ? fork() : -1;
     if (state.pid == 0)
-        become(tools, call, call->output >= 0 ? call->output : out[1], err[1]);
+        become(tools, call, parent, call->output >= 0 ? call->output : out[1], err[1]);
     int problem = errno;
     close(err[1]);
     if (out[1] >= 0)

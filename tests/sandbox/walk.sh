@@ -66,6 +66,9 @@ if sandbox new "$dir" 1; then
   exit 1
 fi
 
+expect 0 backup "$dir/backups"
+ls "$dir"/backups/kong-kong-*.dump >/dev/null
+
 heading '1. Migrate up'
 expect 0 up --yes
 expect 4 status
