@@ -131,7 +131,7 @@ static const char tables_sql[] =
     "SELECT c.oid, c.relname, greatest(c.reltuples, 0)::bigint, pg_catalog.pg_table_size(c.oid) FROM pg_catalog.pg_class c"
     " WHERE c.relnamespace = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = $1) AND c.relkind = 'r'"
     " AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')"
-    " ORDER BY c.relname COLLATE \"C\"";
+    " ORDER BY c.relname::text COLLATE \"C\"";
 
 static bool read_tables(struct backup *backup, struct error *error)
 {
