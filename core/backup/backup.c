@@ -48,7 +48,7 @@ struct backup {
     int64_t begun, told_at;
     bool stop_told;
     size_t dumping;                /* the table that pg_dump is at; count: none yet */
-    int64_t rows_before;           /* of the tables before it */
+    int64_t rows_before, rows_dumped;   /* of the tables before it; of all, as far as was seen */
     char line[LINE_SIZE];          /* of the table of contents */
     size_t line_length;
     struct copy_rows copy;
@@ -253,8 +253,11 @@ static void on_dump_tick(void *context)
 {
     struct backup *backup = context;
     notice_stop(backup);
-    if (clock_ms() - backup->told_at >= TELL_MS && !*backup->stop)
-        tell_progress(backup, backup->rows_before + rows_of_current(backup), backup->rows);
+    if (clock_ms() - backup->told_at < TELL_MS || *backup->stop)
+        return;
+    int64_t rows = backup->rows_before + rows_of_current(backup);
+    backup->rows_dumped = rows > backup->rows_dumped ? rows : backup->rows_dumped;   /* between two tables the server tells nothing */
+    tell_progress(backup, backup->rows_dumped, backup->rows);
 }
 
 /* A pattern of pg_dump's in which nothing is special but the quotes. */
