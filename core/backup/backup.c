@@ -1,8 +1,5 @@
-#include "core/backup/backup.h"
+#include "core/backup/backup_internal.h"
 
-#include "core/backup/copy_rows.h"
-#include "core/backup/file.h"
-#include "core/backup/tools.h"
 #include "core/base/buf.h"
 #include "core/base/clock.h"
 #include "core/base/json.h"
@@ -16,43 +13,8 @@
 #include <unistd.h>
 
 #define TELL_MS 1000
-#define LINE_SIZE 512       /* of the archive's table of contents, as far as it matters */
-
-enum part { PART_COUNT, PART_DUMP, PART_LIST, PART_ROWS, PARTS };
 
 static const char *const part_ids[PARTS] = {"backup/count", "backup/dump", "backup/list", "backup/rows"};
-
-struct dumped_table {
-    char *name;
-    long long oid;
-    int64_t rows;           /* in the snapshot */
-    int64_t rows_read;      /* in the archive; -1: not in it */
-    bool listed;            /* in the archive's table of contents */
-};
-
-struct backup {
-    const struct run_job *job;
-    struct journal *journal;
-    const volatile sig_atomic_t *stop;
-    struct pg *pg;
-    int server_version;
-    struct tools tools;
-    struct backup_file file;
-    struct dumped_table *tables;
-    size_t count;
-    int64_t bytes, rows, rows_guessed;   /* of all tables */
-    char *snapshot, *owner;              /* of the schema */
-    char as_of[CLOCK_TEXT_SIZE];
-
-    enum part part;
-    int64_t begun, told_at;
-    bool stop_told;
-    size_t dumping;                /* the table that pg_dump is at; count: none yet */
-    int64_t rows_before, rows_dumped;   /* of the tables before it; of all, as far as was seen */
-    char line[LINE_SIZE];          /* of the table of contents */
-    size_t line_length;
-    struct copy_rows copy;
-};
 
 /* What is told meanwhile. */
 
@@ -64,7 +26,7 @@ static void tell_part(struct backup *backup, const char *state, bool timed)
     journal_add(backup->journal, true, event);
 }
 
-static void tell_progress(struct backup *backup, int64_t rows, int64_t total)
+void backup_tell_progress(struct backup *backup, int64_t rows, int64_t total)
 {
     if (clock_ms() - backup->told_at < TELL_MS)
         return;
@@ -76,7 +38,7 @@ static void tell_progress(struct backup *backup, int64_t rows, int64_t total)
     journal_add(backup->journal, false, event);
 }
 
-static void notice_stop(struct backup *backup)
+void backup_notice_stop(struct backup *backup)
 {
     if (*backup->stop && !backup->stop_told)
         journal_add(backup->journal, true, json_pack("{s:s}", "event", "stop"));
@@ -86,14 +48,14 @@ static void notice_stop(struct backup *backup)
 static bool on_wait(void *context)
 {
     struct backup *backup = context;
-    notice_stop(backup);
+    backup_notice_stop(backup);
     return !*backup->stop;
 }
 
 static bool run_part(struct backup *backup, enum part part, bool (*run)(struct backup *backup, struct error *error), struct error *error)
 {
     if (*backup->stop) {
-        notice_stop(backup);
+        backup_notice_stop(backup);
         return error_set(error, ERROR_STOPPED, "stopped as asked");
     }
     backup->part = part;
@@ -193,7 +155,7 @@ static bool count_tables(struct backup *backup, struct error *error)
     for (size_t i = 0; counted && i < backup->count; i++) {
         counted = count_table(backup, &backup->tables[i], error);
         json_array_append_new(counts, json_pack("{s:o, s:I}", "name", json_text(backup->tables[i].name), "rows", (json_int_t)backup->tables[i].rows));
-        tell_progress(backup, backup->rows, backup->rows_guessed);
+        backup_tell_progress(backup, backup->rows, backup->rows_guessed);
     }
     if (counted)
         journal_add(backup->journal, false, json_pack("{s:s, s:o}", "event", "rows", "tables", counts));
@@ -204,7 +166,7 @@ static bool count_tables(struct backup *backup, struct error *error)
 
 /* pg_dump. */
 
-static struct dumped_table *find_table(struct backup *backup, const char *name)
+struct dumped_table *backup_find_table(struct backup *backup, const char *name)
 {
     for (size_t i = 0; i < backup->count; i++)
         if (strcmp(backup->tables[i].name, name) == 0)
@@ -223,7 +185,7 @@ static void on_dump_line(void *context, const char *line, size_t length)
         return;
     char *name = mem_dup(found + strlen(words) + schema + 1);
     name[strlen(name) - 1] = '\0';
-    struct dumped_table *table = find_table(backup, name);
+    struct dumped_table *table = backup_find_table(backup, name);
     free(name);
     if (table == NULL)
         return;
@@ -252,12 +214,12 @@ static int64_t rows_of_current(struct backup *backup)
 static void on_dump_tick(void *context)
 {
     struct backup *backup = context;
-    notice_stop(backup);
+    backup_notice_stop(backup);
     if (clock_ms() - backup->told_at < TELL_MS || *backup->stop)
         return;
     int64_t rows = backup->rows_before + rows_of_current(backup);
     backup->rows_dumped = rows > backup->rows_dumped ? rows : backup->rows_dumped;   /* between two tables the server tells nothing */
-    tell_progress(backup, backup->rows_dumped, backup->rows);
+    backup_tell_progress(backup, backup->rows_dumped, backup->rows);
 }
 
 /* A pattern of pg_dump's in which nothing is special but the quotes. */
@@ -281,92 +243,6 @@ static bool dump(struct backup *backup, struct error *error)
     free(snapshot);
     free(wait);
     return done;
-}
-
-/* Reading it back. */
-
-static void on_read_tick(void *context)
-{
-    struct backup *backup = context;
-    notice_stop(backup);
-    if (backup->part == PART_ROWS)
-        tell_progress(backup, backup->copy.total, backup->rows);
-}
-
-/* "3321; 0 16390 TABLE DATA public routes kong": the second number is the table's. */
-static void take_entry(struct backup *backup)
-{
-    int entry, used = 0;
-    long long catalog, oid;
-    backup->line[backup->line_length] = '\0';
-    if (sscanf(backup->line, "%d; %lld %lld TABLE DATA %n", &entry, &catalog, &oid, &used) < 3 || used == 0)
-        return;
-    for (size_t i = 0; i < backup->count; i++)
-        backup->tables[i].listed = backup->tables[i].listed || backup->tables[i].oid == oid;
-}
-
-static void on_list_output(void *context, const char *bytes, size_t length)
-{
-    struct backup *backup = context;
-    for (size_t i = 0; i < length; i++) {
-        if (bytes[i] != '\n') {
-            if (backup->line_length < LINE_SIZE - 1)
-                backup->line[backup->line_length++] = bytes[i];
-            continue;
-        }
-        take_entry(backup);
-        backup->line_length = 0;
-    }
-}
-
-static bool restore(struct backup *backup, const char *const *arguments, tool_output *on_output, struct error *error)
-{
-    const struct tool_call call = {.arguments = arguments, .input = backup->file.fd, .output = -1, .on_output = on_output, .on_tick = on_read_tick,
-                                   .context = backup, .stop = backup->stop};
-    return backup_file_rewind(&backup->file, error) && tool_run(&backup->tools, &call, error);
-}
-
-static bool list(struct backup *backup, struct error *error)
-{
-    const char *const arguments[] = {backup->tools.restore, "--list", NULL};
-    if (!restore(backup, arguments, on_list_output, error))
-        return false;
-    for (size_t i = 0; i < backup->count; i++)
-        if (!backup->tables[i].listed)
-            return error_set(error, ERROR_REFUSED, "the archive has no data of table %s: it is not whole", backup->tables[i].name);
-    return true;
-}
-
-static void on_table_read(void *context, const char *name, int64_t rows)
-{
-    struct dumped_table *table = find_table(context, name);
-    if (table != NULL)
-        table->rows_read = rows;
-}
-
-static void on_rows_output(void *context, const char *bytes, size_t length)
-{
-    struct backup *backup = context;
-    copy_rows_feed(&backup->copy, bytes, length);
-}
-
-static bool read_rows(struct backup *backup, struct error *error)
-{
-    /* From 12 on it wants to be told where to; before, "-" would be a file. */
-    bool modern = backup->tools.version >= 120000;
-    const char *const arguments[] = {backup->tools.restore, "--data-only", modern ? "--file=-" : NULL, NULL};
-    backup->copy = (struct copy_rows){.table = on_table_read, .context = backup};
-    if (!restore(backup, arguments, on_rows_output, error))
-        return false;
-    if (!copy_rows_complete(&backup->copy))
-        return error_set(error, ERROR_REFUSED, "the archive ends in the middle of a table: it is not whole");
-    for (size_t i = 0; i < backup->count; i++) {
-        const struct dumped_table *table = &backup->tables[i];
-        if (table->rows_read != table->rows)
-            return error_set(error, ERROR_REFUSED, "the archive has %lld rows of table %s, the database had %lld: it is not whole",
-                             (long long)(table->rows_read < 0 ? 0 : table->rows_read), table->name, (long long)table->rows);
-    }
-    return true;
 }
 
 /* The whole. */
@@ -407,8 +283,8 @@ static bool make(struct backup *backup, struct error *error)
         !backup_file_open(&backup->file, backup->job->folder, backup->job->datastore->database, backup->bytes + BACKUP_MARGIN_BYTES, error))
         return false;
     tell_plan(backup);
-    return run_part(backup, PART_COUNT, count_tables, error) && run_part(backup, PART_DUMP, dump, error) && run_part(backup, PART_LIST, list, error) &&
-           run_part(backup, PART_ROWS, read_rows, error) && backup_file_keep(&backup->file, error);
+    return run_part(backup, PART_COUNT, count_tables, error) && run_part(backup, PART_DUMP, dump, error) && run_part(backup, PART_LIST, backup_list, error) &&
+           run_part(backup, PART_ROWS, backup_read_rows, error) && backup_file_keep(&backup->file, error);
 }
 
 static struct run_outcome outcome_of(const struct backup *backup, bool made, const struct error *error)
