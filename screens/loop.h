@@ -24,6 +24,9 @@ void loop_start(struct wizard *wizard, const char *command, bool clear_dead_lock
 void loop_backup(struct wizard *wizard, const char *folder);
 void loop_stop_worker(struct wizard *wizard);
 
+/* Cancel the query of a session that is in the way, or, `terminate`, end it. */
+void loop_end_blocker(struct wizard *wizard, const struct run_blocker *blocker, bool terminate);
+
 /* The nodes of the fleet have changed: watch those that are there now. */
 void loop_watch_nodes(struct wizard *wizard);
 

@@ -137,14 +137,24 @@ static bool set_kong_conf(struct fleet *fleet, const char *value, struct error *
     return true;
 }
 
-static bool set_quiet(struct fleet *fleet, const char *value, struct error *error)
+static bool set_seconds(const char *key, const char *value, int *field, struct error *error)
 {
     char *end = NULL;
     long seconds = strtol(value, &end, 10);
     if (end == value || *end != '\0' || seconds < 1 || seconds > 86400)
-        return error_set(error, ERROR_CONFIG, "quiet is a number of seconds from 1 to 86400");
-    fleet->quiet_seconds = (int)seconds;
+        return error_set(error, ERROR_CONFIG, "%s is a number of seconds from 1 to 86400", key);
+    *field = (int)seconds;
     return true;
+}
+
+static bool set_quiet(struct fleet *fleet, const char *value, struct error *error)
+{
+    return set_seconds("quiet", value, &fleet->quiet_seconds, error);
+}
+
+static bool set_lock_deadline(struct fleet *fleet, const char *value, struct error *error)
+{
+    return set_seconds("lock_deadline", value, &fleet->lock_deadline_seconds, error);
 }
 
 static const struct grammar {
@@ -155,6 +165,7 @@ static const struct grammar {
     {"old", "node", set_old_node},
     {"new", "node", set_new_node},
     {"gates", "quiet", set_quiet},
+    {"gates", "lock_deadline", set_lock_deadline},
 };
 
 static bool set_node(struct fleet *fleet, enum cluster cluster, const char *value, struct error *error)
@@ -293,7 +304,8 @@ static bool read_file(struct fleet *fleet, FILE *file, struct error *error)
 
 bool fleet_load(struct fleet *fleet, const char *file, struct error *error)
 {
-    *fleet = (struct fleet){.file = choose_file(file), .quiet_seconds = FLEET_QUIET_SECONDS};
+    *fleet = (struct fleet){.file = choose_file(file), .quiet_seconds = FLEET_QUIET_SECONDS,
+                            .lock_deadline_seconds = FLEET_LOCK_DEADLINE_SECONDS};
     int fd = open(fleet->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);   /* a pipe must not make us wait */
     FILE *stream = fd >= 0 ? fdopen(fd, "r") : NULL;
     if (stream == NULL && (errno == ENOENT || errno == ENOTDIR) && file == NULL)
@@ -320,8 +332,13 @@ static char *fleet_text(const struct fleet *fleet)
             if (fleet->nodes[i].cluster == cluster)
                 buf_addf(&text, "node = %s %s\n", fleet->nodes[i].name, fleet->nodes[i].url);
     }
-    if (fleet->quiet_seconds != FLEET_QUIET_SECONDS)
-        buf_addf(&text, "[gates]\nquiet = %d\n", fleet->quiet_seconds);
+    bool quiet = fleet->quiet_seconds != FLEET_QUIET_SECONDS, deadline = fleet->lock_deadline_seconds != FLEET_LOCK_DEADLINE_SECONDS;
+    if (quiet || deadline)
+        buf_add(&text, "[gates]\n");
+    if (quiet)
+        buf_addf(&text, "quiet = %d\n", fleet->quiet_seconds);
+    if (deadline)
+        buf_addf(&text, "lock_deadline = %d\n", fleet->lock_deadline_seconds);
     return buf_take(&text);
 }
 

@@ -9,9 +9,11 @@
  *     node = new-1 http://10.0.0.21:8001
  *     [gates]
  *     quiet = 120
+ *     lock_deadline = 600
  *
- * `quiet`: so many seconds must the old nodes have served nothing before step 4 opens (default 120). One node a line; nothing in
- * it is secret, so an address with a password in it is refused.
+ * `quiet`: so many seconds must the old nodes have served nothing before step 4 opens (default 120). `lock_deadline`: so many seconds
+ * is a change tried again for its lock before the run is paused (default 600). One node a line; nothing in it is secret, so an address
+ * with a password in it is refused.
  */
 #ifndef CORE_CONF_FLEET_H
 #define CORE_CONF_FLEET_H
@@ -22,6 +24,7 @@
 #include <stddef.h>
 
 #define FLEET_QUIET_SECONDS 120
+#define FLEET_LOCK_DEADLINE_SECONDS 600
 #define FLEET_LINE_LIMIT 198   /* Debian's inih cuts lines at 200 bytes, the newline and the NUL among them */
 
 enum cluster { CLUSTER_OLD, CLUSTER_NEW };
@@ -36,7 +39,7 @@ struct fleet_node {
 struct fleet {
     char *file;                /* the one that was read, or where it would be saved */
     char *kong_conf;           /* NULL: not said */
-    int quiet_seconds;
+    int quiet_seconds, lock_deadline_seconds;
     struct fleet_node *nodes;
     size_t count;
 };
