@@ -1,10 +1,12 @@
 #include "core/worker.h"
 
 #include "core/backup/backup.h"
+#include "core/base/child.h"
 #include "core/base/json.h"
 #include "core/base/mem.h"
 #include "core/decisions.h"
 #include "core/journal.h"
+#include "core/linger.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -60,28 +62,10 @@ static void read_datastore(const json_t *json, struct datastore *store)
 
 /* Starting. */
 
-/* The worker needs none of the operator's environment but these; KONG_PG_PASSWORD above all stays out of it. */
-static char **worker_environment(void)
-{
-    static const char *const kept[] = {"PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "XDG_STATE_HOME", "TMPDIR", "KONG_UPGRADE_PG_BIN",
-                                       "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"};
-    char **environment = mem_zero(COUNT_OF(kept) + 1, sizeof *environment);
-    size_t count = 0;
-    for (size_t i = 0; i < COUNT_OF(kept); i++)
-        if (getenv(kept[i]) != NULL)
-            environment[count++] = mem_printf("%s=%s", kept[i], getenv(kept[i]));
-    return environment;
-}
-
-static void free_environment(char **environment)
-{
-    for (char **each = environment; *each != NULL; each++)
-        free(*each);
-    free(environment);
-}
-
 struct launch {
-    char program[PATH_MAX];
+    char program[PATH_MAX];       /* ours */
+    char *runner;                 /* what starts it; NULL: it is started itself */
+    const char *arguments[LINGER_ARGUMENTS];
     char **environment;
     int job[2], ready[2], log;
 };
@@ -90,7 +74,6 @@ struct launch {
  * wait for it. */
 static void launch_child(const struct launch *launch)
 {
-    char *const arguments[] = {"kong-upgrade", WORKER_COMMAND, NULL};
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -104,8 +87,9 @@ static void launch_child(const struct launch *launch)
         _exit(1);
     for (int fd = 3; fd < 256; fd++)
         close(fd);
-    execve(launch->program, arguments, launch->environment);
-    execve("/proc/self/exe", arguments, launch->environment);   /* the file was replaced while this ran */
+    execve(launch->runner != NULL ? launch->runner : launch->program, (char *const *)(uintptr_t)launch->arguments, launch->environment);
+    if (launch->runner == NULL)
+        execve("/proc/self/exe", (char *const *)(uintptr_t)launch->arguments, launch->environment);   /* the file was replaced while this ran */
     static const char message[] = "kong-upgrade: the worker can't be started: the program's file is gone\n";
     (void)!write(STDOUT_FILENO, message, sizeof message - 1);
     _exit(1);
@@ -132,7 +116,10 @@ static bool open_launch(struct launch *launch, const char *log_path, struct erro
         return error_set(error, ERROR_FILE, "can't write %s: %s; free disk space or make the folder writable", log_path, strerror(errno));
     if (length <= 0 || pipe2(launch->job, O_CLOEXEC) != 0 || pipe2(launch->ready, O_CLOEXEC) != 0)
         return error_set(error, ERROR_SYSTEM, "can't start the worker: %s", strerror(errno));
-    launch->environment = worker_environment();
+    launch->environment = child_environment();
+    enum lingers linger = linger_find(NULL);
+    linger_command(linger, NULL, launch->program, launch->arguments);
+    launch->runner = linger == LINGER_SCOPE ? child_find(launch->arguments[0]) : NULL;
     return true;
 }
 
@@ -143,7 +130,8 @@ static void close_launch(struct launch *launch)
         if (*fds[i] >= 0)
             close(*fds[i]);
     if (launch->environment != NULL)
-        free_environment(launch->environment);
+        child_free_environment(launch->environment);
+    free(launch->runner);
 }
 
 static bool launch_worker(struct launch *launch, const char *job, struct error *error)

@@ -9,6 +9,7 @@
 #include "core/checks/check.h"
 #include "core/cluster/api_guard.h"
 #include "core/cluster/sessions.h"
+#include "core/linger.h"
 #include "core/migrations/losses.h"
 #include "core/worker.h"
 #include "screens/app.h"
@@ -36,6 +37,8 @@ struct database_look {
     struct losses losses;
     bool resume;
     struct backups backups;
+    bool lingers_known;           /* asked once, with the first look */
+    enum lingers linger;
     char *report;
 };
 

@@ -16,6 +16,7 @@
 
 #define TICK_MS 250              /* the terminal wants to be asked four times a second */
 #define LOOK_MS 2000             /* between looks at the database */
+#define WATCH_MS 4000            /* between plans while someone else's run is watched */
 #define SEEK_MS 1000             /* between looks for a worker that someone else started */
 #define SETTLE_MS 4000           /* after the database's first answer the screen is no longer chosen for the operator */
 #define LEAVE_MS 400             /* how long leaving waits for what is under way */
@@ -25,12 +26,12 @@ struct loop {
     uv_loop_t uv;
     uv_poll_t terminal;
     uv_timer_t tick;
-    uv_signal_t hangup, terminate;
+    uv_signal_t terminate;
     struct canvas canvas;
 
     struct database_look look;            /* one at a time */
     bool look_at_once, want_plan;
-    int64_t looked_at;
+    int64_t looked_at, planned_at;
     struct check_job check;
     struct start_job start;
     struct blocker_job blocker;
@@ -85,12 +86,18 @@ static void on_terminal(uv_poll_t *poll, int status, int events)
         draw(loop);
 }
 
-static void on_signal(uv_signal_t *handle, int signal_number)
+static void on_terminate(uv_signal_t *handle, int signal_number)
 {
-    struct loop *loop = handle->data;
-    if (signal_number == SIGHUP)
-        terminal_hangup();
-    leave(loop, signal_number == SIGHUP ? EXIT_TERMINAL_LOST : 0);
+    (void)signal_number;
+    leave(handle->data, 0);
+}
+
+/* Not libuv's, whose handler goes with the loop: a terminal is lost first and its signal comes while we leave already. The next tick
+ * sees it. */
+static void on_hangup(int signal_number)
+{
+    (void)signal_number;
+    terminal_hangup();
 }
 
 /* What the looks found. */
@@ -100,7 +107,7 @@ static void settle(struct loop *loop)
 {
     struct wizard *wizard = loop->wizard;
     const struct model *model = &wizard->model;
-    bool begun = model->state.stage == STAGE_PENDING || model->state.stage == STAGE_CURRENT;
+    bool begun = model->state.stage == STAGE_PENDING || model->state.stage == STAGE_CURRENT || model_is_watching(model);
     if (wizard->view.settled || !model->has_state)
         return;
     if (loop->settles_at == 0)
@@ -129,6 +136,15 @@ static void read_decisions(struct model *model, const char *folder)
     decisions_read(folder, DECISION_OVERRULED, &model->overruled);
 }
 
+/* What is recorded leaves the plan: how much there was is remembered. */
+static void note_watched(struct model *model, bool planned)
+{
+    if (!model_is_watching(model) || !model->has_plan)
+        model->watched_total = 0;
+    else if (planned && model->watched_total < model->plan.change_count)
+        model->watched_total = model->plan.change_count;
+}
+
 static void take_look(struct loop *loop)
 {
     struct model *model = &loop->wizard->model;
@@ -149,6 +165,7 @@ static void take_look(struct loop *loop)
     backups_free(&model->backups);
     model->backups = look->backups;
     look->backups = (struct backups){0};
+    model->ends_at_logout = look->linger == LINGER_ENDS;
     sessions_free(&model->sessions);
     model->sessions = look->sessions;
     look->sessions = (struct sessions){0};
@@ -166,6 +183,7 @@ static void take_look(struct loop *loop)
         look->plan = (struct plan){0};
         look->losses = (struct losses){0};
     }
+    note_watched(model, look->has_plan);
     if (look->report != NULL) {
         free(model->report);
         model->report = look->report;
@@ -196,6 +214,15 @@ static bool stage_changed(const struct loop *loop)
     return !model->has_plan || (model->plan.kind == PLAN_FINISH) != model_is_up(model);
 }
 
+/* Whether a change is there may be a question to all rows of a table: so not with every look. Once more when that run has ended. */
+static bool watch_is_due(const struct loop *loop)
+{
+    const struct model *model = &loop->wizard->model;
+    if (!model_is_watching(model))
+        return model->watched_total > 0;
+    return clock_ms() - loop->planned_at >= WATCH_MS;
+}
+
 static void name_new_nodes(const struct model *model, struct names *ids)
 {
     names_free(ids);
@@ -215,7 +242,9 @@ static void start_look(struct loop *loop)
         return;
     look->app = &model->app;
     look->context = loop;
-    look->want_plan = loop->want_plan || (model->has_state && stage_changed(loop) && !model->run_alive);
+    look->want_plan = loop->want_plan || (model->has_state && !model->run_alive && (stage_changed(loop) || watch_is_due(loop)));
+    if (look->want_plan)
+        loop->planned_at = clock_ms();
     look->want_report = model->has_state && model->state.stage == STAGE_CURRENT && (model->report == NULL || loop->want_plan);
     loop->look_at_once = loop->want_plan = false;
     name_new_nodes(model, &look->new_node_ids);
@@ -261,6 +290,7 @@ static void end_backup(struct loop *loop)
         wizard_say(loop->wizard, model->run.exit_code == 0 ? MARK_OK : model->run.exit_code == 10 ? MARK_WARN : MARK_DANGER, "%s.", model->run.message);
     if (loop->wizard->view.message[0] >= 'a' && loop->wizard->view.message[0] <= 'z')
         loop->wizard->view.message[0] = (char)(loop->wizard->view.message[0] - 'a' + 'A');
+    model->state.lock.worker_alive = model->state.lock.backs_up = false;   /* as the next look will tell */
     leave_run(model);
 }
 
@@ -327,9 +357,12 @@ static void take_nodes(struct loop *loop)
         model->nodes[i] = (struct node_view){node, traffic_node_rps(loop->traffic, node)};
     }
     for (int cluster = CLUSTER_OLD; cluster <= CLUSTER_NEW; cluster++) {
-        model->history[cluster] = traffic_history(loop->traffic, (enum cluster)cluster, &model->history_count[cluster]);
+        for (int step = 0; step < TRAFFIC_STEPS; step++)
+            model->history[step][cluster] = traffic_history(loop->traffic, (enum cluster)cluster, (enum traffic_step)step, &model->history_count[step][cluster]);
+        model->metrics[cluster] = *traffic_metrics(loop->traffic, (enum cluster)cluster);
         model->rps[cluster] = traffic_cluster_rps(loop->traffic, (enum cluster)cluster);
     }
+    model->verdict = *traffic_verdict(loop->traffic);
     model->old_quiet_ms = traffic_old_quiet_ms(loop->traffic, clock_ms());
 }
 
@@ -349,6 +382,7 @@ static void note_traffic(struct loop *loop)
     int64_t now = clock_ms();
     if (loop->nodes == NULL || now - loop->noted_at < 1000)
         return;
+    traffic_allow(loop->traffic, loop->wizard->model.app.fleet.quiet_rps);
     loop->noted_at = now - loop->noted_at < 2000 ? loop->noted_at + 1000 : now;
     traffic_note(loop->traffic, loop->nodes, now);
 }
@@ -561,13 +595,6 @@ void loop_load(struct wizard *wizard, const char *conf)
 
 /* Beginning and end. */
 
-static void start_signal(struct loop *loop, uv_signal_t *handle, int signal_number)
-{
-    uv_signal_init(&loop->uv, handle);
-    handle->data = loop;
-    uv_signal_start(handle, on_signal, signal_number);
-}
-
 static void begin(struct loop *loop)
 {
     uv_loop_init(&loop->uv);
@@ -577,8 +604,10 @@ static void begin(struct loop *loop)
     uv_timer_init(&loop->uv, &loop->tick);
     loop->tick.data = loop;
     uv_timer_start(&loop->tick, on_tick, TICK_MS, TICK_MS);
-    start_signal(loop, &loop->hangup, SIGHUP);
-    start_signal(loop, &loop->terminate, SIGTERM);
+    uv_signal_init(&loop->uv, &loop->terminate);
+    loop->terminate.data = loop;
+    uv_signal_start(&loop->terminate, on_terminate, SIGTERM);
+    sigaction(SIGHUP, &(struct sigaction){.sa_handler = on_hangup}, NULL);
     loop->traffic = traffic_new();
 }
 
@@ -592,7 +621,6 @@ static bool end(struct loop *loop)
 {
     loop->look.abandoned = true;
     uv_close((uv_handle_t *)&loop->terminal, NULL);
-    uv_close((uv_handle_t *)&loop->hangup, NULL);
     uv_close((uv_handle_t *)&loop->terminate, NULL);
     nodes_stop(loop->nodes);
     loop->nodes = NULL;

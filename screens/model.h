@@ -9,6 +9,7 @@
 #include "core/cluster/api_guard.h"
 #include "core/cluster/node.h"
 #include "core/cluster/sessions.h"
+#include "core/cluster/traffic.h"
 #include "core/journal.h"
 #include "core/migrations/losses.h"
 #include "core/migrations/order.h"
@@ -47,9 +48,11 @@ struct model {
 
     struct node_view *nodes;      /* in the fleet's order */
     size_t node_count;
-    const double *history[2];     /* requests/s by enum cluster, a value a second, oldest first; NAN: not known */
-    size_t history_count[2];
+    const double *history[TRAFFIC_STEPS][2];   /* requests/s by step and enum cluster, oldest first; NAN: not known */
+    size_t history_count[TRAFFIC_STEPS][2];
     double rps[2];                /* by enum cluster; < 0: not known */
+    struct cluster_metrics metrics[2];   /* of the last minute, likewise */
+    struct traffic_verdict verdict;
     int64_t old_quiet_ms;         /* < 0: not known */
 
     char *journal_path;           /* of the run shown; NULL: none */
@@ -58,6 +61,8 @@ struct model {
     bool run_alive;               /* its worker lives */
     bool run_is_news;             /* it was seen alive from here, or did not end well: worth showing */
     bool starting;                /* a worker is being started */
+    bool ends_at_logout;          /* a worker that is started here ends with the login session, see linger.h */
+    size_t watched_total;         /* changes of the run of someone else that is watched; 0: none is */
     char *report;                 /* Markdown, once the upgrade is done */
 
     struct upgrade upgrade;       /* derived from all that */
@@ -83,6 +88,14 @@ bool model_sees_old_sessions(const struct model *model);
 
 /* `up` has nothing left to do. */
 bool model_is_up(const struct model *model);
+
+/* A worker that was not started from this state folder (by another account, on another machine) changes the database: it can be
+ * watched through the plan, not followed. */
+bool model_is_watching(const struct model *model);
+
+/* "alice@bastion (10.0.0.7) has been running `up` since 12:03 UTC; you can watch, not start."; "" where nobody else works. `text` holds
+ * `size` bytes and is returned. */
+const char *model_watched(const struct model *model, char *text, size_t size);
 
 /* " Go on to step 3: press 3."; "" once the upgrade is done. Static, until the next call. */
 const char *model_go_on(const struct model *model, enum step next);

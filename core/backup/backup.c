@@ -273,7 +273,7 @@ static bool nobody_migrates(struct backup *backup, struct error *error)
 
 static bool make(struct backup *backup, struct error *error)
 {
-    backup->pg = pg_connect(backup->job->datastore, "worker backup", 0, error);
+    backup->pg = pg_connect(backup->job->datastore, LOCK_BACKUP_ROLE, 0, error);
     if (backup->pg == NULL)
         return false;
     backup->server_version = pg_server_version(backup->pg);

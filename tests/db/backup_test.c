@@ -449,6 +449,7 @@ static void test_one_at_a_time(void **state)
     expect_part(result.err, "`backup` runs on this database");
     result = kong("busy", text_printf("XDG_STATE_HOME=%s up -y", folder_of("elsewhere")));
     expect_exit(&result, 9);
+    expect_part(result.err, "has been backing it up since");
     result = kong("busy", text_printf("XDG_STATE_HOME=%s backup", folder_of("elsewhere")));
     expect_exit(&result, 9);
     let_go("busy");

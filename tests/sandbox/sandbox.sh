@@ -6,6 +6,7 @@
 #   sandbox.sh run DIR [ARGS…]      kong-upgrade on it
 #   sandbox.sh new DIR [N…]         starts the new nodes, or those of these numbers; refused before `up`, as Kong does
 #   sandbox.sh divert DIR PERCENT   so much of the traffic goes to the new nodes
+#   sandbox.sh fail DIR N [MS]      N % of what new nodes answer is an error 500, and most of it takes MS milliseconds (20)
 #   sandbox.sh stop-old DIR [N…]    stops old nodes
 #   sandbox.sh start-old DIR [N…]   starts them again
 #   sandbox.sh status DIR           what runs
@@ -60,7 +61,7 @@ start_node() {
   node=$dir/nodes/$1
   if node_runs "$1"; then return 0; fi
   : >"$node.log"
-  KONG_PG_PASSWORD=kong setsid "$(cat "$dir/build")/tests/fake-node" --version "$2" --admin "$(cat "$node.port")" --traffic "$node.traffic" \
+  KONG_PG_PASSWORD=kong setsid "$(cat "$dir/build")/tests/fake-node" --version "$2" --prometheus --admin "$(cat "$node.port")" --traffic "$node.traffic" \
     --pg-host 127.0.0.1 --pg-port "$(cat "$dir/postgres/port")" --pg-database kong --pg-user kong >>"$node.log" 2>&1 </dev/null &
   echo $! >"$node.pid"
   waited=0
@@ -90,15 +91,17 @@ stop_node() {
   rm -f "$node.pid"
 }
 
-# A node reads the file at any moment: so it is never seen half written.
+# A node reads the file at any moment: so it is never seen half written. The line's other words are how new nodes answer.
 set_traffic() {
   echo "$2" >"$dir/nodes/$1.traffic.new"
   mv "$dir/nodes/$1.traffic.new" "$dir/nodes/$1.traffic"
 }
 
 divert() {
+  answers=$(cat "$dir/answers" 2>/dev/null || echo 0 20)
+  echo "$1" >"$dir/percent"
   for n in 1 2 3; do
-    set_traffic new-$n "$(awk -v total=$traffic -v percent="$1" 'BEGIN { print total * percent / 300 }')"
+    set_traffic new-$n "$(awk -v total=$traffic -v percent="$1" -v rest="$answers" 'BEGIN { print total * percent / 300, rest }')"
     set_traffic old-$n "$(awk -v total=$traffic -v percent="$1" 'BEGIN { print total * (100 - percent) / 300 }')"
   done
 }
@@ -180,6 +183,11 @@ divert)
   [ "$1" -le 100 ] || usage
   divert "$1"
   ;;
+fail)
+  for number in "${1:-}" "${2:-20}"; do case $number in '' | *[!0-9]* | ??????*) usage ;; esac; done
+  echo "$1 ${2:-20}" >"$dir/answers"
+  divert "$(cat "$dir/percent")"
+  ;;
 stop-old)
   [ $# -gt 0 ] || set -- 1 2 3
   for n in "$@"; do stop_node "old-$n"; done
@@ -190,7 +198,7 @@ start-old)
   ;;
 status)
   for name in old-1 old-2 old-3 new-1 new-2 new-3; do
-    if node_runs $name; then state="runs, $(cat "$dir/nodes/$name.traffic") requests a second"; else state="does not run"; fi
+    if node_runs $name; then state="runs, $(cut -d ' ' -f 1 "$dir/nodes/$name.traffic") requests a second"; else state="does not run"; fi
     echo "$name  http://127.0.0.1:$(cat "$dir/nodes/$name.port")  $state"
   done
   ;;

@@ -118,3 +118,16 @@ void scenes_start_backup(struct fixture *fixture)
     fixture_start(fixture, "backup");
     fixture_event(fixture, "{s:s, s:o}", "event", "plan", "changes", changes);
 }
+
+void scenes_lock_by_another(struct fixture *fixture, const char *command)
+{
+    struct model *model = &fixture->wizard.model;
+    model->state.lock = (struct lock_info){
+        .held = true, .worker_alive = true, .expires = mem_dup("2026-03-02T02:15:00Z"), .seconds_left = 41, .since = mem_dup("2026-03-02T02:12:40Z"),
+        .owner = mem_printf("kong-upgrade %s pid 4711 5d1c0a52-8c1d-4d28-9b6a-0f1f3f8f2b11 %s", fixture_name(fixture, "alice@bastion"), command),
+        .address = mem_dup(fixture_name(fixture, "10.0.0.7")),
+    };
+    for (size_t i = 0; i + 1 < model->plan.change_count && i < 3; i++)
+        model->plan.changes[i].done = true;
+    model->watched_total = model->plan.change_count;
+}

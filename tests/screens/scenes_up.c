@@ -84,6 +84,20 @@ static void up_backing_up(struct fixture *fixture)
         fixture_event(fixture, "{s:s, s:s, s:i, s:i, s:i}", "event", "progress", "id", "backup/dump", "rows", i * 9000, "total", 210000, "bytes", i * 800000);
 }
 
+static void up_confirm_logout(struct fixture *fixture)
+{
+    scenes_begin_upgrade(fixture, STEP_UP);
+    fixture->wizard.model.ends_at_logout = true;
+    fixture_key(fixture, 's');
+}
+
+static void up_watched(struct fixture *fixture)
+{
+    scenes_begin_upgrade(fixture, STEP_UP);
+    scenes_lock_by_another(fixture, "up");
+    fixture_key(fixture, 's');
+}
+
 static void up_bootstrap(struct fixture *fixture)
 {
     fixture_configure(fixture);
@@ -256,6 +270,8 @@ static const struct scene scenes[] = {
     {"up-backup-folder", up_backup_folder, false},
     {"up-backup-failed", up_backup_failed, false},
     {"up-backing-up", up_backing_up, false},
+    {"up-confirm-logout", up_confirm_logout, false},
+    {"up-watched", up_watched, false},
     {"up-bootstrap", up_bootstrap, false},
     {"up-details", up_details, false},
     {"up-running", up_running, false},
