@@ -128,13 +128,13 @@ void check_work(uv_work_t *work)
 /* The gate that nothing overrules, asked once more before the irreversible step. */
 static bool old_nodes_are_gone(struct start_job *job)
 {
-    struct names answering = {0};
-    if (!fleet_answering_old_nodes(&job->app->fleet, &job->app->conf.pg, ASK_NODES_MS, &answering, &job->error))
+    struct names against = {0};
+    if (!fleet_answering_old_nodes(&job->app->fleet, &job->app->conf.pg, ASK_NODES_MS, &against, &job->error))
         return false;
-    bool gone = answering.count == 0;
+    bool gone = against.count == 0;
     if (!gone)
-        error_set(&job->error, ERROR_REFUSED, "Nothing was changed: old node %s still answers. Stop it, or take it out of fleet.ini.", answering.list[0]);
-    names_free(&answering);
+        error_set(&job->error, ERROR_REFUSED, "Nothing was changed: %s.", against.list[0]);
+    names_free(&against);
     return gone;
 }
 

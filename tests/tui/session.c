@@ -58,7 +58,7 @@ void session_resize(int width, int height)
     /* What is drawn for the old size before the program has heard of the new one: libvterm 0.1.4 may crash where it doesn't fit. */
     vterm_set_size(session.vterm, rows > height ? rows : height, columns > width ? columns : width);
     assert_int_equal(ioctl(session.master, TIOCSWINSZ, &size), 0);
-    session_listen(100);
+    session_listen(400);
     vterm_set_size(session.vterm, height, width);
 }
 
