@@ -4,21 +4,17 @@
 #include "core/base/mem.h"
 #include "core/decisions.h"
 #include "core/journal.h"
+#include "core/launch.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
-
-#define READY "ok"
-#define JOB_LIMIT (1 << 20)
 
 /* The job as JSON, through the pipe. */
 
@@ -60,112 +56,14 @@ static void read_datastore(const json_t *json, struct datastore *store)
 /* Starting. */
 
 /* The worker needs none of the operator's environment but these; KONG_PG_PASSWORD above all stays out of it. */
-static char **worker_environment(void)
+static bool is_kept(const char *variable)
 {
     static const char *const kept[] = {"PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "XDG_STATE_HOME", "TMPDIR", "ASAN_OPTIONS",
                                        "UBSAN_OPTIONS", "LSAN_OPTIONS"};
-    char **environment = mem_zero(COUNT_OF(kept) + 1, sizeof *environment);
-    size_t count = 0;
     for (size_t i = 0; i < COUNT_OF(kept); i++)
-        if (getenv(kept[i]) != NULL)
-            environment[count++] = mem_printf("%s=%s", kept[i], getenv(kept[i]));
-    return environment;
-}
-
-static void free_environment(char **environment)
-{
-    for (char **each = environment; *each != NULL; each++)
-        free(*each);
-    free(environment);
-}
-
-struct launch {
-    char program[PATH_MAX];
-    char **environment;
-    int job[2], ready[2], log;
-};
-
-/* Only calls that are safe between fork and exec in a program with threads. The worker becomes a child of init: no one has to
- * wait for it. */
-static void launch_child(const struct launch *launch)
-{
-    char *const arguments[] = {"kong-upgrade", WORKER_COMMAND, NULL};
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    for (int signal_number = 1; signal_number < 32; signal_number++)
-        signal(signal_number, SIG_DFL);
-    setsid();
-    pid_t worker = fork();
-    if (worker != 0)
-        _exit(worker < 0 ? 1 : 0);
-    if (dup2(launch->job[0], STDIN_FILENO) < 0 || dup2(launch->ready[1], STDOUT_FILENO) < 0 || dup2(launch->log, STDERR_FILENO) < 0)
-        _exit(1);
-    for (int fd = 3; fd < 256; fd++)
-        close(fd);
-    execve(launch->program, arguments, launch->environment);
-    execve("/proc/self/exe", arguments, launch->environment);   /* the file was replaced while this ran */
-    static const char message[] = "kong-upgrade: the worker can't be started: the program's file is gone\n";
-    (void)!write(STDOUT_FILENO, message, sizeof message - 1);
-    _exit(1);
-}
-
-/* What the worker says when it is up: "ok", or why it is not. */
-static char *await_ready(int fd)
-{
-    struct buf answer = {0};
-    char bytes[512];
-    ssize_t got;
-    while ((got = read(fd, bytes, sizeof bytes)) > 0 || (got < 0 && errno == EINTR))
-        if (got > 0)
-            buf_add_bytes(&answer, bytes, (size_t)got);
-    return buf_take(&answer);
-}
-
-static bool open_launch(struct launch *launch, const char *log_path, struct error *error)
-{
-    *launch = (struct launch){.job = {-1, -1}, .ready = {-1, -1}, .log = -1};
-    ssize_t length = readlink("/proc/self/exe", launch->program, sizeof launch->program - 1);
-    launch->log = open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    if (launch->log < 0)
-        return error_set(error, ERROR_FILE, "can't write %s: %s; free disk space or make the folder writable", log_path, strerror(errno));
-    if (length <= 0 || pipe2(launch->job, O_CLOEXEC) != 0 || pipe2(launch->ready, O_CLOEXEC) != 0)
-        return error_set(error, ERROR_SYSTEM, "can't start the worker: %s", strerror(errno));
-    launch->environment = worker_environment();
-    return true;
-}
-
-static void close_launch(struct launch *launch)
-{
-    int *const fds[] = {&launch->job[0], &launch->job[1], &launch->ready[0], &launch->ready[1], &launch->log};
-    for (size_t i = 0; i < COUNT_OF(fds); i++)
-        if (*fds[i] >= 0)
-            close(*fds[i]);
-    if (launch->environment != NULL)
-        free_environment(launch->environment);
-}
-
-static bool launch_worker(struct launch *launch, const char *job, struct error *error)
-{
-    pid_t child = fork();
-    if (child == 0)
-        launch_child(launch);
-    if (child < 0)
-        return error_set(error, ERROR_SYSTEM, "can't start the worker: %s", strerror(errno));
-    while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
-        continue;
-    close(launch->job[0]);
-    close(launch->ready[1]);
-    launch->job[0] = launch->ready[1] = -1;
-    bool told = write(launch->job[1], job, strlen(job)) == (ssize_t)strlen(job);
-    close(launch->job[1]);
-    launch->job[1] = -1;
-    char *answer = await_ready(launch->ready[0]);
-    bool ready = told && strcmp(answer, READY) == 0;
-    if (!ready)
-        error_set(error, ERROR_SYSTEM, "%s", answer[0] != '\0' ? answer : "the worker ended before it began; see the .log file beside the journals");
-    free(answer);
-    return ready;
+        if (strncmp(variable, kept[i], strlen(kept[i])) == 0 && variable[strlen(kept[i])] == '=')
+            return true;
+    return false;
 }
 
 static char *log_path_of(const char *journal_path)
@@ -179,17 +77,14 @@ char *worker_start(const struct run_job *job, struct error *error)
     if (folder == NULL)
         return NULL;
     char *path = journal_new_path(folder, job->command), *log_path = log_path_of(path), *text = job_text(job, path);
-    struct launch launch;
+    char **environment = environment_copy(is_kept);
+    const struct launch_request request = {WORKER_COMMAND, text, environment, log_path};
     bool started = false;
     if (text == NULL)
         error_set(error, ERROR_CONFIG, "a setting of kong.conf is not valid UTF-8: host, database, user, password and schema must be");
-    else {
-        started = open_launch(&launch, log_path, error) && launch_worker(&launch, text, error);
-        close_launch(&launch);
-    }
-    struct stat log;
-    if (!started && stat(log_path, &log) == 0 && log.st_size == 0)
-        unlink(log_path);
+    else
+        started = launch_start(&request, error);
+    environment_free(environment);
     mem_wipe(text);
     free(log_path);
     free(folder);
@@ -285,21 +180,6 @@ static void set_signals(void)
     signal(SIGXFSZ, SIG_IGN);   /* a limit on the size of files is to be like a full disk */
 }
 
-static json_t *read_job(void)
-{
-    struct buf text = {0};
-    char bytes[4096];
-    ssize_t got;
-    while ((got = read(STDIN_FILENO, bytes, sizeof bytes)) > 0 && text.length < JOB_LIMIT)
-        buf_add_bytes(&text, bytes, (size_t)got);
-    json_t *json = json_loads(buf_text(&text), 0, NULL);
-    if (text.data != NULL)
-        explicit_bzero(text.data, text.capacity);
-    explicit_bzero(bytes, sizeof bytes);
-    buf_free(&text);
-    return json;
-}
-
 static bool is_job(const json_t *json)
 {
     static const char *const texts[] = {"host", "database", "user"};
@@ -363,13 +243,6 @@ static int work(const struct run_job *job, struct journal *journal)
     return outcome.exit_code;
 }
 
-/* From here on standard output is the log, as standard error is. */
-static void say_ready(const char *answer)
-{
-    (void)!write(STDOUT_FILENO, answer, strlen(answer));
-    dup2(STDERR_FILENO, STDOUT_FILENO);
-}
-
 int worker_main(void)
 {
     struct error error = {0};
@@ -377,10 +250,10 @@ int worker_main(void)
     struct names plugins = {0};
     set_signals();
     umask(077);
-    json_t *json = read_job(), *plugin;
+    json_t *json = launch_read_job(), *plugin;
     if (!is_job(json)) {
         json_decref(json);
-        say_ready("kong-upgrade: the worker was given no job; it is not meant to be started by hand\n");
+        launch_answer("kong-upgrade: the worker was given no job; it is not meant to be started by hand\n");
         return 64;
     }
     int nothing = open("/dev/null", O_RDONLY);
@@ -404,7 +277,7 @@ int worker_main(void)
     const char *path = json_get_text(json, "journal");
     struct journal *journal = open_journal(path, &job, &error);
     int exit_code = 1;
-    say_ready(journal != NULL ? READY : error.message);
+    launch_answer(journal != NULL ? NULL : error.message);
     if (journal != NULL)
         exit_code = work(&job, journal);
     journal_close(journal);

@@ -31,6 +31,7 @@ void fleet_free(struct fleet *fleet)
     free(fleet->nodes);
     free(fleet->file);
     free(fleet->kong_conf);
+    hooks_free(&fleet->hooks);
     *fleet = (struct fleet){0};
 }
 
@@ -212,8 +213,10 @@ static int on_value(void *context, const char *section, const char *key, const c
     for (size_t i = 0; i < sizeof grammar / sizeof grammar[0]; i++)
         if (strcmp(grammar[i].section, section) == 0 && strcmp(grammar[i].key, key) == 0)
             return grammar[i].set(reading->fleet, value, reading->error) ? 1 : fail(reading);
+    if (strcmp(section, "hooks") == 0)
+        return hooks_set(&reading->fleet->hooks, key, value, reading->error) ? 1 : fail(reading);
     if (!is_known_section(section))
-        error_set(reading->error, ERROR_CONFIG, "there is no section [%s]: known are [datastore], [old], [new], [gates]", section);
+        error_set(reading->error, ERROR_CONFIG, "there is no section [%s]: known are [datastore], [old], [new], [gates], [hooks]", section);
     else
         error_set(reading->error, ERROR_CONFIG, "[%s] has no key '%s'", section, key);
     return fail(reading);
@@ -322,6 +325,7 @@ static char *fleet_text(const struct fleet *fleet)
     }
     if (fleet->quiet_seconds != FLEET_QUIET_SECONDS)
         buf_addf(&text, "[gates]\nquiet = %d\n", fleet->quiet_seconds);
+    hooks_add_text(&fleet->hooks, &text);
     return buf_take(&text);
 }
 

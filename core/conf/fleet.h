@@ -17,6 +17,7 @@
 #define CORE_CONF_FLEET_H
 
 #include "core/base/error.h"
+#include "core/conf/hooks.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -39,6 +40,7 @@ struct fleet {
     int quiet_seconds;
     struct fleet_node *nodes;
     size_t count;
+    struct hooks hooks;        /* [hooks]: see hooks.h */
 };
 
 /* Reads `file`, or, where that is NULL, the first that exists of $XDG_CONFIG_HOME/kong-upgrade/fleet.ini (~/.config without it)
