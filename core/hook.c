@@ -20,7 +20,7 @@
 #include <uv.h>
 
 #define WATCH_MS 100
-#define OUTPUT_LIMIT (4 << 20)   /* the file that a hook writes into is emptied when it is larger: only the last lines count */
+#define OUTPUT_LIMIT (4 << 20)   /* from there on the room of what was said first is given back: only the last lines count */
 
 /* Starting. */
 
@@ -175,13 +175,13 @@ static void on_stop(uv_signal_t *handle, int signal_number)
     end_group(supervisor);
 }
 
-/* A line that comes between reading and emptying is lost: one of some ten thousand. */
+/* What has been read needs no room on the disk. A file system that can't do that keeps it until the end. */
 static void on_watch(uv_timer_t *timer)
 {
     struct supervisor *supervisor = timer->data;
     hook_output_read(supervisor->read_fd, &supervisor->offset, &supervisor->lines);
-    if (supervisor->offset > OUTPUT_LIMIT && ftruncate(supervisor->write_fd, 0) == 0)
-        supervisor->offset = 0;
+    if (supervisor->offset > OUTPUT_LIMIT)
+        (void)!fallocate(supervisor->write_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, supervisor->offset);
     finish_if_over(supervisor);
 }
 
@@ -280,8 +280,6 @@ static char *spawn_problem(const struct supervisor *supervisor, int code)
         return mem_printf("%s is a folder, not a command; mend [hooks] in fleet.ini", command);
     if (code == UV_EACCES)
         return mem_printf("%s is not executable by this user: chmod +x", command);
-    if (code == -ENOEXEC)
-        return mem_printf("%s is no program, and no script whose first line names its interpreter (#!/bin/sh)", command);
     return mem_printf("%s can't be started: %s", command, uv_strerror(code));
 }
 

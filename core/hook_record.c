@@ -217,8 +217,6 @@ void hook_output_read(int fd, int64_t *offset, struct hook_lines *lines)
     struct stat status;
     if (fstat(fd, &status) != 0)
         return;
-    if (status.st_size < *offset)
-        *offset = 0;
     if (status.st_size - *offset > READ_AT_ONCE)
         *offset = status.st_size - READ_AT_ONCE;
     while (*offset < status.st_size && (got = pread(fd, bytes, sizeof bytes, *offset)) > 0) {

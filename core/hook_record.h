@@ -66,7 +66,7 @@ void hook_follow(struct hook_follower *follower, const char *path);
 void hook_follow_read(struct hook_follower *follower);   /* what has come since; never waits */
 void hook_follow_end(struct hook_follower *follower);
 
-/* Reads on in the file that a hook writes into, which may have been emptied (see hook.c). */
+/* Reads on in the file that a hook writes into. */
 void hook_output_read(int fd, int64_t *offset, struct hook_lines *lines);
 
 #endif
