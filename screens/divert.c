@@ -1,12 +1,15 @@
 /* Step 3, Divert: where the traffic is. */
-#include "screens/screen.h"
+#include "screens/hooks.h"
 #include "tui/chart.h"
 #include "tui/layout.h"
 #include "tui/progress.h"
 
 #include <stdio.h>
 
+enum { ACTION_DIVERT = ACTION_OWN };
+
 static const struct keys_row keys[] = {
+    {{'d'}, "divert", "Move traffic by the divert hook of fleet.ini: 1, 5, 25, 50, 100 % to the new cluster, or back to 0.", ACTION_DIVERT, -65, NULL},
     {{K_ENTER}, "details", "All that is known of the selected node.", 0, 45, NULL},
 };
 
@@ -73,6 +76,7 @@ static void draw(struct wizard *wizard, struct area area)
     struct prose prose = {0};
     struct prose_state state = {0};
     api_guard_add(&prose, &wizard->model);
+    hooks_add(&prose, &wizard->model, HOOK_DIVERT);
     if (text[0] != '\0')
         prose_add_mark(&prose, mark, "%s", text);
     int lines = prose.count > 0 ? prose_height(prose.blocks, prose.count, area.width, area.canvas->charset) : 0;
@@ -93,4 +97,16 @@ static bool key(struct wizard *wizard, const struct input *input)
     return node_pane_key(wizard, input, CLUSTER_NEW, NODE_COLUMNS_BOTH);
 }
 
-const struct screen screen_divert = {keys, COUNT_OF(keys), NULL, draw, key, NULL};
+static bool enabled(const struct wizard *wizard, int action)
+{
+    (void)action;
+    return hooks_enabled(&wizard->model, HOOK_DIVERT);
+}
+
+static void act(struct wizard *wizard, int action)
+{
+    (void)action;
+    hooks_ask_divert(wizard);
+}
+
+const struct screen screen_divert = {keys, COUNT_OF(keys), enabled, draw, key, act};

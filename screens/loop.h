@@ -21,6 +21,9 @@ void loop_check(struct wizard *wizard);
 void loop_start(struct wizard *wizard, const char *command, bool clear_dead_lock);
 void loop_stop_worker(struct wizard *wizard);
 
+/* Run a hook; what it says is then in the model. */
+void loop_run_hook(struct wizard *wizard, enum hook_kind kind, const struct hook_values *values);
+
 /* The nodes of the fleet have changed: watch those that are there now. */
 void loop_watch_nodes(struct wizard *wizard);
 

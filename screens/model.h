@@ -8,6 +8,7 @@
 #include "core/cluster/api_guard.h"
 #include "core/cluster/node.h"
 #include "core/cluster/sessions.h"
+#include "core/hook_record.h"
 #include "core/journal.h"
 #include "core/migrations/losses.h"
 #include "core/migrations/order.h"
@@ -54,6 +55,12 @@ struct model {
     bool run_alive;               /* its worker lives */
     bool run_is_news;             /* it was seen alive from here, or did not end well: worth showing */
     bool starting;                /* a worker is being started */
+
+    struct hook_follower hook;    /* the last hook's run; path NULL: none has run */
+    bool hook_starting;
+    int64_t hook_at;              /* monotonic ms of its beginning */
+    int diverted;                 /* percent that the last divert hook that went well gave the new cluster */
+    int64_t diverted_at;          /* monotonic ms; 0: none has gone well */
     char *report;                 /* Markdown, once the upgrade is done */
 
     struct upgrade upgrade;       /* derived from all that */
