@@ -4,7 +4,7 @@
  * follows it reads it from the beginning, so that a new terminal shows the same run as the one that was lost.
  *
  * Events ("event" and what comes with it; each has "t", the wall time in UTC):
- *   start      command, pid, host, user, program, database{}, from, to
+ *   start      command, pid, host, user, program, database{}, to
  *   plan       changes[{id, what, table, lock, rewrite, scan, rows, bytes, correction}]
  *   lock       state: "taken" | "released"
  *   change     id, state: "begin" | "done" | "already" | "failed", ms
@@ -12,6 +12,8 @@
  *   progress   id, rows, total
  *   stall      id, worst_ms, p99_ms, samples: what the stall meter (migrations/probe.h) has seen since the change began
  *   record     subsystem, migration, state: "executed" | "pending"
+ *   proof      subsystem, migration (neither: before the first change, or after all), versions: of Kong, statements: how many of
+ *              theirs were run and rolled back, state: "passed" | "failed", statement: the SQL that failed (its values are our own), ms
  *   stop       asked for
  *   note       text: something the operator should know
  *   end        result: "done" | "nothing" | "paused" | "held" | "refused" | "failed", exit, message

@@ -80,6 +80,18 @@ static void add_changes(struct buf *out, const struct run_view *view)
     }
 }
 
+static void add_proof(struct buf *out, const struct run_view *view)
+{
+    if (view->proven > 0)
+        buf_addf(out, "\nProven: %lld statements that Kong's nodes issue were run and rolled back, and worked.\n", (long long)view->proven);
+    if (view->unproven != NULL) {
+        buf_add(out, "\nNot proven: this one failed, and the run stopped:\n\n    ");
+        for (const char *c = view->unproven; *c != '\0'; c++)
+            buf_add_bytes(out, (unsigned char)*c < ' ' ? " " : c, 1);
+        buf_add(out, "\n");
+    }
+}
+
 static void add_corrections(struct buf *out, const struct run_view *view)
 {
     for (const struct correction *each = corrections; each->id != NULL; each++) {
@@ -112,6 +124,7 @@ static void add_run(struct buf *out, const char *path)
             buf_add(out, ".\n");
         }
         add_changes(out, &view);
+        add_proof(out, &view);
         add_corrections(out, &view);
     }
     run_view_free(&view);
@@ -241,9 +254,10 @@ static json_t *run_json(const char *path)
         json_t *changes = json_array();
         for (size_t i = 0; i < view.change_count; i++)
             json_array_append_new(changes, change_json(&view.changes[i]));
-        json = json_pack("{s:o, s:s, s:I, s:o, s:o, s:s, s:o, s:i, s:o}", "command", json_text(view.command), "began", clock_text(view.started_ms, began),
+        json = json_pack("{s:o, s:s, s:I, s:o, s:o, s:s, s:o, s:i, s:o, s:I, s:o}", "command", json_text(view.command), "began", clock_text(view.started_ms, began),
                          "ms", (json_int_t)(view.last_ms - view.started_ms), "user", json_text(view.user), "host", json_text(view.host),
-                         "outcome", outcome(&view, path), "message", json_text(view.message), "waits", (int)view.wait_count, "changes", changes);
+                         "outcome", outcome(&view, path), "message", json_text(view.message), "waits", (int)view.wait_count, "changes", changes,
+                         "proven", (json_int_t)view.proven, "unproven", json_text(view.unproven));
     }
     run_view_free(&view);
     return json;

@@ -1,5 +1,6 @@
 #include "core/run_view.h"
 
+#include "core/base/buf.h"
 #include "core/base/json.h"
 #include "core/base/mem.h"
 
@@ -78,7 +79,7 @@ void run_view_free(struct run_view *view)
     free_changes(view);
     free_blockers(view);
     names_free(&view->log);
-    char *const texts[] = {view->command, view->host, view->user, view->wait_what, view->result, view->message};
+    char *const texts[] = {view->command, view->host, view->user, view->wait_what, view->result, view->message, view->unproven};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         free(texts[i]);
     *view = (struct run_view){0};
@@ -234,6 +235,32 @@ static void on_record(struct run_view *view, const json_t *event)
     add_line(view, mem_printf("%s %s is recorded as %s", json_get_text(event, "subsystem"), json_get_text(event, "migration"), json_get_text(event, "state")));
 }
 
+static void on_proof(struct run_view *view, const json_t *event)
+{
+    const char *migration = json_get_text(event, "migration");
+    const json_t *versions = json_object_get(event, "versions"), *each;
+    int64_t given = get_number(event, "statements", 0);
+    int count = given > 0 && given < INT_MAX ? (int)given : 0;
+    bool passed = strcmp(json_get_text(event, "state"), "passed") == 0;
+    struct buf line = {0};
+    size_t i;
+    if (migration[0] != '\0')
+        buf_addf(&line, "proof after %s %s: ", json_get_text(event, "subsystem"), migration);
+    else
+        buf_add(&line, "proof: ");
+    buf_addf(&line, passed ? "%d statements of Kong" : "of %d statements of Kong", count);
+    json_array_foreach(versions, i, each)
+        buf_addf(&line, "%s %s", i > 0 ? "," : "", json_is_string(each) ? json_string_value(each) : "");
+    if (passed)
+        buf_addf(&line, " work (%lld ms)", (long long)get_number(event, "ms", 0));
+    else
+        buf_addf(&line, " one fails: %s", json_get_text(event, "statement"));
+    add_line(view, buf_take(&line));
+    view->proven = passed && view->proven < INT_MAX ? view->proven + count : view->proven;
+    if (!passed)
+        set_text(&view->unproven, json_get_text(event, "statement"));
+}
+
 static void on_lock(struct run_view *view, const json_t *event)
 {
     add_line(view, mem_printf("Kong's migrations lock is %s", json_get_text(event, "state")));
@@ -273,7 +300,7 @@ void run_view_apply(struct run_view *view, const json_t *event)
     } table[] = {
         {"start", on_start, false}, {"plan", on_plan, false},     {"lock", on_lock, false}, {"change", on_change, false},
         {"wait", on_wait, true},    {"progress", on_progress, false}, {"stall", on_stall, true}, {"record", on_record, false}, {"stop", on_stop, true},
-        {"note", on_note, true},    {"end", on_end, false},
+        {"note", on_note, true},    {"proof", on_proof, false}, {"end", on_end, false},
     };
     const char *name = json_get_text(event, "event");
     int64_t time = run_view_time(json_get_text(event, "t"));

@@ -50,6 +50,8 @@ struct run_view {
     bool stop_asked, ended;
     char *result, *message;               /* once ended */
     int exit_code;
+    int64_t proven;                       /* statements of Kong's nodes that were run and rolled back */
+    char *unproven;                       /* the one that failed, or NULL */
     struct names log;                     /* a line per event worth one */
 };
 

@@ -119,11 +119,17 @@ static void gate_finish(const struct upgrade_facts *facts, struct gate *gate)
     else if (facts->old_silent_too_short > 0)
         shut(gate, false, "Whether %zu old node%s still answer%s is not known yet; a moment.", facts->old_silent_too_short,
              facts->old_silent_too_short == 1 ? "" : "s", facts->old_silent_too_short == 1 ? "s" : "");
+    else if (facts->legacy_sessions > 0)
+        shut(gate, false, "At least %zu Kong 0.14 node%s still work%s on this database (Kong seen in the database, step 4): stop %s.", facts->legacy_sessions,
+             facts->legacy_sessions == 1 ? "" : "s", facts->legacy_sessions == 1 ? "s" : "", facts->legacy_sessions == 1 ? "it" : "them");
     else if (facts->old_nodes == 0)
         shut(gate, true, "No old node is in fleet.ini, so it can't be seen that all are stopped.");
     else if (facts->new_nodes > 0 && facts->live_sessions > facts->new_nodes)
         shut(gate, true, "At least %zu Kong nodes work on this database, more than the %zu new one%s in fleet.ini: is an old one still running?", facts->live_sessions,
              facts->new_nodes, facts->new_nodes == 1 ? "" : "s");
+    else if (facts->old_session_ms >= 0 && facts->old_session_ms < facts->quiet_needed_ms)
+        shut(gate, true, "A node that may be an old one worked on this database %lld s ago: wait until none has been seen for %lld s.",
+             (long long)(facts->old_session_ms / 1000), (long long)(facts->quiet_needed_ms / 1000));
     else if (facts->new_ready == 0)
         shut(gate, true, "No new node is seen to be ready: after this step only 1.3 nodes may run on this database.");
 }

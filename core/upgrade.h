@@ -39,6 +39,8 @@ struct upgrade_facts {
     size_t old_nodes, old_answering, old_silent_too_short;   /* the last: down, but not for UPGRADE_GONE_MS yet, or never asked yet */
     size_t new_nodes, new_ready;     /* ready: answers, is 1.3, not known to use another database */
     size_t live_sessions;            /* at least so many Kong nodes poll the database; 0 also where that can't be seen */
+    size_t legacy_sessions;          /* of them, 0.14's: certainly old ones */
+    int64_t old_session_ms;          /* how long ago more nodes were seen in the database than new ones are known, or a 0.14; < 0: never */
     double old_rps, new_rps;         /* < 0: no figure yet */
     int64_t old_quiet_ms;            /* since when old nodes have served nothing but our own polls; < 0: not known */
     int64_t quiet_needed_ms;         /* how long that must hold (fleet.ini, default UPGRADE_QUIET_MS) */

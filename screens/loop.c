@@ -145,6 +145,8 @@ static void take_look(struct loop *loop)
     sessions_free(&model->sessions);
     model->sessions = look->sessions;
     look->sessions = (struct sessions){0};
+    if (model_sees_old_sessions(model))
+        model->old_session_at = clock_ms();
     api_guard_free(&model->guard);
     model->guard = look->guard;
     look->guard = (struct api_guard){0};

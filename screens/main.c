@@ -1,4 +1,5 @@
 /* Where it begins: the options, the command, or the wizard. */
+#include "core/base/mem.h"
 #include "core/hook.h"
 #include "core/worker.h"
 #include "screens/app.h"
@@ -45,15 +46,21 @@ static const struct command *find_command(const char *name)
     return NULL;
 }
 
-/* Kong reads none of libpq's own variables, and a password must not be in a core dump or a child's environment. */
+/* Kong reads none of libpq's own variables (all begin with PG, and there are more with every release), and a password must not be
+ * in a core dump or a child's environment. */
 static void protect(void)
 {
-    static const char *const libpq[] = {"PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER", "PGPASSWORD", "PGPASSFILE", "PGSERVICE",
-                                        "PGSERVICEFILE", "PGOPTIONS", "PGAPPNAME", "PGSSLMODE", "PGREQUIRESSL", "PGSSLCERT", "PGSSLKEY",
-                                        "PGSSLROOTCERT", "PGSSLCRL", "PGREQUIREPEER", "PGCHANNELBINDING", "PGTARGETSESSIONATTRS",
-                                        "PGCONNECT_TIMEOUT", "PGCLIENTENCODING", "PGDATESTYLE", "PGTZ", "PGGEQO"};
-    for (size_t i = 0; i < sizeof libpq / sizeof libpq[0]; i++)
-        unsetenv(libpq[i]);
+    char **each = environ;
+    while (*each != NULL) {
+        if (strncmp(*each, "PG", 2) != 0) {
+            each++;
+            continue;
+        }
+        char *name = mem_ndup(*each, strcspn(*each, "="));
+        unsetenv(name);
+        free(name);
+        each = environ;
+    }
     prctl(PR_SET_DUMPABLE, 0);
     signal(SIGPIPE, SIG_IGN);
 }

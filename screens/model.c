@@ -28,6 +28,23 @@ static size_t count_uncertain(const struct model *model)
     return count;
 }
 
+/* 0.14 nodes that poll the database. */
+static size_t count_legacy(const struct model *model)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < model->sessions.count; i++) {
+        const struct session *each = &model->sessions.list[i];
+        count += each->legacy && each->poll_age >= 0 && each->poll_age <= SESSIONS_FRESH_S ? 1 : 0;
+    }
+    return count;
+}
+
+bool model_sees_old_sessions(const struct model *model)
+{
+    size_t new_nodes = fleet_count(&model->app.fleet, CLUSTER_NEW);
+    return count_legacy(model) > 0 || (new_nodes > 0 && model->sessions.live > new_nodes);
+}
+
 static void count_checks(const struct model *model, struct upgrade_facts *facts)
 {
     facts->checks_run = model->checks_run;
@@ -58,6 +75,8 @@ void model_derive(struct model *model)
         .new_nodes = fleet_count(&model->app.fleet, CLUSTER_NEW),
         .new_ready = model_count_nodes(model, CLUSTER_NEW, node_is_ready),
         .live_sessions = model->sessions.live,
+        .legacy_sessions = count_legacy(model),
+        .old_session_ms = model->old_session_at > 0 ? model->now - model->old_session_at : -1,
         .old_rps = model->rps[CLUSTER_OLD],
         .new_rps = model->rps[CLUSTER_NEW],
         .old_quiet_ms = model->old_quiet_ms,

@@ -34,6 +34,7 @@ struct model {
     struct plan plan;             /* of `up` (or bootstrap), or of `finish` once `up` is complete */
     struct losses losses;         /* of `finish` */
     struct sessions sessions;
+    int64_t old_session_at;       /* monotonic ms: a session that may be an old node's was seen; 0: never */
     struct api_guard guard;           /* between `up` and `finish` */
     bool resume;                  /* an `up` of ours was cut short: another one goes on with it */
 
@@ -76,6 +77,9 @@ bool model_runs(const struct model *model, enum step step);
 
 /* What is pending stems from an earlier upgrade that was never finished; this one has not begun. */
 bool model_finish_first(const struct model *model);
+
+/* A 0.14 node polls the database, or more nodes do than new ones are known. */
+bool model_sees_old_sessions(const struct model *model);
 
 /* `up` has nothing left to do. */
 bool model_is_up(const struct model *model);

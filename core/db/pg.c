@@ -215,13 +215,13 @@ static const char *connect_advice(const char *message)
     } table[] = {
         {"password authentication failed", "check pg_user and pg_password in kong.conf or KONG_PG_PASSWORD"},
         {"no password supplied", "set pg_password in kong.conf or KONG_PG_PASSWORD"},
+        {"certificate", "check pg_ssl, pg_ssl_verify and lua_ssl_trusted_certificate in kong.conf"},
         {"does not exist", "check pg_database and pg_user in kong.conf"},
         {"no pg_hba.conf entry", "allow this host in the server's pg_hba.conf"},
         {"too many clients", "raise max_connections or end idle sessions on the server"},
         {"connection slots", "raise max_connections or end idle sessions on the server"},
         {"too many connections for", "raise the CONNECTION LIMIT of the role or the database, or end idle sessions of theirs"},
         {"could not translate host name", "check pg_host in kong.conf"},
-        {"certificate", "check pg_ssl, pg_ssl_verify and lua_ssl_trusted_certificate in kong.conf"},
         {"server does not support SSL", "turn on ssl on the server, or set pg_ssl = off"},
     };
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)

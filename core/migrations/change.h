@@ -40,7 +40,12 @@ enum change_kind {
 enum change_phase { PHASE_UP, PHASE_FINISH };
 
 /* Some corrections depend on where the database comes from. It comes from 0.14 as long as `schema_migrations` is there. */
-enum change_origin { ORIGIN_ANY, ORIGIN_014, ORIGIN_SINCE_1_0 };
+enum change_origin {
+    ORIGIN_ANY,
+    ORIGIN_014,
+    ORIGIN_SINCE_1_0,
+    ORIGIN_ANY_KONG,          /* but not an empty database: of use between `up` and `finish` only */
+};
 
 struct change {
     enum change_kind kind;

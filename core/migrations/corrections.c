@@ -6,7 +6,7 @@
 const struct correction corrections[] = {
     {"C1", "Coming from 0.14, Kong's `up` drops the function upsert_ttl, which 0.14 nodes call on every insert with a TTL: OAuth2 on the old cluster breaks at once.",
      "The function stays until `finish`.", "0.14.1 kong/dao/db/postgres.lua, kong/plugins/oauth2/access.lua"},
-    {"C2", "On a database born before 1.0, 1.3's rate limiting with policy `cluster` inserts by a key of five columns while the table still has six until `finish`: limits silently don't count on the new cluster.",
+    {"C2", "On a database born before 1.0, and where the plugin is new, 1.3's rate limiting with policy `cluster` inserts by a key of five columns while the table still has six until `finish`: limits silently don't count on the new cluster.",
      "`up` builds the unique index on the five columns concurrently; `finish` makes it the primary key.", "1.3.0 kong/plugins/rate-limiting/policies/cluster.lua"},
     {"C3", "The trigger on ca_certificates is created without looking: running `up` again after a crash fails because it is there.",
      "Every change first asks whether it is done.", "fixed in Kong 1.4.0"},

@@ -13,18 +13,20 @@ void plan_free(struct plan *plan)
     *plan = (struct plan){0};
 }
 
-static bool applies(const struct change *change, enum change_phase phase, bool from_014)
+bool plan_takes(const struct plan *plan, const struct change *change, enum change_phase phase)
 {
-    if (change->phase != phase)
-        return false;
-    return change->origin == ORIGIN_ANY || (change->origin == ORIGIN_014) == from_014;
+    const bool from[] = {
+        [ORIGIN_ANY] = true, [ORIGIN_014] = plan->from_014, [ORIGIN_SINCE_1_0] = !plan->from_014,
+        [ORIGIN_ANY_KONG] = plan->kind != PLAN_BOOTSTRAP,
+    };
+    return change->phase == phase && from[change->origin];
 }
 
 static void add_step(struct plan *plan, const struct subsystem *subsystem, const struct migration *migration, enum change_phase phase)
 {
     struct plan_step step = {subsystem, migration, phase, plan->change_count, 0};
     for (size_t i = 0; i < migration->change_count; i++) {
-        if (!applies(&migration->changes[i], phase, plan->from_014))
+        if (!plan_takes(plan, &migration->changes[i], phase))
             continue;
         plan->changes = mem_grow(plan->changes, plan->change_count + 1, sizeof *plan->changes);
         plan->changes[plan->change_count++] =

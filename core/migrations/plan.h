@@ -48,6 +48,9 @@ bool plan_build(struct pg *pg, const struct state *state, enum plan_kind kind, e
                 struct error *error);
 void plan_free(struct plan *plan);
 
+/* Whether a change belongs into a plan of its kind and origin, in a step of that phase. */
+bool plan_takes(const struct plan *plan, const struct change *change, enum change_phase phase);
+
 /* Changes that are not done yet. */
 size_t plan_remaining(const struct plan *plan);
 

@@ -51,7 +51,7 @@
         DROP_INCREMENTS(function_, "without"), \
     }; \
     static const struct change id_##_15_to_10[] = { \
-        {.kind = CHANGE_CREATE_INDEX, .origin = ORIGIN_014, .table = table_, .name = table_ "_pkey_new", .unique = true, \
+        {.kind = CHANGE_CREATE_INDEX, .origin = ORIGIN_ANY_KONG, .table = table_, .name = table_ "_pkey_new", .unique = true, \
          .definition = "(" KEY_SINCE_1_0 ")", .correction = "C2"}, \
         {.kind = CHANGE_SET_PRIMARY_KEY, .phase = PHASE_FINISH, .table = table_, .name = table_ "_pkey", .definition = KEY_SINCE_1_0}, \
         {.kind = CHANGE_DROP_COLUMN, .phase = PHASE_FINISH, .table = table_, .name = "api_id"}, \

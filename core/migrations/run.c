@@ -188,17 +188,19 @@ static bool run_change(struct run *run, const struct plan_change *each, const st
     return made;
 }
 
+/* The last migration is recorded once all is proven: until then the run is not complete. */
 static bool run_step(struct run *run, const struct plan_step *step, struct error *error)
 {
-    bool recorded = false;
+    bool recorded = false, last_step = step + 1 == run->plan.steps + run->plan.step_count;
     for (size_t i = 0; i < step->count; i++) {
         bool last = i + 1 == step->count;
         if (!run_may_go_on(run, error) ||
-            !run_change(run, &run->plan.changes[step->first + i], last ? step : NULL, &recorded, error))
+            !run_change(run, &run->plan.changes[step->first + i], last && !last_step ? step : NULL, &recorded, error))
             return false;
     }
     if (!recorded) {
-        bool done = run_may_go_on(run, error) && apply_verify(run, step, true, false, error) && pg_run(run->main, error, "BEGIN") &&
+        bool done = run_may_go_on(run, error) && apply_verify(run, step, true, false, error) &&
+                    (!last_step || proof_all(run, error)) && pg_run(run->main, error, "BEGIN") &&
                     apply_verify(run, step, false, true, error) && apply_record(run, step, error) && pg_run(run->main, error, "COMMIT");
         if (!done) {
             pg_rollback(run->main);
@@ -206,11 +208,13 @@ static bool run_step(struct run *run, const struct plan_step *step, struct error
         }
     }
     add_record_event(run, step);
-    return true;
+    return last_step || proof_after(run, step, error);
 }
 
 static bool run_steps(struct run *run, struct error *error)
 {
+    if (!proof_before(run, error))
+        return false;
     for (size_t i = 0; i < run->plan.step_count; i++)
         if (!run_step(run, &run->plan.steps[i], error))
             return false;
@@ -243,7 +247,7 @@ static bool fill_empty_database(struct run *run, struct error *error)
     bool done = pg_run(run->main, error, "BEGIN; SET LOCAL lock_timeout = '5s'");
     for (size_t i = 0; done && i < run->plan.step_count; i++)
         done = fill_step(run, &run->plan.steps[i], error);
-    done = done && pg_run(run->main, error, "COMMIT");
+    done = done && proof_within(run, error) && pg_run(run->main, error, "COMMIT");
     if (!done)
         pg_rollback(run->main);
     for (size_t i = 0; done && i < run->plan.step_count; i++)
@@ -406,6 +410,8 @@ static struct run_outcome run_locked(struct run *run)
     if (!read_state(run, &state, &error))
         return failed(&error);
     bool planned = plan_build(run->main, &state, run->job->kind, run->job->to, &run->plan, &error);
+    if (planned)
+        proof_prepare(run, &state);
     state_free(&state);
     if (!planned)
         return failed(&error);
@@ -447,6 +453,7 @@ struct run_outcome run_job(const struct run_job *job, struct journal *journal, c
         outcome = failed(&error);
     }
     probe_stop(run.probe);
+    proof_free(&run.proof);
     plan_free(&run.plan);
     pg_close(run.main);
     pg_close(run.aux);

@@ -1,8 +1,9 @@
-/* What the files of a run share: run.c (order of things, locks), apply.c (one change), backfill.c (rows). */
+/* What the files of a run share: run.c (order of things, locks), apply.c (one change), backfill.c (rows), proof.c (the proof). */
 #ifndef CORE_MIGRATIONS_RUN_INTERNAL_H
 #define CORE_MIGRATIONS_RUN_INTERNAL_H
 
 #include "core/migrations/probe.h"
+#include "core/migrations/proof.h"
 #include "core/migrations/run.h"
 
 #include <stdint.h>
@@ -21,6 +22,7 @@ struct run {
     double stall_told_ms;       /* of the change in hand, in the last event */
     int64_t stall_told_at;
     struct plan plan;
+    struct proof proof;
 };
 
 /* Renews the lock, sees to a request to stop. false: the statement in hand must be cancelled. Also the tick of both connections'

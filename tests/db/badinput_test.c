@@ -110,6 +110,71 @@ static void test_wrong_credentials(void **state)
     expect_untouched("base");
 }
 
+static void test_tls(void **state)
+{
+    (void)state;
+    refused("KONG_PG_SSL=on status", 1, "does not support SSL", "pg_ssl = off");
+    expect_untouched("base");
+}
+
+static bool make_certificate(const char *name)
+{
+    const char *const find[] = {"sh", "-c", "command -v openssl", NULL};
+    struct process process = program_start(find, NULL, NULL);
+    struct result found = kong_wait(&process);
+    if (found.exit_code != 0)
+        return false;
+    db_ask("postgres", text_printf("COPY (SELECT 1) TO PROGRAM 'openssl req -x509 -newkey rsa:2048 -nodes -keyout %s.key -out %s.crt -days 2"
+                                   " -subj /CN=another-name 2>/dev/null && chmod 600 %s.key'", name, name, name));
+    text_save(text_printf("%s/%s.crt", harness.folder, name), db_ask("postgres", text_printf("SELECT pg_read_file('%s.crt')", name)));
+    return true;
+}
+
+/* As Kong's driver: the chain is checked where pg_ssl_verify is on, the name is not. */
+static void test_tls_on_the_server(void **state)
+{
+    (void)state;
+    if (strcmp(db_ask("postgres", "SELECT count(*) FROM pg_settings WHERE name = 'ssl_library' AND setting = ''"), "1") == 0 ||
+        !make_certificate("server") || !make_certificate("other")) {
+        print_message("[  NOTE    ] this server, or this machine, has no OpenSSL: TLS is not tested\n");
+        skip();
+    }
+    db_ask("postgres", "ALTER SYSTEM SET ssl = on");
+    db_ask("postgres", "SELECT pg_reload_conf()");
+    await_true("postgres", "SELECT current_setting('ssl')::boolean");
+    const char *verify = "KONG_PG_SSL=on KONG_PG_SSL_VERIFY=on", *trusted = text_printf("%s KONG_LUA_SSL_TRUSTED_CERTIFICATE=%s", verify, harness.folder);
+    struct result result = kong("base", "KONG_PG_SSL=on status");
+    expect_exit(&result, 5);
+    refused(text_printf("%s status", verify), 1, "certificate", "lua_ssl_trusted_certificate");
+    refused(text_printf("%s/other.crt status", trusted), 1, "certificate verify failed", "lua_ssl_trusted_certificate");
+    refused(text_printf("%s/none.crt status", trusted), 1, "none.crt", "lua_ssl_trusted_certificate");
+    db_create("tls", "base");
+    result = kong("tls", text_printf("%s/server.crt up", trusted));
+    expect_exit(&result, 0);
+    db_ask("postgres", "ALTER SYSTEM RESET ssl");
+    db_ask("postgres", "SELECT pg_reload_conf()");
+}
+
+/* Kong reads none of libpq's variables and files: no more do we. */
+static void test_libpqs_own_settings(void **state)
+{
+    (void)state;
+    text_save(text_printf("%s/.pgpass", harness.folder), text_printf("127.0.0.1:%d:*:kong:%s\n", harness.port, HARNESS_PASSWORD));
+    chmod(text_printf("%s/.pgpass", harness.folder), 0600);
+    refused("KONG_PG_PASSWORD= status", 1, "no password", "KONG_PG_PASSWORD");
+    refused("KONG_PG_PASSWORD= PGPASSWORD=" HARNESS_PASSWORD " status", 1, "no password", "KONG_PG_PASSWORD");
+    unlink(text_printf("%s/.pgpass", harness.folder));
+    static const char *const variables[] = {"PGHOST=/nowhere", "PGHOSTADDR=192.0.2.1", "PGPORT=1", "PGDATABASE=x", "PGUSER=x", "PGPASSWORD=x", "PGSERVICE=none",
+                                            "PGOPTIONS=-cdefault_transaction_read_only=on", "PGSSLMODE=verify-full", "PGGSSENCMODE=require",
+                                            "PGREQUIREAUTH=none", "PGCONNECT_TIMEOUT=x", "PGTARGETSESSIONATTRS=read-only", "PGCHANNELBINDING=require",
+                                            "PGTZ=Asia/Tokyo", "PGCLIENTENCODING=LATIN1", "PGMAXPROTOCOLVERSION=x", "PGSSLMINPROTOCOLVERSION=x"};
+    for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++) {
+        struct result result = kong("base", text_printf("%s status", variables[i]));
+        expect_exit(&result, 5);
+        assert_string_equal(result.err, "");
+    }
+}
+
 static void test_no_connection_left(void **state)
 {
     (void)state;
@@ -301,6 +366,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_kong_conf),
         cmocka_unit_test(test_no_server),
         cmocka_unit_test(test_wrong_credentials),
+        cmocka_unit_test(test_tls),
+        cmocka_unit_test(test_tls_on_the_server),
+        cmocka_unit_test(test_libpqs_own_settings),
         cmocka_unit_test(test_no_connection_left),
         cmocka_unit_test(test_no_rights),
         cmocka_unit_test(test_read_only),

@@ -145,8 +145,7 @@ static void add_changes(struct plan *plan, const struct state *state, size_t ste
     const struct migration *migration = plan->steps[step].migration;
     for (size_t i = 0; i < migration->change_count; i++) {
         const struct change *change = &migration->changes[i];
-        bool mine = change->origin == ORIGIN_ANY || (change->origin == ORIGIN_014) == state->from_014;
-        if (!mine || change->phase != plan->steps[step].phase)
+        if (!plan_takes(plan, change, plan->steps[step].phase))
             continue;
         struct plan_change each = {.change = change, .step = step, .cost = change_cost(change, state->server_version_number)};
         each.rows = each.bytes = -1;

@@ -73,6 +73,21 @@ static void a_run_is_seen_as_its_journal_tells(void **state)
     run_view_free(&view);
 }
 
+static void a_view_tells_what_was_proven(void **state)
+{
+    struct run_view view = {0};
+    (void)state;
+    apply_text(&view, "{\"event\":\"proof\",\"subsystem\":null,\"migration\":null,\"versions\":[\"1.2\"],\"statements\":3,\"state\":\"passed\",\"ms\":4}");
+    assert_string_equal(view.log.list[view.log.count - 1], "proof: 3 statements of Kong 1.2 work (4 ms)");
+    assert_null(view.unproven);
+    apply_text(&view, "{\"event\":\"proof\",\"subsystem\":\"core\",\"migration\":\"005\",\"versions\":[\"1.2\",\"1.3\"],\"statements\":5,\"state\":\"failed\","
+                      "\"statement\":\"SELECT 1\",\"ms\":4}");
+    assert_string_equal(view.log.list[view.log.count - 1], "proof after core 005: of 5 statements of Kong 1.2, 1.3 one fails: SELECT 1");
+    assert_int_equal(view.proven, 3);
+    assert_string_equal(view.unproven, "SELECT 1");
+    run_view_free(&view);
+}
+
 static void a_change_made_again_is_counted_once(void **state)
 {
     struct run_view view = {0};
@@ -105,6 +120,8 @@ static void events_that_are_wrong_do_no_harm(void **state)
         "{\"event\":\"wait\",\"blockers\":{}}", "{\"event\":\"wait\",\"blockers\":[7,null,{\"pid\":\"x\",\"seconds\":1e9}]}",
         "{\"event\":\"lock\"}", "{\"event\":\"record\"}", "{\"event\":\"note\"}", "{\"event\":\"note\",\"text\":{}}", "{\"event\":\"stop\",\"t\":7}",
         "{\"event\":\"note\",\"t\":\"yesterday\"}", "{\"event\":\"note\",\"t\":\"2026-99-99T99:99:99.9Z\"}", "{\"event\":\"end\"}",
+        "{\"event\":\"proof\"}", "{\"event\":\"proof\",\"versions\":{},\"statements\":9223372036854775807,\"state\":\"passed\"}",
+        "{\"event\":\"proof\",\"versions\":[7,null,\"\\u001b[31m\"],\"statements\":-1,\"state\":\"failed\",\"statement\":[]}",
         "{\"event\":\"end\",\"exit\":\"0\",\"result\":7,\"message\":null}",
     };
     (void)state;
@@ -316,6 +333,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_run_is_seen_as_its_journal_tells),
         TEST(a_change_made_again_is_counted_once),
+        TEST(a_view_tells_what_was_proven),
         TEST(events_that_are_wrong_do_no_harm),
         TEST(times_are_read_as_they_are_written),
         TEST(decisions_stand_until_the_upgrade_is_over),

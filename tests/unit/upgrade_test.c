@@ -21,7 +21,7 @@ static const struct state *state_of(enum stage stage, size_t new, size_t pending
 static struct upgrade_facts all_is_well(const struct state *state)
 {
     return (struct upgrade_facts){.state = state, .checks_run = true, .old_nodes = 3, .new_nodes = 2, .new_ready = 2, .old_rps = 0,
-                                  .new_rps = 100, .old_quiet_ms = 500000, .quiet_needed_ms = UPGRADE_QUIET_MS};
+                                  .new_rps = 100, .old_session_ms = -1, .old_quiet_ms = 500000, .quiet_needed_ms = UPGRADE_QUIET_MS};
 }
 
 static struct upgrade derive(const struct upgrade_facts *facts)
@@ -259,6 +259,17 @@ static void each_later_gate_can_be_shut(void **state)
     upgrade = derive(&facts);
     assert_true(upgrade.gates[STEP_FINISH].open);
 
+    facts.old_session_ms = 4000;
+    upgrade = derive(&facts);
+    assert_shut(&upgrade, STEP_FINISH, true, "A node that may be an old one worked on this database 4 s ago: wait until none has been seen for 120 s.");
+    facts.old_session_ms = 120000;
+    upgrade = derive(&facts);
+    assert_true(upgrade.gates[STEP_FINISH].open);
+    facts.legacy_sessions = 1;
+    facts.overruled[STEP_FINISH] = true;
+    upgrade = derive(&facts);
+    assert_shut(&upgrade, STEP_FINISH, false, "At least 1 Kong 0.14 node still works on this database");
+
     facts = well;
     facts.old_nodes = 0;
     upgrade = derive(&facts);
@@ -295,7 +306,7 @@ static void each_later_gate_can_be_shut(void **state)
 static void overruling_opens_what_may_be_overruled(void **state)
 {
     (void)state;
-    struct upgrade_facts facts = {.state = state_of(STAGE_PENDING, 0, 1), .old_rps = -1, .new_rps = -1, .old_quiet_ms = -1,
+    struct upgrade_facts facts = {.state = state_of(STAGE_PENDING, 0, 1), .old_rps = -1, .new_rps = -1, .old_quiet_ms = -1, .old_session_ms = -1,
                                   .quiet_needed_ms = UPGRADE_QUIET_MS};
     static const enum step way[] = {STEP_PROVISION, STEP_DIVERT, STEP_DECOMMISSION, STEP_FINISH};
     static const enum step said[] = {STEP_DIVERT, STEP_DECOMMISSION, STEP_FINISH};
