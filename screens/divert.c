@@ -52,7 +52,7 @@ static enum mark advise(const struct model *model, char *text, size_t size)
     else if (old > 0 && new > 0)
         snprintf(text, size, "Both serve. Move more if errors and latency are as before.");
     else if (old > 0)
-        snprintf(text, size, "Only the old cluster serves. Move 1 %% to the new one.");
+        snprintf(text, size, "Only the old cluster serves. Move 1 %% to the new one%s.", hooks_enabled(model, HOOK_DIVERT) ? ": press d" : "");
     else if (old >= 0 && new > 0)
         snprintf(text, size, "Only the new one serves. Step 4 opens after %lld s of that.", needed);
     return next->open ? MARK_OK : MARK_WAIT;

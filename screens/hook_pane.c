@@ -24,15 +24,9 @@ static void add_state(struct prose *prose, const struct model *model)
     free(sentence);
 }
 
-static void fill(struct prose *prose, const struct model *model)
+static void add_lines(struct prose *prose, const struct model *model)
 {
     const struct hook_lines *lines = &model->hook.lines;
-    if (model->hook_starting || model->hook.record.command == NULL) {
-        prose_add_mark(prose, MARK_WAIT, "Starting the hook.");
-        return;
-    }
-    add_state(prose, model);
-    prose_add(prose, PROSE_RULE, "%s", "");
     if (lines->dropped > 0)
         prose_add(prose, PROSE_PARAGRAPH, "What it said before is not kept.");
     for (size_t i = 0; i < lines->count; i++)
@@ -41,16 +35,30 @@ static void fill(struct prose *prose, const struct model *model)
         prose_add(prose, PROSE_PARAGRAPH, "It has said nothing%s.", model->hook.record.result == HOOK_RUNS ? " yet" : "");
 }
 
+/* How it stands stays in sight, whatever it says. */
 void hook_pane_draw(struct wizard *wizard, struct area area)
 {
-    struct prose prose = {0};
-    struct area box = layout_centre(area, 96, area.height);
-    fill(&prose, &wizard->model);
+    const struct model *model = &wizard->model;
+    struct prose head = {0}, lines = {0};
+    struct prose_state top = {0};
+    struct area parts[2], box = layout_centre(area, 96, area.height);
     area_fill(box, ROLE_TEXT);
     struct area inside = area_inset(area_box(box, ROLE_BORDER, "Hook"), 1, 0);
-    prose_draw(inside, prose.blocks, prose.count, &wizard->view.text_state);
-    area_cursor(inside, 0, 0);
-    prose_free(&prose);
+    if (model->hook_starting || model->hook.record.command == NULL) {
+        prose_add_mark(&head, MARK_WAIT, "Starting the hook.");
+    } else {
+        add_state(&head, model);
+        add_lines(&lines, model);
+    }
+    const struct layout_request rows[] = {
+        LAYOUT_BETWEEN(1, prose_height(head.blocks, head.count, inside.width, area.canvas->charset), 2), LAYOUT_FILL(1, 1),
+    };
+    layout_rows(inside, 1, rows, 2, parts);
+    prose_draw(parts[0], head.blocks, head.count, &top);
+    prose_draw(parts[1], lines.blocks, lines.count, &wizard->view.text_state);
+    area_cursor(parts[1], 0, 0);
+    prose_free(&lines);
+    prose_free(&head);
 }
 
 static void stop(struct wizard *wizard)
