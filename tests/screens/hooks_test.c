@@ -53,7 +53,7 @@ static int set_up(void **state)
     mkdir(folder, 0711);
     sandbox("start", "");
     sandbox("run", "up --yes --quiet");
-    return shell("sed -i 's/^quiet = 10/quiet = 3/' %s/fleet.ini", folder);
+    return shell("sed -i 's/^quiet = 10/quiet = 1/' %s/fleet.ini", folder);
 }
 
 static int remove_all(void **state)
