@@ -9,6 +9,8 @@
  *     node = new-1 http://10.0.0.21:8001
  *     [gates]
  *     quiet = 120
+ *     [hooks]                        (hooks.h)
+ *     divert = /usr/local/bin/move-traffic {percent}
  *
  * `quiet`: so many seconds must the old nodes have served nothing before step 4 opens (default 120). One node a line; nothing in
  * it is secret, so an address with a password in it is refused.
