@@ -210,11 +210,11 @@ static int on_value(void *context, const char *section, const char *key, const c
     struct reading *reading = context;
     if (reading->failed)
         return 0;
+    if (strcmp(section, "hooks") == 0)
+        return hooks_set(&reading->fleet->hooks, key, value, reading->error) ? 1 : fail(reading);
     for (size_t i = 0; i < sizeof grammar / sizeof grammar[0]; i++)
         if (strcmp(grammar[i].section, section) == 0 && strcmp(grammar[i].key, key) == 0)
             return grammar[i].set(reading->fleet, value, reading->error) ? 1 : fail(reading);
-    if (strcmp(section, "hooks") == 0)
-        return hooks_set(&reading->fleet->hooks, key, value, reading->error) ? 1 : fail(reading);
     if (!is_known_section(section))
         error_set(reading->error, ERROR_CONFIG, "there is no section [%s]: known are [datastore], [old], [new], [gates], [hooks]", section);
     else

@@ -40,9 +40,9 @@ struct fleet {
     char *file;                /* the one that was read, or where it would be saved */
     char *kong_conf;           /* NULL: not said */
     int quiet_seconds;
+    struct hooks hooks;        /* [hooks]: see hooks.h */
     struct fleet_node *nodes;
     size_t count;
-    struct hooks hooks;        /* [hooks]: see hooks.h */
 };
 
 /* Reads `file`, or, where that is NULL, the first that exists of $XDG_CONFIG_HOME/kong-upgrade/fleet.ini (~/.config without it)
