@@ -34,33 +34,30 @@ static int64_t wall_ms(const char *text)
     return rest == NULL ? 0 : (int64_t)timegm(&tm) * 1000 + (rest[0] == '.' ? atoi(rest + 1) : 0);
 }
 
-/* Quoted where that is needed to see which words belong together. */
-static char *join(const json_t *arguments)
-{
-    struct buf text = {0};
-    const json_t *each;
-    size_t i;
-    json_array_foreach(arguments, i, each) {
-        const char *word = json_string_value(each) != NULL ? json_string_value(each) : "";
-        bool quoted = word[0] == '\0' || strpbrk(word, " \t") != NULL;
-        buf_addf(&text, "%s%s%s%s", i > 0 ? " " : "", quoted ? "\"" : "", word, quoted ? "\"" : "");
-    }
-    return text.data != NULL ? buf_take(&text) : mem_dup("");
-}
-
 static char *copy_text(const json_t *event, const char *key)
 {
     return mem_dup(json_get_text(event, key));
 }
 
+static void read_names(const json_t *array, struct names *names)
+{
+    const json_t *each;
+    size_t i;
+    json_array_foreach(array, i, each)
+        names_add(names, json_string_value(each) != NULL ? json_string_value(each) : "");
+}
+
 static void read_start(struct hook_record *record, const json_t *event)
 {
     const char *name = json_get_text(event, "hook");
+    struct names arguments = {0};
     hook_record_free(record);
     for (int kind = 0; kind < HOOKS; kind++)
         if (strcmp(hook_name((enum hook_kind)kind), name) == 0)
             record->kind = (enum hook_kind)kind;
-    record->command = join(json_object_get(event, "arguments"));
+    read_names(json_object_get(event, "arguments"), &arguments);
+    record->command = hook_join(&arguments);
+    names_free(&arguments);
     record->percent = (int)json_integer_value(json_object_get(event, "percent"));
     record->node = json_is_string(json_object_get(event, "node")) ? copy_text(event, "node") : NULL;
     record->user = copy_text(event, "user");
@@ -73,8 +70,6 @@ static void read_start(struct hook_record *record, const json_t *event)
 
 static void read_end(struct hook_record *record, const json_t *event)
 {
-    const json_t *lines = json_object_get(event, "lines"), *each;
-    size_t i;
     record->result = HOOK_FAILED;
     for (size_t j = 0; j < sizeof result_names / sizeof result_names[0]; j++)
         if (strcmp(result_names[j], json_get_text(event, "result")) == 0)
@@ -84,8 +79,7 @@ static void read_end(struct hook_record *record, const json_t *event)
     record->dropped = (size_t)json_integer_value(json_object_get(event, "dropped"));
     free(record->message);
     record->message = copy_text(event, "message");
-    json_array_foreach(lines, i, each)
-        names_add(&record->lines, json_string_value(each) != NULL ? json_string_value(each) : "");
+    read_names(json_object_get(event, "lines"), &record->lines);
 }
 
 static void read_event(void *context, const json_t *event)

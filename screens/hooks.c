@@ -38,10 +38,18 @@ int divert_wait_left(const struct model *model)
 
 /* What is the same in all dialogs. */
 
-static void add_command(struct prose *prose, const struct model *model, enum hook_kind kind)
+/* `values`: NULL where what is put into the arguments is still to be chosen. */
+static void add_command(struct prose *prose, const struct model *model, enum hook_kind kind, const struct hook_values *values)
 {
+    const struct hook *hook = &model->app.fleet.hooks.list[kind];
+    struct names arguments = {0};
+    if (values != NULL)
+        hook_fill(hook, values, &arguments);
+    char *filled = values != NULL ? hook_join(&arguments) : NULL;
     prose_add(prose, PROSE_PARAGRAPH, "This runs the %s hook of fleet.ini, for at most %d s:", hook_name(kind), hooks_deadline(&model->app.fleet.hooks));
-    prose_add(prose, PROSE_LITERAL, "%s", model->app.fleet.hooks.list[kind].text);
+    prose_add(prose, PROSE_LITERAL, "%s", filled != NULL ? filled : hook->text);
+    free(filled);
+    names_free(&arguments);
 }
 
 /* What has changed under the dialog is seen here, before anything is run. */
@@ -77,7 +85,7 @@ void hooks_ask_provision(struct wizard *wizard)
     if (!may_still_run(wizard, HOOK_PROVISION, &wizard->model.upgrade.gates[STEP_PROVISION]))
         return;
     prose_clear(prose);
-    add_command(prose, &wizard->model, HOOK_PROVISION);
+    add_command(prose, &wizard->model, HOOK_PROVISION, NULL);
     prose_add(prose, PROSE_PARAGRAPH, "It is to start the new nodes. The old ones serve on.");
     const struct dialog_model dialog = {
         .title = "Start the new nodes?", .mark = MARK_INFO, .answers = {{"Stay", false}, {"Run the hook", false}}, .answer_count = 2,
@@ -154,7 +162,7 @@ void hooks_ask_divert(struct wizard *wizard)
     const struct gate *gate = &model->upgrade.gates[STEP_DIVERT];
     struct prose *prose = &wizard->view.text;
     prose_clear(prose);
-    add_command(prose, model, HOOK_DIVERT);
+    add_command(prose, model, HOOK_DIVERT, NULL);
     if (model->diverted_at != 0)
         prose_add(prose, PROSE_PARAGRAPH, "The last one that went well gave the new cluster %d %%, %lld s ago.", model->diverted,
                   seconds_since(model, model->diverted_at));
@@ -199,7 +207,8 @@ void hooks_ask_decommission(struct wizard *wizard, const struct node *node)
     if (node == NULL || !may_still_run(wizard, HOOK_DECOMMISSION, &wizard->model.upgrade.gates[STEP_DECOMMISSION]))
         return;
     prose_clear(prose);
-    add_command(prose, &wizard->model, HOOK_DECOMMISSION);
+    const struct hook_values values = {0, node->name, node->url};
+    add_command(prose, &wizard->model, HOOK_DECOMMISSION, &values);
     prose_add_mark(prose, MARK_WARN, "It is to stop the old node %s (%s). Once all are stopped, there is no way back without starting them again.", node->name, node->url);
     const struct dialog_model dialog = {
         .title = "Stop this old node?",

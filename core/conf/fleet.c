@@ -291,6 +291,8 @@ static bool read_file(struct fleet *fleet, FILE *file, struct error *error)
         return error_set(error, ERROR_CONFIG, "can't read %s: %s", fleet->file, strerror(errno));
     if (!reading.failed && line != 0)
         return error_set(error, ERROR_CONFIG, "%s line %d: not understood; a line is KEY = VALUE or [SECTION]", fleet->file, line);
+    if (!reading.failed && (status.st_mode & S_IWOTH) != 0 && hooks_have_any(&fleet->hooks))
+        return error_set(error, ERROR_CONFIG, "%s names commands in [hooks], and everyone may write it: chmod o-w first", fleet->file);
     return !reading.failed;
 }
 

@@ -47,7 +47,8 @@ struct fleet {
 
 /* Reads `file`, or, where that is NULL, the first that exists of $XDG_CONFIG_HOME/kong-upgrade/fleet.ini (~/.config without it)
  * and /etc/kong-upgrade/fleet.ini; none is an empty fleet, whose `file` is the first of them (a user without a home has the last).
- * Errors name file and line: unknown section or key, over-long line, a bad node. On failure the fleet is empty. */
+ * Errors name file and line: unknown section or key, over-long line, a bad node, a bad hook; and hooks in a file that everyone may
+ * write. On failure the fleet is empty. */
 bool fleet_load(struct fleet *fleet, const char *file, struct error *error);
 
 /* Writes it to its `file` (0600), by way of a temporary file, making folders (0700); it loads back equal, the old cluster's nodes

@@ -30,6 +30,14 @@ int hooks_wait(const struct hooks *hooks)
     return hooks->wait_seconds > 0 ? hooks->wait_seconds : HOOKS_WAIT_SECONDS;
 }
 
+bool hooks_have_any(const struct hooks *hooks)
+{
+    bool any = false;
+    for (int kind = 0; kind < HOOKS; kind++)
+        any = any || hooks->list[kind].text != NULL;
+    return any;
+}
+
 static void hook_free(struct hook *hook)
 {
     free(hook->text);
@@ -232,4 +240,16 @@ void hook_fill(const struct hook *hook, const struct hook_values *values, struct
         names_add(arguments, buf_text(&argument));
         buf_free(&argument);
     }
+}
+
+/* Quoted where that is needed to see which words belong together. */
+char *hook_join(const struct names *arguments)
+{
+    struct buf text = {0};
+    for (size_t i = 0; i < arguments->count; i++) {
+        const char *word = arguments->list[i];
+        const char *quote = word[0] == '\0' || strpbrk(word, " \t") != NULL ? "\"" : "";
+        buf_addf(&text, "%s%s%s%s", i > 0 ? " " : "", quote, word, quote);
+    }
+    return text.data != NULL ? buf_take(&text) : mem_dup("");
 }

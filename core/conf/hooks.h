@@ -61,6 +61,10 @@ void hooks_add_text(const struct hooks *hooks, struct buf *text);
 /* The arguments with the values in them; `arguments` is empty before. */
 void hook_fill(const struct hook *hook, const struct hook_values *values, struct names *arguments);
 
+/* Arguments as one would type them; the caller frees. */
+char *hook_join(const struct names *arguments);
+
+bool hooks_have_any(const struct hooks *hooks);
 const char *hook_name(enum hook_kind kind);   /* "provision", "divert", "decommission" */
 
 #endif

@@ -408,6 +408,7 @@ static void hooks_become_arguments_and_are_saved(void **state)
     struct fleet fleet, again;
     struct hooks copy;
     struct error error = {0};
+    umask(022);
     if (!load(state, hooks_text, &fleet, &error))
         fail_msg("%s", error.message);
     assert_hooks(&fleet);
@@ -470,6 +471,25 @@ static void hooks_that_can_not_work_are_refused(void **state)
     }
 }
 
+static void hooks_that_anyone_could_have_written_are_refused(void **state)
+{
+    struct fleet fleet;
+    struct error error = {0};
+    char *path = path_in(*state, "fleet.ini");
+    write_text(path, hooks_text);
+    chmod(path, 0666);
+    assert_false(fleet_load(&fleet, path, &error));
+    assert_error(&error, ERROR_CONFIG, "chmod o-w");
+    chmod(path, 0664);
+    assert_true(fleet_load(&fleet, path, &error));
+    fleet_free(&fleet);
+    write_text(path, "[gates]\nquiet = 9\n");
+    chmod(path, 0666);
+    assert_true(fleet_load(&fleet, path, &error));
+    fleet_free(&fleet);
+    free(path);
+}
+
 int main(void)
 {
 #define TEST(name_) cmocka_unit_test_setup_teardown(name_, make_folder, remove_folder)
@@ -487,6 +507,7 @@ int main(void)
         TEST(random_files_are_survived),
         TEST(hooks_become_arguments_and_are_saved),
         TEST(hooks_that_can_not_work_are_refused),
+        TEST(hooks_that_anyone_could_have_written_are_refused),
     };
     return cmocka_run_group_tests_name("fleet", tests, NULL, NULL);
 }
