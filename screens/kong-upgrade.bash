@@ -2,11 +2,11 @@
 
 _kong_upgrade() {
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command="" skip="" i
-  local commands='status check plan up bootstrap finish attach stop nodes watch conf report'
+  local commands='status check plan up bootstrap finish attach stop nodes watch routes conf report'
   local options='--conf --fleet --json --yes --quiet --verbose --plain --ascii --theme --version --help'
 
   case $before in
-  -c | --conf | -f | --fleet)
+  -c | --conf | -f | --fleet | --requests)
     compopt -o filenames
     mapfile -t COMPREPLY < <(compgen -f -- "$word")
     return ;;
@@ -17,7 +17,7 @@ _kong_upgrade() {
     mapfile -t COMPREPLY < <(compgen -W '1.0 1.1 1.2 1.3' -- "$word")
     return ;;
   # A database's name is typed by whoever means it; the ids of checks are the program's.
-  --confirm | --ignore)
+  --confirm | --ignore | --request)
     return ;;
   esac
 
@@ -27,7 +27,7 @@ _kong_upgrade() {
       continue
     fi
     case ${COMP_WORDS[i]} in
-    -c | --conf | -f | --fleet | --theme | --to | --confirm | --ignore) skip=yes ;;
+    -c | --conf | -f | --fleet | --theme | --to | --confirm | --ignore | --request | --requests) skip=yes ;;
     -*) ;;
     *) command=${command:-${COMP_WORDS[i]}} ;;
     esac
@@ -36,6 +36,7 @@ _kong_upgrade() {
   case $command in
   '') [[ $word == -* ]] || options=$commands ;;
   check) options+=' --ignore' ;;
+  routes) options+=' --request --requests' ;;
   plan) options+=' --sql --finish' ;;
   up) options+=' --dry-run' ;;
   bootstrap) options+=' --dry-run --to' ;;

@@ -34,6 +34,7 @@ static const struct command {
     {"stop", plain_stop, "", 0},
     {"nodes", plain_nodes, "", 0},
     {"watch", plain_watch, "", 0},
+    {"routes", plain_routes, "request requests", 0},
     {"conf", plain_conf, "", 0},
     {"report", plain_report, "", 0},
 };

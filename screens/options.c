@@ -23,6 +23,7 @@ static const char usage[] =
     "  finish --confirm DBNAME   step 5: finish; irreversible (--dry-run)\n"
     "  attach, stop              follow the running worker, stop it at a safe point\n"
     "  nodes, watch              the nodes of both clusters, once or continuously\n"
+    "  routes                    requests that 1.3 sends elsewhere (--request 'METHOD URL', --requests FILE)\n"
     "  conf                      the settings in effect, and where they come from\n"
     "  report                    what has been done, as Markdown\n"
     "\n"
@@ -39,7 +40,7 @@ static const char usage[] =
     "      --version, -h, --help\n"
     "\n"
     "Exit codes: 0 done or nothing to do, 1 error, 2 older than 0.14, 3 needs bootstrap, 4 pending, 5 new migrations,\n"
-    "6 warnings, 7 blocked, 8 newer or not Kong's, 9 lock held, 10 paused, 64 wrong usage, 75 terminal lost.\n";
+    "6 warnings, differences, 7 blocked, 8 newer or not Kong's, 9 lock held, 10 paused, 64 wrong usage, 75 terminal lost.\n";
 
 enum long_option { OPTION_JSON = 256, OPTION_PLAIN, OPTION_ASCII, OPTION_THEME, OPTION_VERSION, OPTION_DRY_RUN, OPTION_SQL,
                    OPTION_FINISH, OPTION_FIX, OPTION_CONFIRM, OPTION_TO, OPTION_IGNORE, OPTION_REQUEST, OPTION_REQUESTS };

@@ -10,6 +10,7 @@ int plain_check(struct app *app);
 int plain_conf(struct app *app);
 int plain_nodes(struct app *app);
 int plain_watch(struct app *app);
+int plain_routes(struct app *app);
 int plain_report(struct app *app);
 
 int plain_up(struct app *app);

@@ -5,7 +5,7 @@
 # Elsewhere than on Debian and its children nothing is installed: the names are said, and whoever builds goes on with what is there.
 
 # To build the program.
-packages_build='gcc libc6-dev meson ninja-build pkg-config libncurses-dev libpq-dev libinih-dev libuv1-dev libcurl4-openssl-dev libjansson-dev uuid-dev'
+packages_build='gcc libc6-dev meson ninja-build pkg-config libncurses-dev libpq-dev libinih-dev libuv1-dev libcurl4-openssl-dev libjansson-dev uuid-dev libpcre2-dev'
 
 # To set up the sandbox: a server of its own, and nodes.
 packages_sandbox='postgresql postgresql-client libmicrohttpd-dev haproxy python3 util-linux'
