@@ -17,7 +17,7 @@ static char folder[64], home[96], state_folder[96], config_folder[96];
 #define TAB "\t"
 #define ENTER "\r"
 #define ESC "\033"
-#define TABS(count_) (TAB TAB TAB TAB TAB TAB TAB + 7 - (count_))
+#define TABS(count_) (&(TAB TAB TAB TAB TAB TAB TAB)[7 - (count_)])
 
 /* Which answer of the dialog a share is. */
 enum { BACK = 1, TO_5 = 3, TO_25 = 4, TO_100 = 6 };
