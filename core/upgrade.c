@@ -97,6 +97,19 @@ static void gate_divert(const struct upgrade_facts *facts, struct gate *gate)
         shut(gate, true, "%s ready yet.", facts->new_nodes == 1 ? "The new node is not" : "None of the new nodes is");
 }
 
+/* Scrapers and health checkers ask the Admin API, whose requests the node counts with the clients'. */
+static void shut_for_traffic(const struct upgrade_facts *facts, struct gate *gate)
+{
+    double rps = facts->old_rps > 0 ? facts->old_rps : 0.0;
+    bool may_be_polls = rps <= UPGRADE_POLLS_RPS * (double)facts->old_answering;
+    char allowed[48] = "traffic";
+    if (facts->quiet_rps > 0)
+        snprintf(allowed, sizeof allowed, "more than %g requests/s each", facts->quiet_rps);
+    shut(gate, true, "Old nodes served %s within the last %lld s (%.1f requests/s now).%s", allowed, (long long)(facts->quiet_needed_ms / 1000), rps,
+         may_be_polls ? " Others' polls of the Admin API count too (Prometheus, health checks, a second kong-upgrade): allow them by"
+                        " quiet_rps in fleet.ini." : "");
+}
+
 static void gate_decommission(const struct upgrade_facts *facts, struct gate *gate)
 {
     if (facts->old_nodes == 0)
@@ -106,8 +119,7 @@ static void gate_decommission(const struct upgrade_facts *facts, struct gate *ga
     else if (facts->old_answering == 0 && facts->old_silent_too_short > 0)
         shut(gate, true, "Whether the old nodes still serve traffic is not known yet; a moment.");
     else if (facts->old_answering > 0 && facts->old_quiet_ms < facts->quiet_needed_ms)
-        shut(gate, true, "Old nodes served traffic within the last %lld s (%.1f requests/s now).", (long long)(facts->quiet_needed_ms / 1000),
-             facts->old_rps > 0 ? facts->old_rps : 0.0);
+        shut_for_traffic(facts, gate);
 }
 
 static void gate_finish(const struct upgrade_facts *facts, struct gate *gate)

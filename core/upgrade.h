@@ -44,10 +44,12 @@ struct upgrade_facts {
     double old_rps, new_rps;         /* < 0: no figure yet */
     int64_t old_quiet_ms;            /* since when old nodes have served nothing but our own polls; < 0: not known */
     int64_t quiet_needed_ms;         /* how long that must hold (fleet.ini, default UPGRADE_QUIET_MS) */
+    double quiet_rps;                /* what each old node may serve meanwhile (fleet.ini, default 0) */
     bool overruled[STEPS];           /* the operator typed that this gate be opened */
 };
 
 #define UPGRADE_QUIET_MS 120000
+#define UPGRADE_POLLS_RPS 2.0    /* so few requests a second of an old node may be no clients' but somebody's polls: then the gate says so */
 #define UPGRADE_GONE_MS 5000     /* an old node must have been silent for so long to be taken for stopped */
 
 /* A node that has not answered for so long is gone. One that is restarted, or misses a poll, is back before (nodes are asked once a

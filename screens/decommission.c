@@ -18,7 +18,7 @@ static void add_old(struct prose *prose, const struct model *model)
     const char *answer = there == 1 ? "answers" : "answer", *stop = there == 1 ? "Stop it on its host" : "Stop them on their hosts";
     if (all == 0)
         prose_add_mark(prose, MARK_UNKNOWN, "No old node is in fleet.ini: that they are stopped can't be seen from here.");
-    else if (there > 0 && !upgrade->gates[STEP_DECOMMISSION].open)
+    else if (there > 0 && (!upgrade->gates[STEP_DECOMMISSION].open || model->verdict.level == VERDICT_WORSE))
         prose_add_mark(prose, MARK_WAIT, "%zu of %zu old nodes still %s. Don't stop any yet.", there, all, answer);
     else if (there > 0 && hooks_has(model, HOOK_DECOMMISSION))
         prose_add_mark(prose, MARK_WAIT, "%zu of %zu old nodes still %s. Press d to stop the selected one.", there, all, answer);
@@ -32,6 +32,7 @@ static void add_old(struct prose *prose, const struct model *model)
 static void fill(struct prose *prose, const struct model *model)
 {
     api_guard_add(prose, model);
+    verdict_add(prose, model);
     hooks_add(prose, model, HOOK_DECOMMISSION);
     add_old(prose, model);
     if (!model->state.from_014)

@@ -99,7 +99,9 @@ static const char *advice_to_raise(const struct model *model, char *text, size_t
 {
     size_t ready = model_count_nodes(model, CLUSTER_NEW, node_is_ready), all = model_count_nodes(model, CLUSTER_NEW, NULL);
     int left = divert_wait_left(model);
-    if (ready < all)
+    if (model->verdict.level == VERDICT_WORSE)
+        snprintf(text, size, "%s", model->verdict.sentence);
+    else if (ready < all)
         snprintf(text, size, "%zu of %zu new nodes %s not ready.", all - ready, all, all - ready == 1 ? "is" : "are");
     else if (left > 0)
         snprintf(text, size, "Traffic was moved to %d %% only %lld s ago: watch errors and latency for %d s more.", model->diverted,
@@ -139,7 +141,7 @@ static void divert_confirmed(struct wizard *wizard, size_t answer)
 
 static void divert_answered(struct wizard *wizard, size_t answer)
 {
-    char advice[200];
+    char advice[sizeof wizard->model.verdict.sentence];
     if (answer == 0 || answer > COUNT_OF(stages))
         return;
     wizard->view.percent = stages[answer - 1];
@@ -170,6 +172,8 @@ void hooks_ask_divert(struct wizard *wizard)
         prose_add(prose, PROSE_PARAGRAPH, "No divert hook has gone well yet.");
     if (!gate->open)
         prose_add_mark(prose, MARK_WARN, "Back to 0 %% is possible, more is not: %s", gate->reason);
+    else if (model->verdict.level == VERDICT_WORSE)
+        prose_add_mark(prose, MARK_WARN, "%s", model->verdict.sentence);
     else if (divert_wait_left(model) > 0)
         prose_add_mark(prose, MARK_WAIT, "Wait %d s more before you move more; back is possible at once.", divert_wait_left(model));
     prose_add(prose, PROSE_PARAGRAPH, "How much of the traffic is the new cluster to have?");

@@ -345,9 +345,12 @@ static void take_nodes(struct loop *loop)
         model->nodes[i] = (struct node_view){node, traffic_node_rps(loop->traffic, node)};
     }
     for (int cluster = CLUSTER_OLD; cluster <= CLUSTER_NEW; cluster++) {
-        model->history[cluster] = traffic_history(loop->traffic, (enum cluster)cluster, &model->history_count[cluster]);
+        for (int step = 0; step < TRAFFIC_STEPS; step++)
+            model->history[step][cluster] = traffic_history(loop->traffic, (enum cluster)cluster, (enum traffic_step)step, &model->history_count[step][cluster]);
+        model->metrics[cluster] = *traffic_metrics(loop->traffic, (enum cluster)cluster);
         model->rps[cluster] = traffic_cluster_rps(loop->traffic, (enum cluster)cluster);
     }
+    model->verdict = *traffic_verdict(loop->traffic);
     model->old_quiet_ms = traffic_old_quiet_ms(loop->traffic, clock_ms());
 }
 
@@ -367,6 +370,7 @@ static void note_traffic(struct loop *loop)
     int64_t now = clock_ms();
     if (loop->nodes == NULL || now - loop->noted_at < 1000)
         return;
+    traffic_allow(loop->traffic, loop->wizard->model.app.fleet.quiet_rps);
     loop->noted_at = now - loop->noted_at < 2000 ? loop->noted_at + 1000 : now;
     traffic_note(loop->traffic, loop->nodes, now);
 }

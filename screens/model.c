@@ -81,6 +81,7 @@ void model_derive(struct model *model)
         .new_rps = model->rps[CLUSTER_NEW],
         .old_quiet_ms = model->old_quiet_ms,
         .quiet_needed_ms = (int64_t)model->app.fleet.quiet_seconds * 1000,
+        .quiet_rps = model->app.fleet.quiet_rps,
     };
     count_checks(model, &facts);
     for (int step = 0; step < STEPS; step++)

@@ -8,6 +8,7 @@
 #include "core/cluster/api_guard.h"
 #include "core/cluster/node.h"
 #include "core/cluster/sessions.h"
+#include "core/cluster/traffic.h"
 #include "core/hook_record.h"
 #include "core/journal.h"
 #include "core/migrations/losses.h"
@@ -45,9 +46,11 @@ struct model {
 
     struct node_view *nodes;      /* in the fleet's order */
     size_t node_count;
-    const double *history[2];     /* requests/s by enum cluster, a value a second, oldest first; NAN: not known */
-    size_t history_count[2];
+    const double *history[TRAFFIC_STEPS][2];   /* requests/s by step and enum cluster, oldest first; NAN: not known */
+    size_t history_count[TRAFFIC_STEPS][2];
     double rps[2];                /* by enum cluster; < 0: not known */
+    struct cluster_metrics metrics[2];   /* of the last minute, likewise */
+    struct traffic_verdict verdict;
     int64_t old_quiet_ms;         /* < 0: not known */
 
     char *journal_path;           /* of the run shown; NULL: none */

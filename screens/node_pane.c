@@ -181,6 +181,7 @@ static void open_details(struct wizard *wizard, const struct node_view *view)
     static const char *const reachable[] = {"the node says that its database does not answer", "the node says that its database answers"};
     const struct node *node = view->node;
     char *number = view->rps >= 0 ? mem_printf("%.1f requests/s", view->rps) : NULL;
+    char *connections = node->connections >= 0 ? mem_printf("%d open, ours among them", node->connections) : NULL;
     char *restarts = mem_printf("%u since the wizard was opened", node->restarts);
     wizard_open_text(wizard, node->name);
     struct prose *prose = &wizard->view.text;
@@ -195,8 +196,11 @@ static void open_details(struct wizard *wizard, const struct node_view *view)
     add_fact(prose, "Database", node->match == MATCH_UNKNOWN ? NULL : node->match_text != NULL ? node->match_text : "the same as ours");
     add_fact(prose, "Reachable", node->database_reachable < 0 ? NULL : reachable[node->database_reachable]);
     add_fact(prose, "Traffic", number);
+    add_fact(prose, "Connections", connections);
+    verdict_add_facts(prose, &wizard->model, node);
     add_fact(prose, "Restarts", restarts);
     free(restarts);
+    free(connections);
     free(number);
 }
 

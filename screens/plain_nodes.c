@@ -33,6 +33,7 @@ struct view {
     struct traffic *traffic;
     struct outsiders *outsiders;
     char **said;               /* by node: its row when it was last said, without the figures */
+    enum verdict_level said_level;
     int64_t started_at, looked_at;
     bool ended;
     int exit_code;
@@ -49,6 +50,14 @@ static json_t *cluster_json(const struct view *view, enum cluster cluster, int64
     return array;
 }
 
+static json_t *comparison_json(const struct view *view)
+{
+    json_t *json = verdict_json(traffic_verdict(view->traffic));
+    for (enum cluster cluster = CLUSTER_OLD; cluster <= CLUSTER_NEW; cluster++)
+        json_object_set_new(json, cluster_name(cluster), cluster_metrics_json(traffic_metrics(view->traffic, cluster)));
+    return json;
+}
+
 static void say_all_json(const struct view *view, int64_t now)
 {
     char at[CLOCK_TEXT_SIZE];
@@ -58,6 +67,7 @@ static void say_all_json(const struct view *view, int64_t now)
     for (enum cluster cluster = CLUSTER_OLD; cluster <= CLUSTER_NEW; cluster++)
         json_object_set_new(json, cluster_name(cluster), cluster_json(view, cluster, now));
     json_object_set_new(json, "unknown", outsiders_json(view->outsiders));
+    json_object_set_new(json, "comparison", comparison_json(view));
     say_json(json, !view->watch);
 }
 
@@ -102,6 +112,62 @@ static void say_outsiders(const struct view *view)
     }
 }
 
+static const char *percent_text(double share, char text[SAY_SIZE])
+{
+    if (share < 0)
+        snprintf(text, SAY_SIZE, "-");
+    else
+        snprintf(text, SAY_SIZE, "%.1f %%", share * 100);
+    return text;
+}
+
+/* "4xx 1.2/s (1.0 %), 5xx 0.0/s (0.0 %), p95 40 ms", where the Prometheus plugin tells. */
+static void say_metrics(const struct cluster_metrics *metrics)
+{
+    double p95 = cluster_metrics_ms(metrics, 0.95);
+    for (int hundreds = 4; hundreds <= 5; hundreds++) {
+        char rate[SAY_SIZE], share[SAY_SIZE];
+        say("%s%dxx %s/s (%s)", hundreds == 4 ? "" : ", ", hundreds, rate_text(cluster_metrics_rate(metrics, hundreds), rate),
+            percent_text(cluster_metrics_share(metrics, hundreds), share));
+    }
+    if (p95 >= 0)
+        say(", p95 %.0f ms", p95);
+}
+
+/* The same for a line that holds both clusters: parts of a hundred alone. */
+static void say_metrics_briefly(const struct cluster_metrics *metrics)
+{
+    char share_4xx[SAY_SIZE], share_5xx[SAY_SIZE];
+    double p95 = cluster_metrics_ms(metrics, 0.95);
+    if (metrics->counted == 0 || p95 < 0)
+        return;
+    say(", 4xx %s, 5xx %s, p95 %.0f ms", percent_text(cluster_metrics_share(metrics, 4), share_4xx),
+        percent_text(cluster_metrics_share(metrics, 5), share_5xx), p95);
+}
+
+static void say_verdict(const struct view *view)
+{
+    const struct traffic_verdict *verdict = traffic_verdict(view->traffic);
+    say("%s%s\n", verdict->level == VERDICT_WORSE ? "warning: " : "", verdict->sentence);
+}
+
+/* Nothing of it where neither cluster has the plugin: its want is no finding. */
+static void say_comparison(const struct view *view)
+{
+    bool any = false;
+    for (enum cluster cluster = CLUSTER_OLD; cluster <= CLUSTER_NEW; cluster++) {
+        const struct cluster_metrics *metrics = traffic_metrics(view->traffic, cluster);
+        if (metrics->counted == 0)
+            continue;
+        say("%s: ", cluster_name(cluster));
+        say_metrics(metrics);
+        say("\n");
+        any = true;
+    }
+    if (any)
+        say_verdict(view);
+}
+
 static void say_once(const struct view *view)
 {
     bool quiet = view->app->options->quiet;
@@ -111,6 +177,10 @@ static void say_once(const struct view *view)
         if (!quiet || nodes_get(view->nodes, i)->problem != NULL)
             say_node(view, nodes_get(view->nodes, i));
     say_outsiders(view);
+    if (!quiet)
+        say_comparison(view);
+    else if (traffic_verdict(view->traffic)->level == VERDICT_WORSE)
+        say_verdict(view);
 }
 
 /* A node's row is said again only when something but its figures has changed: what a second brings is one line. */
@@ -139,6 +209,17 @@ static void say_cluster(const struct view *view, enum cluster cluster)
         answering += node->cluster == cluster && node->state == NODE_ANSWERS ? 1 : 0;
     }
     say("  %s: %zu of %zu answer, %s req/s", cluster_name(cluster), answering, all, rate_text(traffic_cluster_rps(view->traffic, cluster), rate));
+    say_metrics_briefly(traffic_metrics(view->traffic, cluster));
+}
+
+/* When it begins and when it ends. */
+static void say_changed_verdict(struct view *view)
+{
+    enum verdict_level level = traffic_verdict(view->traffic)->level;
+    bool is_worse = level == VERDICT_WORSE, was_worse = view->said_level == VERDICT_WORSE;
+    if (is_worse != was_worse)
+        say_verdict(view);
+    view->said_level = level;
 }
 
 static void say_second(struct view *view)
@@ -152,6 +233,7 @@ static void say_second(struct view *view)
     if (!quiet && view->said[0] == NULL && nodes_count(view->nodes) > 0)
         say_head();
     say_changed_nodes(view);
+    say_changed_verdict(view);
     if (quiet)
         return;
     say("%s", clock);
@@ -189,12 +271,13 @@ static void end(struct view *view, int exit_code)
         uv_close((uv_handle_t *)&view->signals[i], NULL);
 }
 
-/* Two counts make a rate. */
+/* Two counts make a rate, of requests and of errors. */
 static bool all_known(const struct view *view)
 {
     for (size_t i = 0; i < nodes_count(view->nodes); i++) {
         const struct node *node = nodes_get(view->nodes, i);
-        if (node->state == NODE_UNASKED || (node->state == NODE_ANSWERS && traffic_node_rps(view->traffic, node) < 0))
+        bool waits = node->metrics == METRICS_UNASKED || (node->metrics == METRICS_ANSWERS && node->minute.span_ms == 0);
+        if (node->state == NODE_UNASKED || (node->state == NODE_ANSWERS && (waits || traffic_node_rps(view->traffic, node) < 0)))
             return false;
     }
     return true;

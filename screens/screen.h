@@ -43,6 +43,7 @@ struct view {
     enum step shown;
     bool settled;                       /* the screen is no longer chosen for the operator */
     bool why_hidden;
+    size_t span;                        /* Divert's chart: which of its spans */
     bool show_log;                      /* Up and Finish: the log instead of the table */
     struct table_state tables[STEPS];
     struct prose_state proses[STEPS];
@@ -114,6 +115,10 @@ bool plan_pane_key(struct wizard *wizard, const struct input *input);
 bool api_guard_is_there(const struct model *model);
 void api_guard_add(struct prose *prose, const struct model *model);
 void api_guard_open(struct wizard *wizard);
+
+/* The verdict on the new cluster: a line where it is worse, nothing else; and what is known of a node's answers, for its details. */
+void verdict_add(struct prose *prose, const struct model *model);
+void verdict_add_facts(struct prose *prose, const struct model *model, const struct node *node);
 
 /* A worker of ours that no longer runs left Kong's lock behind: then starting removes it, after it was said. */
 bool dead_lock_is_there(const struct model *model);

@@ -4,6 +4,7 @@
 #include "tui/progress.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,6 +36,29 @@ static double value_at(const struct chart_series *series, int back)
         return NAN;
     double value = series->values[series->count - 1 - (size_t)back];
     return !isfinite(value) ? NAN : value < 0 ? 0 : value;
+}
+
+/* Of the values from `from` steps before the newest on, as many as stand for one dot; NAN: none is known. */
+static double mean_of(const struct chart_series *series, int from, int to)
+{
+    double sum = 0;
+    int known = 0;
+    for (int back = from; back < to || back == from; back++) {
+        double value = value_at(series, back);
+        sum += isnan(value) ? 0 : value;
+        known += isnan(value) ? 0 : 1;
+    }
+    return known > 0 ? sum / known : (double)NAN;
+}
+
+/* The newest `span` values as so many dots; the caller frees. */
+static double *fit(const struct chart_series *series, size_t span, int dots)
+{
+    double *values = memory_grow(NULL, (size_t)dots, sizeof(*values));
+    double each = (double)span / dots;
+    for (int back = 0; back < dots; back++)
+        values[dots - 1 - back] = mean_of(series, (int)(back * each), (int)((back + 1) * each));
+    return values;
 }
 
 static double largest_of(const struct chart_model *model, int columns)
@@ -175,12 +199,13 @@ static void paint_compact(struct area area, const struct chart_model *model)
     }
 }
 
-static void paint_time(struct area area, const struct chart_model *model, int values)
+static void paint_time(struct area area, double seconds)
 {
-    double seconds = values * model->seconds_per_value;
     int x = 0;
     if (seconds < 120)
         x = area_textf(area, 0, 0, ROLE_DIM, "%.0f s ago", seconds);
+    else if (seconds >= 3600)
+        x = area_textf(area, 0, 0, ROLE_DIM, "%.0f h ago", seconds / 3600);
     else
         x = area_textf(area, 0, 0, ROLE_DIM, "%.0f min ago", seconds / 60);
     if (x + 5 <= area.width)
@@ -213,30 +238,56 @@ static void paint_scale(struct area area, double scale, const char *unit)
         area_column(area, 0, 1, width, true, ROLE_DIM, unit);
 }
 
+/* What the width stands for: the newest values themselves, or the span's means in their place. */
+static bool fit_all(const struct chart_model *model, int dots, struct chart_model *fitted, struct chart_series *series)
+{
+    *fitted = *model;
+    if (model->span == 0)
+        return false;
+    for (size_t i = 0; i < series_of(model); i++) {
+        series[i] = model->series[i];
+        series[i].values = fit(&model->series[i], model->span, dots);
+        series[i].count = (size_t)dots;
+    }
+    fitted->series = series;
+    return true;
+}
+
+static void free_fitted(const struct chart_model *fitted)
+{
+    for (size_t i = 0; i < series_of(fitted); i++)
+        free((double *)(uintptr_t)fitted->series[i].values);
+}
+
 void chart_draw(struct area area, const struct chart_model *model)
 {
     if (area.height < 3 || area.width < 16 || series_of(model) == 0) {
         paint_compact(area, model);
         return;
     }
-    bool time = model->seconds_per_value > 0 && area.height >= 5;
+    bool time = model->seconds_per_value > 0 && area.height >= 4;
     int left = model->unit != NULL && text_width(model->unit, CHARSET_UTF8) > 6 ? 8 : 7;
     int right = widest(model) + GAP;
     if (area.width - left - right < 8)
         right = 0;
     int height = area.height - (time ? 1 : 0);
     struct area plot_area = area_part(area, (struct rect){left, 0, area.width - left - right, height});
-    int values = plot_area.width * (area.canvas->charset == CHARSET_UTF8 ? 2 : 1);
-    double largest = largest_of(model, values);
+    int dots = plot_area.width * (area.canvas->charset == CHARSET_UTF8 ? 2 : 1);
+    struct chart_series series[SERIES];
+    struct chart_model fitted;
+    bool made = fit_all(model, dots, &fitted, series);
+    double largest = largest_of(&fitted, dots);
     double scale = chart_scale(largest);
     paint_scale(area_part(area, (struct rect){0, 0, left, height}), scale, model->unit);
     if (time)
-        paint_time(area_part(area, (struct rect){left, height, plot_area.width, 1}), model, values);
-    if (largest < 0) {
+        paint_time(area_part(area, (struct rect){left, height, plot_area.width, 1}),
+                   (made ? (double)model->span : dots) * model->seconds_per_value);
+    if (largest < 0)
         area_text(plot_area, 1, height / 2, ROLE_DIM, model->empty != NULL ? model->empty : "no data yet");
-        return;
-    }
-    paint_plot(plot_area, model, scale);
-    if (right > 0)
+    else
+        paint_plot(plot_area, &fitted, scale);
+    if (largest >= 0 && right > 0)
         paint_labels(area_part(area, (struct rect){area.width - right + GAP, 0, right - GAP, height}), model, scale);
+    if (made)
+        free_fitted(&fitted);
 }

@@ -24,9 +24,11 @@ struct chart_model {
     double seconds_per_value; /* for the time scale below; <= 0: none is shown */
     const char *unit;         /* "req/s"; NULL: none */
     const char *empty;        /* said where no series has a value; NULL: "no data yet" */
+    size_t span;              /* so many of the newest values fill the width, each dot their mean; 0: one a dot */
 };
 
-/* As many of the newest values as fit (two a column with Braille). Fewer than 3 lines or 16 columns: only names and
+/* As many of the newest values as fit (two a column with Braille), or `span` of them. A time without a value stays a
+ * gap. Fewer than 3 lines or 16 columns: only names and
  * latest values. */
 void chart_draw(struct area area, const struct chart_model *model);
 

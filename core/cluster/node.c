@@ -16,9 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum request { REQUEST_ROOT, REQUEST_STATUS, REQUESTS };
+enum request { REQUEST_ROOT, REQUEST_STATUS, REQUEST_METRICS, REQUESTS };
 
-static const char *const request_paths[REQUESTS] = {"/", "/status"};
+static const char *const request_paths[REQUESTS] = {"/", "/status", "/metrics"};
 
 struct watch {
     struct nodes *nodes;
@@ -34,6 +34,9 @@ struct watch {
     int64_t started_at, identified_at;
     int64_t reached;              /* requests of ours since the node's counter began */
     int64_t reached_then;         /* as of the last count */
+    int64_t metrics_due;          /* 0: at once */
+    struct metrics_window window;
+    struct metrics_reader reader; /* of the answer that comes in */
     struct buf body;
     size_t received;              /* bytes, headers included */
     char reason[CURL_ERROR_SIZE];
@@ -46,6 +49,7 @@ struct nodes {
     struct datastore datastore;
     void (*changed)(void *context);
     void *context;
+    int64_t metrics_poll_ms, metrics_first_ms, metrics_window_ms;
     size_t open_timers;           /* memory is freed when the last has closed */
     bool stopped;
 };
@@ -159,12 +163,23 @@ static void note_failure(struct watch *watch, CURLcode code)
         note_strange(watch, mem_printf("does not answer as Kong's Admin API does (%s); check the address in fleet.ini", reason));
 }
 
+/* Another process counts anew, and may have the plugin where the one before had not. */
+static void forget_metrics(struct watch *watch)
+{
+    metrics_forget(&watch->window);
+    watch->node.minute = (struct metrics_minute){0};
+    watch->node.metrics = METRICS_UNASKED;
+    watch->metrics_due = 0;
+}
+
 /* Another node_id is another process, whose counter began at 0. Where the counter's fall told so before, it is counted already. */
 static void note_identity(struct watch *watch, const char *node_id_before)
 {
     struct node *node = &watch->node;
     bool restarted = node_id_before != NULL && strcmp(node_id_before, node->node_id) != 0;
     node->restarts += restarted ? 1 : 0;
+    if (restarted)
+        forget_metrics(watch);
     if (restarted && !watch->counter_fell) {
         watch->reached = 1;
         watch->reached_then = 0;
@@ -224,16 +239,51 @@ static void note_answer(struct watch *watch, int64_t now)
     free(node_id);
 }
 
+/* What is known of the last minute stays until it is too old. */
+static void note_no_metrics(struct watch *watch, enum metrics_state state, int64_t pause, int64_t now)
+{
+    watch->node.metrics = state;
+    watch->metrics_due = now + pause;
+}
+
+static void note_metrics(struct watch *watch, int64_t now)
+{
+    const struct nodes *nodes = watch->nodes;
+    metrics_end(&watch->reader);
+    if (!watch->reader.is_kong) {
+        note_no_metrics(watch, METRICS_STRANGE, METRICS_FAILED_MS, now);
+        return;
+    }
+    metrics_note(&watch->window, &watch->reader.counts, now, nodes->metrics_window_ms);
+    metrics_minute(&watch->window, &watch->node.minute);
+    watch->node.metrics = METRICS_ANSWERS;
+    watch->metrics_due = watch->started_at + (watch->window.count == 1 ? nodes->metrics_first_ms : nodes->metrics_poll_ms);
+}
+
+/* A node that can't be reached, `GET /status` will tell soon. */
+static void note_metrics_end(struct watch *watch, CURLcode code, int64_t now)
+{
+    long status = info_long(watch, CURLINFO_RESPONSE_CODE);
+    if (code == CURLE_COULDNT_CONNECT)
+        watch->metrics_due = now + watch->nodes->metrics_poll_ms;
+    else if (code == CURLE_OK && status == 404)
+        note_no_metrics(watch, METRICS_ABSENT, METRICS_ABSENT_MS, now);
+    else if (code == CURLE_OK && status == 200)
+        note_metrics(watch, now);
+    else
+        note_no_metrics(watch, METRICS_STRANGE, METRICS_FAILED_MS, now);
+}
+
 static void on_next(uv_timer_t *timer)
 {
     begin(timer->data);
 }
 
-/* At once where `GET /` has just answered, or has to be asked; else a second after the last one began. A node that fails is left
- * alone for a second. */
+/* At once where `GET /` has just answered, or has to be asked, or `GET /metrics` took the place of `GET /status`; else a second after
+ * the last one began. A node that fails is left alone for a second. */
 static void plan_next(struct watch *watch, bool failed, int64_t now)
 {
-    bool at_once = !failed && (watch->request == REQUEST_ROOT || !watch->identified);
+    bool at_once = !failed && (watch->request != REQUEST_STATUS || !watch->identified);
     int64_t due = at_once ? now : failed ? now + NODE_POLL_MS : watch->started_at + NODE_POLL_MS;
     uv_timer_start(&watch->timer, on_next, due > now ? (uint64_t)(due - now) : 0, 0);
 }
@@ -247,13 +297,16 @@ static void on_ended(void *private_pointer, CURLcode code)
     int64_t now = clock_ms(), silent_since = node->state == NODE_SILENT ? node->silent_since : now;
     watch->under_way = false;
     watch->reached += info_long(watch, CURLINFO_REQUEST_SIZE) > 0 ? 1 : 0;
-    if (code == CURLE_OK)
+    if (watch->request == REQUEST_METRICS)
+        note_metrics_end(watch, code, now);
+    else if (code == CURLE_OK)
         note_answer(watch, now);
     else
         note_failure(watch, code);
     node->silent_since = node->state == NODE_SILENT ? silent_since : 0;
     buf_clear(&watch->body);
-    plan_next(watch, code != CURLE_OK || node->state != NODE_ANSWERS, now);
+    bool failed = watch->request != REQUEST_METRICS && (code != CURLE_OK || node->state != NODE_ANSWERS);
+    plan_next(watch, failed, now);
     if (nodes->changed != NULL)
         nodes->changed(nodes->context);
 }
@@ -265,22 +318,35 @@ static size_t take_header(char *data, size_t size, size_t count, void *context)
     struct watch *watch = context;
     (void)data;
     watch->received += size * count;
-    return watch->received > NODE_ANSWER_LIMIT ? 0 : size * count;
+    return watch->received > (watch->request == REQUEST_METRICS ? METRICS_ANSWER_LIMIT : NODE_ANSWER_LIMIT) ? 0 : size * count;
 }
 
 static size_t take_body(char *data, size_t size, size_t count, void *context)
 {
     struct watch *watch = context;
     size_t taken = take_header(data, size, count, context);
-    buf_add_bytes(&watch->body, data, taken);
+    if (watch->request == REQUEST_METRICS)
+        metrics_feed(&watch->reader, data, taken);
+    else
+        buf_add_bytes(&watch->body, data, taken);
     return taken;
+}
+
+/* The counter first; the plugin is a guest in between, of a node that is well. */
+static enum request choose(const struct watch *watch, int64_t now)
+{
+    const struct node *node = &watch->node;
+    if (!watch->identified || now - watch->identified_at >= NODE_IDENTITY_MS)
+        return REQUEST_ROOT;
+    bool is_well = node->state == NODE_ANSWERS && node->total_requests >= 0;
+    return is_well && watch->request != REQUEST_METRICS && now >= watch->metrics_due ? REQUEST_METRICS : REQUEST_STATUS;
 }
 
 static void begin(struct watch *watch)
 {
     int64_t now = clock_ms();
-    bool identify = !watch->identified || now - watch->identified_at >= NODE_IDENTITY_MS;
-    watch->request = identify ? REQUEST_ROOT : REQUEST_STATUS;
+    watch->request = choose(watch, now);
+    watch->reader = (struct metrics_reader){0};
     watch->started_at = now;
     watch->received = 0;
     watch->reason[0] = '\0';
@@ -349,6 +415,9 @@ struct nodes *nodes_start(uv_loop_t *loop, const struct fleet *fleet, const stru
     struct nodes *nodes = mem_zero(1, sizeof *nodes);
     nodes->changed = changed;
     nodes->context = context;
+    nodes->metrics_first_ms = METRICS_FIRST_MS;
+    nodes->metrics_poll_ms = METRICS_POLL_MS;
+    nodes->metrics_window_ms = METRICS_WINDOW_MS;
     copy_without_password(&nodes->datastore, datastore);
     nodes->list = mem_zero(fleet->count, sizeof *nodes->list);
     for (nodes->count = 0; nodes->count < fleet->count; nodes->count++)
@@ -389,6 +458,12 @@ void nodes_stop(struct nodes *nodes)
         uv_close((uv_handle_t *)&nodes->list[i].timer, on_timer_closed);
     if (nodes->count == 0)
         forget_all(nodes);
+}
+
+void nodes_set_pace(struct nodes *nodes, int64_t metrics_poll_ms, int64_t metrics_window_ms)
+{
+    nodes->metrics_first_ms = nodes->metrics_poll_ms = metrics_poll_ms;
+    nodes->metrics_window_ms = metrics_window_ms;
 }
 
 size_t nodes_count(const struct nodes *nodes)

@@ -5,6 +5,7 @@
 #ifndef CORE_CLUSTER_NODE_H
 #define CORE_CLUSTER_NODE_H
 
+#include "core/cluster/metrics.h"
 #include "core/conf/fleet.h"
 #include "core/conf/kong_conf.h"
 
@@ -16,6 +17,7 @@
 
 #define NODE_POLL_MS 1000        /* `GET /status`; at most one request is under way per node */
 #define NODE_IDENTITY_MS 5000    /* `GET /`, which reads the node's database; at once where its identity is not known */
+/* `GET /metrics`, where the Prometheus plugin answers: METRICS_POLL_MS. */
 #define NODE_DEADLINE_MS 4000    /* of one request, from the connection to the last byte */
 #define NODE_ANSWER_LIMIT (1 << 20)   /* bytes; a longer answer is cut off and is no Kong's */
 
@@ -24,6 +26,14 @@ enum node_state {
     NODE_ANSWERS,    /* as Kong's Admin API does */
     NODE_STRANGE,    /* something listens there, but does not answer as Kong: HTML, an error, too slow, too much */
     NODE_SILENT,     /* nothing listens: refused, unreachable, no such name */
+};
+
+/* Its Prometheus plugin. What it does, or does not, changes nothing of the node's state. */
+enum metrics_state {
+    METRICS_UNASKED,
+    METRICS_ANSWERS,
+    METRICS_ABSENT,      /* 404: the plugin is not loaded */
+    METRICS_STRANGE,     /* something else: an error, too slow, too much, not Kong's */
 };
 
 /* Whether its configuration names our database. Another host string may still be the same server: then "perhaps". */
@@ -47,7 +57,12 @@ struct node {
     int64_t answered_at;         /* last answer as Kong; 0: never */
     int64_t silent_since;        /* NODE_SILENT: since when; else 0 */
     unsigned restarts;           /* node_id changed while we looked */
+    enum metrics_state metrics;
+    struct metrics_minute minute;   /* what the Prometheus plugin counted in the last minute, or less; see METRICS_FRESH_MS */
 };
+
+/* "unasked", "answers", "absent", "strange". */
+const char *metrics_state_name(enum metrics_state state);
 
 /* "unasked", "answers", "strange", "silent"; "unknown", "same", "perhaps", "other". */
 const char *node_state_name(enum node_state state);
@@ -71,6 +86,9 @@ struct nodes *nodes_start(uv_loop_t *loop, const struct fleet *fleet, const stru
 
 /* Ends it: requests under way are given up, the handles are closed, memory is freed once the loop has run its closing callbacks. */
 void nodes_stop(struct nodes *nodes);
+
+/* For tests, to which a minute is long: other times than METRICS_POLL_MS (and METRICS_FIRST_MS) and METRICS_WINDOW_MS. */
+void nodes_set_pace(struct nodes *nodes, int64_t metrics_poll_ms, int64_t metrics_window_ms);
 
 size_t nodes_count(const struct nodes *nodes);             /* 0 for NULL */
 const struct node *nodes_get(const struct nodes *nodes, size_t index);   /* in the fleet's order */

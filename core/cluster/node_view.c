@@ -3,6 +3,7 @@
 
 #include "core/base/json.h"
 #include "core/cluster/node_answer.h"
+#include "core/cluster/verdict.h"
 
 const char *node_state_name(enum node_state state)
 {
@@ -16,6 +17,13 @@ const char *node_match_name(enum node_match match)
     static const char *const names[] = {
         [MATCH_UNKNOWN] = "unknown", [MATCH_SAME] = "same", [MATCH_PERHAPS] = "perhaps", [MATCH_OTHER] = "other"};
     return names[match];
+}
+
+const char *metrics_state_name(enum metrics_state state)
+{
+    static const char *const names[] = {
+        [METRICS_UNASKED] = "unasked", [METRICS_ANSWERS] = "answers", [METRICS_ABSENT] = "absent", [METRICS_STRANGE] = "strange"};
+    return names[state];
 }
 
 bool node_is_ready(const struct node *node)
@@ -38,6 +46,18 @@ static json_t *known_count(int64_t count)
     return count >= 0 ? json_integer(count) : json_null();
 }
 
+static json_t *metrics_json(const struct node *node, int64_t now)
+{
+    struct cluster_metrics metrics = {0};
+    cluster_metrics_add(&metrics, node, now);
+    json_t *json = cluster_metrics_json(&metrics);
+    if (json_is_object(json)) {
+        json_object_del(json, "nodes");
+        json_object_set_new(json, "span_ms", json_integer(node->minute.span_ms));
+    }
+    return json;
+}
+
 json_t *node_json(const struct node *node, double rps, int64_t now)
 {
     json_t *json = json_object();
@@ -52,6 +72,8 @@ json_t *node_json(const struct node *node, double rps, int64_t now)
     json_object_set_new(json, "database_reachable", node->database_reachable < 0 ? json_null() : json_boolean(node->database_reachable));
     json_object_set_new(json, "requests_per_second", rps >= 0 ? json_real(rps) : json_null());
     json_object_set_new(json, "connections", known_count(node->connections));
+    json_object_set_new(json, "prometheus", json_string(metrics_state_name(node->metrics)));
+    json_object_set_new(json, "metrics", metrics_json(node, now));
     json_object_set_new(json, "restarts", json_integer(node->restarts));
     json_object_set_new(json, "age_ms", node->answered_at > 0 ? json_integer(now - node->answered_at) : json_null());
     json_object_set_new(json, "problem", json_text(node->problem));

@@ -10,6 +10,8 @@
 #define WINDOW_MS 3500         /* that a rate is taken over */
 #define FRESH_MS 5000          /* an older count says nothing of now */
 #define STEP_MS 1000           /* of the history */
+#define ALLOWED_SECONDS 10     /* that what is allowed may come at once */
+#define LONGEST_GAP (TRAFFIC_HISTORY * 60)   /* in seconds; nothing is left of the history after it */
 
 struct sample {
     int64_t at, served;        /* served: all but our own, since the counting began */
@@ -21,7 +23,8 @@ struct track {
     enum node_state state;
     unsigned restarts;
     int64_t total, own;        /* of the last sample */
-    int64_t quiet_since;       /* it has served nothing since; 0: not counted yet */
+    int64_t quiet_since;       /* it has served nothing, or what is allowed, since; 0: not counted yet */
+    double excess;             /* requests served lately beyond what is allowed a second */
     int64_t silent_since;
     struct sample samples[SAMPLES];   /* oldest first */
     size_t count;
@@ -31,18 +34,30 @@ struct track {
 struct history {
     double values[TRAFFIC_HISTORY];
     size_t count;
+    double sum;                /* of what was known in the step under way */
+    int seconds, known;        /* of it */
 };
 
 struct traffic {
     struct track *tracks;
     size_t count;
-    struct history history[2];   /* by enum cluster */
+    struct history history[2][TRAFFIC_STEPS];   /* by enum cluster */
+    double allowed;            /* requests a second */
+    struct cluster_metrics metrics[2], remembered;   /* the old cluster's last good minute */
+    struct traffic_verdict verdict;
     int64_t noted_at, stepped_at;
 };
 
 struct traffic *traffic_new(void)
 {
-    return mem_zero(1, sizeof(struct traffic));
+    struct traffic *traffic = mem_zero(1, sizeof *traffic);
+    verdict_judge(&traffic->metrics[CLUSTER_OLD], &traffic->metrics[CLUSTER_NEW], &traffic->verdict);
+    return traffic;
+}
+
+void traffic_allow(struct traffic *traffic, double quiet_rps)
+{
+    traffic->allowed = quiet_rps;
 }
 
 static void forget(struct track *track)
@@ -89,9 +104,20 @@ static void add_sample(struct track *track, int64_t at, int64_t served)
     track->samples[track->count++] = (struct sample){at, served};
 }
 
+/* A bucket that leaks by what is allowed; what runs over is traffic. At least one request fits in it where any is allowed. */
+static bool is_too_much(struct track *track, double allowed, int64_t served, int64_t milliseconds)
+{
+    double room = allowed <= 0 ? 0 : allowed * ALLOWED_SECONDS > 1 ? allowed * ALLOWED_SECONDS : 1;
+    double excess = track->excess - allowed * (double)milliseconds / 1000;
+    track->excess = (excess > 0 ? excess : 0) + (double)served;
+    bool too_much = track->excess > room;
+    track->excess = too_much ? room : track->excess;
+    return too_much;
+}
+
 /* A counter that fell, or of another process, says nothing together with what was counted before. Requests of ours that the node
  * may not have counted can only make the difference negative: then nothing was served. */
-static void note_node(struct track *track, const struct node *node)
+static void note_node(struct track *track, const struct node *node, double allowed)
 {
     track->seen = true;
     track->state = node->state;
@@ -104,13 +130,15 @@ static void note_node(struct track *track, const struct node *node)
         return;
     if (track->count > 0 && node->total_requests < track->total)
         track->count = 0;
-    int64_t served = 0;
+    int64_t served = 0, passed = 0;
     if (track->count > 0) {
         int64_t difference = (node->total_requests - track->total) - (node->own_requests - track->own);
         served = difference > 0 ? difference : 0;
+        passed = node->counted_at - track->samples[track->count - 1].at;
     }
-    if (track->count == 0 || served > 0)
+    if (track->count == 0 || is_too_much(track, allowed, served, passed))
         track->quiet_since = node->counted_at;
+    track->excess = track->count == 0 ? 0 : track->excess;
     add_sample(track, node->counted_at, track->count > 0 ? track->samples[track->count - 1].served + served : 0);
     track->total = node->total_requests;
     track->own = node->own_requests;
@@ -132,23 +160,56 @@ static double track_rps(const struct traffic *traffic, const struct track *track
     return (double)(last->served - first->served) * 1000 / (double)(last->at - first->at);
 }
 
+int traffic_step_seconds(enum traffic_step step)
+{
+    static const int seconds[TRAFFIC_STEPS] = {[TRAFFIC_SECONDS] = 1, [TRAFFIC_TENS] = 10, [TRAFFIC_MINUTES] = 60};
+    return seconds[step];
+}
+
+static void add_second(struct history *history, int step_seconds, double rps)
+{
+    if (history->seconds == step_seconds || history->count == 0) {
+        history->seconds = history->known = 0;
+        history->sum = 0;
+        if (history->count == TRAFFIC_HISTORY)
+            memmove(&history->values[0], &history->values[1], --history->count * sizeof history->values[0]);
+        history->count++;
+    }
+    history->seconds++;
+    history->known += rps >= 0 ? 1 : 0;
+    history->sum += rps >= 0 ? rps : 0;
+    history->values[history->count - 1] = history->known > 0 ? history->sum / history->known : (double)NAN;
+}
+
 /* Timers are late by some milliseconds, never exact: the history keeps its own step. A second without a look is a gap. */
 static void note_history(struct traffic *traffic, int64_t now)
 {
-    int64_t steps = traffic->stepped_at == 0 ? 1 : (now - traffic->stepped_at + STEP_MS / 2) / STEP_MS;
-    if (steps <= 0)
+    int64_t seconds = traffic->stepped_at == 0 ? 1 : (now - traffic->stepped_at + STEP_MS / 2) / STEP_MS;
+    if (seconds <= 0)
         return;
-    traffic->stepped_at = traffic->stepped_at == 0 ? now : traffic->stepped_at + steps * STEP_MS;
-    size_t added = steps < TRAFFIC_HISTORY ? (size_t)steps : TRAFFIC_HISTORY;
+    traffic->stepped_at = traffic->stepped_at == 0 ? now : traffic->stepped_at + seconds * STEP_MS;
+    seconds = seconds < LONGEST_GAP ? seconds : LONGEST_GAP;
     for (enum cluster cluster = CLUSTER_OLD; cluster <= CLUSTER_NEW; cluster++) {
-        struct history *history = &traffic->history[cluster];
         double rps = traffic_cluster_rps(traffic, cluster);
-        size_t dropped = history->count + added > TRAFFIC_HISTORY ? history->count + added - TRAFFIC_HISTORY : 0;
-        memmove(&history->values[0], &history->values[dropped], (history->count - dropped) * sizeof history->values[0]);
-        history->count -= dropped;
-        for (size_t i = 0; i < added; i++)
-            history->values[history->count++] = i + 1 == added && rps >= 0 ? rps : (double)NAN;
+        for (int step = 0; step < TRAFFIC_STEPS; step++)
+            for (int64_t i = 1; i <= seconds; i++)
+                add_second(&traffic->history[cluster][step], traffic_step_seconds((enum traffic_step)step), i == seconds ? rps : -1);
     }
+}
+
+/* Once the old cluster serves too little to compare with, it is taken as it was. */
+static void note_metrics(struct traffic *traffic, const struct nodes *nodes, int64_t now)
+{
+    struct cluster_metrics *old = &traffic->metrics[CLUSTER_OLD], *new = &traffic->metrics[CLUSTER_NEW];
+    *old = *new = (struct cluster_metrics){0};
+    for (size_t i = 0; i < nodes_count(nodes); i++)
+        cluster_metrics_add(&traffic->metrics[nodes_get(nodes, i)->cluster], nodes_get(nodes, i), now);
+    if (metrics_requests(&old->counts) >= VERDICT_REQUESTS) {
+        traffic->remembered = *old;
+        traffic->remembered.remembered = true;
+    }
+    bool remembers = metrics_requests(&old->counts) < VERDICT_REQUESTS && traffic->remembered.remembered;
+    verdict_judge(remembers ? &traffic->remembered : old, new, &traffic->verdict);
 }
 
 static void drop_unseen(struct traffic *traffic)
@@ -169,11 +230,12 @@ void traffic_note(struct traffic *traffic, const struct nodes *nodes, int64_t no
         traffic->tracks[i].seen = false;
     for (size_t i = 0; i < nodes_count(nodes); i++) {
         const struct node *node = nodes_get(nodes, i);
-        note_node(find_or_add(traffic, node), node);
+        note_node(find_or_add(traffic, node), node, traffic->allowed);
     }
     drop_unseen(traffic);
     traffic->noted_at = now;
     note_history(traffic, now);
+    note_metrics(traffic, nodes, now);
 }
 
 double traffic_node_rps(const struct traffic *traffic, const struct node *node)
@@ -193,10 +255,20 @@ double traffic_cluster_rps(const struct traffic *traffic, enum cluster cluster)
     return sum;
 }
 
-const double *traffic_history(const struct traffic *traffic, enum cluster cluster, size_t *count)
+const double *traffic_history(const struct traffic *traffic, enum cluster cluster, enum traffic_step step, size_t *count)
 {
-    *count = traffic->history[cluster].count;
-    return traffic->history[cluster].values;
+    *count = traffic->history[cluster][step].count;
+    return traffic->history[cluster][step].values;
+}
+
+const struct cluster_metrics *traffic_metrics(const struct traffic *traffic, enum cluster cluster)
+{
+    return &traffic->metrics[cluster];
+}
+
+const struct traffic_verdict *traffic_verdict(const struct traffic *traffic)
+{
+    return &traffic->verdict;
 }
 
 /* One that served nothing already when it fell silent has been quiet all along: stopping it does not begin the wait anew. Of one that

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ini.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -148,6 +149,18 @@ static bool set_quiet(struct fleet *fleet, const char *value, struct error *erro
     return true;
 }
 
+/* Digits, and perhaps a point and digits: no sign, exponent or hexadecimal. */
+static bool set_quiet_rps(struct fleet *fleet, const char *value, struct error *error)
+{
+    char *end = NULL;
+    double rps = strtod(value, &end);
+    bool is_plain_number = strspn(value, "0123456789.") == strlen(value) && end != value && *end == '\0';
+    if (!is_plain_number || rps > 1000)
+        return error_set(error, ERROR_CONFIG, "quiet_rps is a number of requests a second from 0 to 1000, such as 0.5");
+    fleet->quiet_rps = round(rps * 1000) / 1000;   /* as it is saved */
+    return true;
+}
+
 static const struct grammar {
     const char *section, *key;
     bool (*set)(struct fleet *fleet, const char *value, struct error *error);
@@ -156,6 +169,7 @@ static const struct grammar {
     {"old", "node", set_old_node},
     {"new", "node", set_new_node},
     {"gates", "quiet", set_quiet},
+    {"gates", "quiet_rps", set_quiet_rps},
 };
 
 static bool set_node(struct fleet *fleet, enum cluster cluster, const char *value, struct error *error)
@@ -325,8 +339,12 @@ static char *fleet_text(const struct fleet *fleet)
             if (fleet->nodes[i].cluster == cluster)
                 buf_addf(&text, "node = %s %s\n", fleet->nodes[i].name, fleet->nodes[i].url);
     }
+    if (fleet->quiet_seconds != FLEET_QUIET_SECONDS || fleet->quiet_rps > 0)
+        buf_add(&text, "[gates]\n");
     if (fleet->quiet_seconds != FLEET_QUIET_SECONDS)
-        buf_addf(&text, "[gates]\nquiet = %d\n", fleet->quiet_seconds);
+        buf_addf(&text, "quiet = %d\n", fleet->quiet_seconds);
+    if (fleet->quiet_rps > 0)
+        buf_addf(&text, "quiet_rps = %g\n", fleet->quiet_rps);
     hooks_add_text(&fleet->hooks, &text);
     return buf_take(&text);
 }

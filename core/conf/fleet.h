@@ -9,11 +9,13 @@
  *     node = new-1 http://10.0.0.21:8001
  *     [gates]
  *     quiet = 120
+ *     quiet_rps = 0.5
  *     [hooks]                        (hooks.h)
  *     divert = /usr/local/bin/move-traffic {percent}
  *
- * `quiet`: so many seconds must the old nodes have served nothing before step 4 opens (default 120). One node a line; nothing in
- * it is secret, so an address with a password in it is refused.
+ * `quiet`: so many seconds must the old nodes have served nothing before step 4 opens (default 120). `quiet_rps`: so many requests a
+ * second, beyond our own polls, may each of them serve and still be quiet (default 0): what a Prometheus scraper, a health checker or
+ * another kong-upgrade asks of its Admin API. One node a line; nothing in it is secret, so an address with a password in it is refused.
  */
 #ifndef CORE_CONF_FLEET_H
 #define CORE_CONF_FLEET_H
@@ -40,6 +42,7 @@ struct fleet {
     char *file;                /* the one that was read, or where it would be saved */
     char *kong_conf;           /* NULL: not said */
     int quiet_seconds;
+    double quiet_rps;
     struct hooks hooks;        /* [hooks]: see hooks.h */
     struct fleet_node *nodes;
     size_t count;

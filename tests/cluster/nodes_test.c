@@ -186,7 +186,7 @@ static void traffic_is_counted(void **state)
     assert_true(traffic_node_rps(watching.traffic, watching_node(&watching, "good")) == rps);
     assert_true(traffic_cluster_rps(watching.traffic, CLUSTER_NEW) == 0);
     assert_true(traffic_old_quiet_ms(watching.traffic, clock_ms()) < 3000);
-    const double *history = traffic_history(watching.traffic, CLUSTER_OLD, &count);
+    const double *history = traffic_history(watching.traffic, CLUSTER_OLD, TRAFFIC_SECONDS, &count);
     assert_true(count >= 3 && count < 20);
     assert_true(history[count - 1] > 120 && history[count - 1] < 280);
     watching_end(&watching);

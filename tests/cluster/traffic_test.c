@@ -1,6 +1,7 @@
 /* Counting, on nodes made up here: nodes_count and nodes_get are this file's own. */
 #include "core/cluster/traffic.h"
 
+#include <malloc.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -72,7 +73,7 @@ static void rates_are_sums(void **state)
     assert_true(fabs(traffic_node_rps(traffic, &nodes.list[0]) - 100) < 0.001);
     assert_true(fabs(traffic_cluster_rps(traffic, CLUSTER_OLD) - 150) < 0.001);
     assert_true(traffic_cluster_rps(traffic, CLUSTER_NEW) < 0);
-    const double *history = traffic_history(traffic, CLUSTER_OLD, &values);
+    const double *history = traffic_history(traffic, CLUSTER_OLD, TRAFFIC_SECONDS, &values);
     assert_int_equal(values, 8);
     assert_true(isnan(history[0]));
     assert_true(fabs(history[7] - 150) < 0.001);
@@ -179,19 +180,116 @@ static void history_is_by_the_second(void **state)
         traffic_note(traffic, &nodes, now);
         traffic_note(traffic, &nodes, now + 100);   /* too early: adds nothing */
     }
-    const double *history = traffic_history(traffic, CLUSTER_NEW, &values);
+    const double *history = traffic_history(traffic, CLUSTER_NEW, TRAFFIC_SECONDS, &values);
     assert_int_equal(values, TRAFFIC_HISTORY);
     assert_true(history[values - 1] > 9 && history[values - 1] < 10.1);
     traffic_note(traffic, &nodes, now + 60000);   /* a minute without a look is a gap */
-    history = traffic_history(traffic, CLUSTER_NEW, &values);
+    history = traffic_history(traffic, CLUSTER_NEW, TRAFFIC_SECONDS, &values);
     assert_int_equal(values, TRAFFIC_HISTORY);
     assert_true(isnan(history[values - 1]) && isnan(history[values - 59]) && !isnan(history[values - 63]));
     traffic_note(traffic, &nodes, now + 100000000);
-    history = traffic_history(traffic, CLUSTER_NEW, &values);
+    history = traffic_history(traffic, CLUSTER_NEW, TRAFFIC_SECONDS, &values);
     for (size_t i = 0; i < values; i++)
         assert_true(isnan(history[i]));
     traffic_free(traffic);
     traffic_free(NULL);
+}
+
+/* A scraper that comes every 15 s, beside our own polls, and then clients. */
+static void what_is_allowed_is_quiet(void **state)
+{
+    static const double allowed[] = {0, 0.1, 0.5, 5};
+    (void)state;
+    for (size_t i = 0; i < sizeof allowed / sizeof allowed[0]; i++) {
+        struct traffic *traffic = traffic_new();
+        struct nodes nodes = {.list = {made_up(CLUSTER_OLD, "a")}, .count = 1};
+        int64_t others = 0, second;
+        traffic_allow(traffic, allowed[i]);
+        for (second = 1; second <= 600; second++) {
+            others += second % 15 == 0 ? 1 : 0;
+            count(&nodes.list[0], second * 1000, second + others, second);
+            traffic_note(traffic, &nodes, second * 1000);
+        }
+        int64_t quiet = traffic_old_quiet_ms(traffic, 600000);
+        assert_int_equal(quiet, allowed[i] > 0 ? 599000 : 0);
+        for (; second <= 660; second++) {   /* two a second */
+            others += 2;
+            count(&nodes.list[0], second * 1000, second + others, second);
+            traffic_note(traffic, &nodes, second * 1000);
+        }
+        assert_int_equal(traffic_old_quiet_ms(traffic, 660000), allowed[i] > 2 ? 659000 : 0);
+        for (; second <= 700; second++) {
+            count(&nodes.list[0], second * 1000, second + others, second);
+            traffic_note(traffic, &nodes, second * 1000);
+        }
+        assert_int_equal(traffic_old_quiet_ms(traffic, 700000), allowed[i] > 2 ? 699000 : 40000);
+        traffic_free(traffic);
+    }
+}
+
+/* Coarse steps are means of what was known; a gap stays one; the step under way counts. */
+static void older_is_coarser(void **state)
+{
+    struct traffic *traffic = traffic_new();
+    struct nodes nodes = {.list = {made_up(CLUSTER_NEW, "a")}, .count = 1};
+    int64_t total = 0;
+    size_t values;
+    (void)state;
+    for (int second = 1; second <= 7200; second++) {
+        bool gap = second > 3600 && second <= 3900;
+        total += 1 + (second % 2 == 0 ? 20 : 0);
+        if (!gap)
+            count(&nodes.list[0], second * 1000, total, second);
+        traffic_note(traffic, &nodes, second * 1000);
+    }
+    const double *history = traffic_history(traffic, CLUSTER_NEW, TRAFFIC_TENS, &values);
+    assert_int_equal(values, TRAFFIC_HISTORY);
+    assert_true(fabs(history[values - 1] - 10) < 0.5);
+    assert_true(isnan(history[values - 1 - (7200 - 3800) / 10]));
+    history = traffic_history(traffic, CLUSTER_NEW, TRAFFIC_MINUTES, &values);
+    assert_int_equal(values, 120);
+    int gaps = 0;
+    for (size_t i = 0; i < values; i++) {
+        assert_true(isnan(history[i]) || fabs(history[i] - 10) < 3.5);
+        gaps += isnan(history[i]) ? 1 : 0;
+    }
+    assert_int_equal(gaps, 4);   /* in the first of five minutes the last count was still fresh */
+    traffic_free(traffic);
+}
+
+static size_t allocated(void)
+{
+    struct mallinfo2 info = mallinfo2();
+    return info.uordblks + info.hblkhd;
+}
+
+/* A wizard that is left open over a night: ten hours of looks, with nodes that come and go, restart, and are counted by the plugin. */
+static void ten_hours_take_no_more_memory(void **state)
+{
+    struct traffic *traffic = traffic_new();
+    struct nodes nodes = {.list = {made_up(CLUSTER_OLD, "a"), made_up(CLUSTER_OLD, "b"), made_up(CLUSTER_NEW, "c"), made_up(CLUSTER_NEW, "d")}};
+    struct metrics_window window = {0};
+    size_t before = 0, most = 0;
+    (void)state;
+    for (int64_t second = 1; second <= 36000; second++) {
+        nodes.count = second % 977 < 900 ? 4 : (size_t)second % 3;
+        for (size_t i = 0; i < 4; i++)
+            count(&nodes.list[i], second * 1000, second * (int64_t)(i + 2) % 100000, second % 90000);
+        nodes.list[3].restarts = (unsigned)(second / 1000);
+        if (second % 10 == 0) {
+            struct metrics_counts counts = {.classes = {0, (double)(second % 7000) * 50, 0, 0, (double)(second % 7000)}};
+            counts.latency[LATENCY_REQUEST] = (struct metrics_histogram){{10, INFINITY}, {(double)second, (double)second * 2}, 2};
+            metrics_note(&window, &counts, second * 1000, METRICS_WINDOW_MS);
+            metrics_minute(&window, &nodes.list[0].minute);
+            metrics_minute(&window, &nodes.list[2].minute);
+        }
+        traffic_note(traffic, &nodes, second * 1000);
+        if (second == 3600)
+            before = allocated();
+        most = second > 3600 && allocated() > most ? allocated() : most;
+    }
+    assert_true(most <= before + (32 << 10));   /* one byte a look would be more; malloc keeps some freed ones at hand */
+    traffic_free(traffic);
 }
 
 int main(void)
@@ -203,6 +301,9 @@ int main(void)
         cmocka_unit_test(silence_is_quiet_and_strangeness_unknown),
         cmocka_unit_test(stopping_a_quiet_node_begins_no_new_wait),
         cmocka_unit_test(history_is_by_the_second),
+        cmocka_unit_test(what_is_allowed_is_quiet),
+        cmocka_unit_test(older_is_coarser),
+        cmocka_unit_test(ten_hours_take_no_more_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

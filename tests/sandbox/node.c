@@ -2,11 +2,13 @@
  * fake-node: a stand-in for a Kong node (fake_node.h).
  *
  *   fake-node --version 1.2.3 [--address A] [--admin PORT] [--proxy PORT] [--conf FILE] [--pg-host H] [--pg-port P] [--pg-database D]
- *             [--pg-user U] [--pg-schema S] [--no-database] [--poll-ms N] [--traffic FILE] [--fail-percent N] [--mode M]
+ *             [--pg-user U] [--pg-schema S] [--no-database] [--poll-ms N] [--traffic FILE] [--fail-percent N] [--latency-ms N]
+ *             [--prometheus] [--metrics FILE] [--mode M]
  *
  * Port 0, the default, is any that is free. KONG_* of the environment goes before the file, the password is KONG_PG_PASSWORD. When it
  * listens it prints `ready admin=PORT proxy=PORT node_id=UUID`; SIGTERM ends it. --traffic: the file holds a number, requests per
- * second that are added to its counter. --mode: the Admin API misbehaves (node_hostile.c), and there is no database.
+ * second that are added to its counters, and, if the line goes on, --fail-percent and --latency-ms from now on. --prometheus: the
+ * plugin answers at /metrics; --metrics: with what is in the file. --mode: the Admin API misbehaves (node_hostile.c), and there is no database.
  */
 #include "tests/sandbox/fake_node.h"
 
@@ -27,7 +29,7 @@
 
 enum option_code { OPTION_VERSION = 256, OPTION_ADDRESS, OPTION_ADMIN, OPTION_PROXY, OPTION_CONF, OPTION_PG_HOST, OPTION_PG_PORT,
                    OPTION_PG_DATABASE, OPTION_PG_USER, OPTION_PG_SCHEMA, OPTION_NO_DATABASE, OPTION_POLL_MS, OPTION_TRAFFIC,
-                   OPTION_FAIL_PERCENT, OPTION_MODE };
+                   OPTION_FAIL_PERCENT, OPTION_LATENCY_MS, OPTION_PROMETHEUS, OPTION_METRICS, OPTION_MODE };
 
 static const struct option options[] = {
     {"version", required_argument, NULL, OPTION_VERSION},         {"address", required_argument, NULL, OPTION_ADDRESS},
@@ -37,7 +39,9 @@ static const struct option options[] = {
     {"pg-user", required_argument, NULL, OPTION_PG_USER},         {"pg-schema", required_argument, NULL, OPTION_PG_SCHEMA},
     {"no-database", no_argument, NULL, OPTION_NO_DATABASE},       {"poll-ms", required_argument, NULL, OPTION_POLL_MS},
     {"traffic", required_argument, NULL, OPTION_TRAFFIC},         {"fail-percent", required_argument, NULL, OPTION_FAIL_PERCENT},
-    {"mode", required_argument, NULL, OPTION_MODE},               {NULL, 0, NULL, 0},
+    {"latency-ms", required_argument, NULL, OPTION_LATENCY_MS},   {"prometheus", no_argument, NULL, OPTION_PROMETHEUS},
+    {"metrics", required_argument, NULL, OPTION_METRICS},         {"mode", required_argument, NULL, OPTION_MODE},
+    {NULL, 0, NULL, 0},
 };
 
 static void replace(char **text, const char *value)
@@ -64,6 +68,9 @@ static bool take_option(struct fake_node *node, int option)
     case OPTION_POLL_MS: node->poll_ms = atoi(optarg); break;
     case OPTION_TRAFFIC: node->traffic_file = optarg; break;
     case OPTION_FAIL_PERCENT: node->fail_percent = atoi(optarg); break;
+    case OPTION_LATENCY_MS: node->latency_ms = atoi(optarg); break;
+    case OPTION_PROMETHEUS: node->prometheus = true; break;
+    case OPTION_METRICS: node->metrics_file = optarg; break;
     case OPTION_MODE: node->mode = optarg; break;
     default: return false;
     }
@@ -111,16 +118,22 @@ static int read_options(struct fake_node *node, int argc, char **argv)
     return 64;
 }
 
-static double read_rate(const char *path)
+static double read_rate(struct fake_node *node)
 {
     char text[64] = "";
-    FILE *file = path != NULL ? fopen(path, "re") : NULL;
+    double rate = 0;
+    int fail_percent, latency_ms;
+    FILE *file = node->traffic_file != NULL ? fopen(node->traffic_file, "re") : NULL;
     if (file == NULL)
         return 0;
     size_t length = fread(text, 1, sizeof text - 1, file);
     fclose(file);
     text[length] = '\0';
-    double rate = strtod(text, NULL);
+    int count = sscanf(text, "%lf %d %d", &rate, &fail_percent, &latency_ms);
+    if (count >= 2)
+        node->fail_percent = fail_percent;
+    if (count == 3)
+        node->latency_ms = latency_ms;
     return rate > 0 && rate < 1e7 ? rate : 0;
 }
 
@@ -133,7 +146,7 @@ static void live(struct fake_node *node, const sigset_t *signals)
     while (sigtimedwait(signals, NULL, &tick) < 0) {
         int64_t now = clock_ms();
         if (now - read_at >= TRAFFIC_MS) {
-            rate = read_rate(node->traffic_file);
+            rate = read_rate(node);
             read_at = now;
         }
         due += rate * (double)(now - last) / 1000;
@@ -141,12 +154,13 @@ static void live(struct fake_node *node, const sigset_t *signals)
         long long whole = (long long)due;
         due -= (double)whole;
         atomic_fetch_add(&node->requests, whole);
+        fake_metrics_count(node, whole);
     }
 }
 
 int main(int argc, char **argv)
 {
-    static struct fake_node node = {.version = "1.3.0", .address = "127.0.0.1", .poll_ms = 5000};
+    static struct fake_node node = {.version = "1.3.0", .address = "127.0.0.1", .poll_ms = 5000, .latency_ms = 20};
     sigset_t signals;
     uuid_t id;
     sigemptyset(&signals);

@@ -5,11 +5,13 @@
 #include "core/base/mem.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* The Admin API's own connection; libmicrohttpd answers in one thread. */
@@ -130,6 +132,26 @@ static enum MHD_Result send_json(const struct fake_node *node, struct MHD_Connec
     return sent;
 }
 
+static struct MHD_Response *file_response(const char *file)
+{
+    struct stat status;
+    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0 && fstat(fd, &status) == 0)
+        return MHD_create_response_from_fd((uint64_t)status.st_size, fd);
+    return MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
+}
+
+static enum MHD_Result send_metrics(struct fake_node *node, struct MHD_Connection *connection)
+{
+    char *text = node->metrics_file == NULL ? fake_metrics_text(node) : NULL;
+    struct MHD_Response *response = text == NULL ? file_response(node->metrics_file)
+                                                 : MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE);
+    MHD_add_response_header(response, "Content-Type", "text/plain; charset=UTF-8");
+    enum MHD_Result sent = MHD_queue_response(connection, 200, response);
+    MHD_destroy_response(response);
+    return sent;
+}
+
 /* nginx counts a request when its head is there; whatever body comes is not looked at. */
 static bool is_first_call(struct fake_node *node, size_t *size, void **request)
 {
@@ -156,6 +178,8 @@ static enum MHD_Result on_admin(void *context, struct MHD_Connection *connection
         return send_json(node, connection, 200, root_json(node));
     if (strcmp(url, "/status") == 0)
         return send_json(node, connection, 200, status_json(node));
+    if ((node->prometheus || node->metrics_file != NULL) && strcmp(url, "/metrics") == 0)
+        return send_metrics(node, connection);
     return send_json(node, connection, 404, json_pack("{s:s}", "message", "Not found"));
 }
 
@@ -167,7 +191,9 @@ static enum MHD_Result on_proxy(void *context, struct MHD_Connection *connection
     if (is_first_call(node, size, request))
         return MHD_YES;
     long long number = atomic_fetch_add(&node->served, 1);
-    bool fails = number * node->fail_percent / 100 != (number + 1) * node->fail_percent / 100;
+    int percent = node->fail_percent;
+    bool fails = number * percent / 100 != (number + 1) * percent / 100;
+    fake_metrics_count(node, 1);
     return send_json(node, connection, fails ? 500 : 200, json_pack("{s:b}", "ok", !fails));
 }
 

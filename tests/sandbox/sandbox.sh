@@ -7,6 +7,7 @@
 #   sandbox.sh run DIR [ARGS…]      kong-upgrade on it
 #   sandbox.sh new DIR [N…]         starts the new nodes, or those of these numbers; refused before `up`, as Kong does
 #   sandbox.sh divert DIR PERCENT   so much of the traffic goes to the new nodes, by HAProxy's weights
+#   sandbox.sh fail DIR N [MS]      N % of what new nodes answer is an error 500, and most of it takes MS milliseconds (20)
 #   sandbox.sh stop-old DIR [N…]    stops old nodes
 #   sandbox.sh start-old DIR [N…]   starts them again
 #   sandbox.sh status DIR           what runs
@@ -62,7 +63,7 @@ start_node() {
   node=$dir/nodes/$1
   if node_runs "$1"; then return 0; fi
   : >"$node.log"
-  KONG_PG_PASSWORD=kong setsid "$(cat "$dir/build")/tests/fake-node" --version "$2" --admin "$(cat "$node.port")" --proxy "$(cat "$node.proxy")" \
+  KONG_PG_PASSWORD=kong setsid "$(cat "$dir/build")/tests/fake-node" --version "$2" --prometheus --traffic "$node.answers" --admin "$(cat "$node.port")" --proxy "$(cat "$node.proxy")" \
     --pg-host 127.0.0.1 --pg-port "$(cat "$dir/postgres/port")" --pg-database kong --pg-user kong >>"$node.log" 2>&1 </dev/null &
   echo $! >"$node.pid"
   waited=0
@@ -95,6 +96,15 @@ stop_process() {
 stop_node() { stop_process "$dir/nodes/$1.pid"; }
 
 divert() { "$here/haproxy-divert.sh" "$dir/haproxy.sock" "$1"; }
+
+# How new nodes answer from now on; requests themselves come from the clients. A node reads the file at any moment: so it is never
+# seen half written.
+answer() {
+  for name in new-1 new-2 new-3; do
+    echo "0 $1 $2" >"$dir/nodes/$name.answers.new"
+    mv "$dir/nodes/$name.answers.new" "$dir/nodes/$name.answers"
+  done
+}
 
 # Checks are connections, not requests: a node would count those, and never be quiet.
 haproxy_conf() {
@@ -231,6 +241,10 @@ divert)
   case ${1:-} in '' | *[!0-9]* | ????*) usage ;; esac
   [ "$1" -le 100 ] || usage
   divert "$1"
+  ;;
+fail)
+  for number in "${1:-}" "${2:-20}"; do case $number in '' | *[!0-9]* | ??????*) usage ;; esac; done
+  answer "$1" "${2:-20}"
   ;;
 stop-old)
   [ $# -gt 0 ] || set -- 1 2 3

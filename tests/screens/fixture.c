@@ -28,6 +28,7 @@ void fixture_begin(struct fixture *fixture, const struct scene *scene, int width
     model->now = FIXTURE_NOW;
     model->rps[CLUSTER_OLD] = model->rps[CLUSTER_NEW] = -1;
     model->old_quiet_ms = -1;
+    verdict_judge(&model->metrics[CLUSTER_OLD], &model->metrics[CLUSTER_NEW], &model->verdict);
     canvas_init(&fixture->canvas, width, height, charset);
     scene->set(fixture);
 }
@@ -266,12 +267,32 @@ void fixture_traffic(struct fixture *fixture, double old, double new, int64_t qu
         fixture->history[CLUSTER_NEW][i] = new < 0 || gap ? NAN : all * moved;
     }
     for (int cluster = CLUSTER_OLD; cluster <= CLUSTER_NEW; cluster++) {
-        model->history[cluster] = fixture->history[cluster];
-        model->history_count[cluster] = FIXTURE_SECONDS;
+        model->history[TRAFFIC_SECONDS][cluster] = fixture->history[cluster];
+        model->history_count[TRAFFIC_SECONDS][cluster] = FIXTURE_SECONDS;
     }
     model->rps[CLUSTER_OLD] = old;
     model->rps[CLUSTER_NEW] = new;
     model->old_quiet_ms = quiet_ms;
+}
+
+void fixture_metrics(struct fixture *fixture, enum cluster cluster, double requests, double failed, double milliseconds)
+{
+    struct model *model = &fixture->wizard.model;
+    const struct metrics_counts counts = {
+        .classes = {0, requests * (0.99 - failed), 0, requests * 0.01, requests * failed},
+        .latency = {[LATENCY_REQUEST] = {{milliseconds, 2 * milliseconds, 4 * milliseconds, INFINITY}, {requests * 0.8, requests * 0.96, requests, requests}, 4},
+                    [LATENCY_UPSTREAM] = {{milliseconds, 2 * milliseconds, INFINITY}, {requests * 0.9, requests, requests}, 3}},
+    };
+    model->metrics[cluster] = (struct cluster_metrics){0};
+    for (size_t i = 0; i < fixture->node_count; i++) {
+        struct node *node = &fixture->nodes[i];
+        if (node->cluster != cluster)
+            continue;
+        node->metrics = METRICS_ANSWERS;
+        node->minute = (struct metrics_minute){FIXTURE_NOW - 3000, 60000, counts};
+        cluster_metrics_add(&model->metrics[cluster], node, FIXTURE_NOW);
+    }
+    verdict_judge(&model->metrics[CLUSTER_OLD], &model->metrics[CLUSTER_NEW], &model->verdict);
 }
 
 /* Checks. */

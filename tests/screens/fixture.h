@@ -58,6 +58,10 @@ void fixture_node(struct fixture *fixture, enum cluster cluster, const char *nam
 void fixture_trouble(struct fixture *fixture, enum node_match match, const char *problem);   /* of the node added last */
 void fixture_traffic(struct fixture *fixture, double old, double new, int64_t quiet_ms);     /* < 0: not known */
 
+/* What the Prometheus plugin tells of all nodes of a cluster that were added: so many requests a minute on each, of which so many parts
+ * failed (5xx); most took so long. Judges both clusters. */
+void fixture_metrics(struct fixture *fixture, enum cluster cluster, double requests, double failed, double milliseconds);
+
 struct finding {
     const char *id;
     enum check_outcome outcome;

@@ -75,7 +75,75 @@ static void divert_all(struct fixture *fixture)
     fixture_traffic(fixture, 0, 120.2, 180000);
 }
 
+/* As half, with the Prometheus plugin on all nodes. */
+static void divert_well(struct fixture *fixture)
+{
+    divert_half(fixture);
+    fixture_metrics(fixture, CLUSTER_OLD, 1810, 0.001, 20);
+    fixture_metrics(fixture, CLUSTER_NEW, 1790, 0.002, 19);
+}
+
+static void divert_worse(struct fixture *fixture)
+{
+    divert_half(fixture);
+    fixture_metrics(fixture, CLUSTER_OLD, 1810, 0.001, 20);
+    fixture_metrics(fixture, CLUSTER_NEW, 1790, 0.098, 20);
+}
+
+static void divert_worse_and_slow(struct fixture *fixture)
+{
+    divert_half(fixture);
+    fixture_metrics(fixture, CLUSTER_OLD, 1810, 0.001, 20);
+    fixture_metrics(fixture, CLUSTER_NEW, 1790, 0.098, 200);
+}
+
+/* The plugin on the new nodes alone. */
+static void divert_one_sided(struct fixture *fixture)
+{
+    divert_half(fixture);
+    fixture_metrics(fixture, CLUSTER_NEW, 1790, 0.098, 20);
+}
+
+static void divert_six_hours(struct fixture *fixture)
+{
+    divert_half(fixture);
+    for (int cluster = CLUSTER_OLD; cluster <= CLUSTER_NEW; cluster++) {
+        fixture->wizard.model.history[TRAFFIC_MINUTES][cluster] = fixture->history[cluster];
+        fixture->wizard.model.history_count[TRAFFIC_MINUTES][cluster] = FIXTURE_SECONDS;
+    }
+    for (int i = 0; i < 5; i++)   /* it ends at six hours */
+        fixture_key(fixture, '+');
+}
+
+static void divert_details(struct fixture *fixture)
+{
+    divert_worse(fixture);
+    fixture->nodes[2].connections = 12;
+    fixture_key(fixture, K_ENTER);
+}
+
+static void divert_details_without(struct fixture *fixture)
+{
+    divert_half(fixture);
+    fixture->nodes[2].metrics = METRICS_ABSENT;
+    fixture_key(fixture, K_ENTER);
+}
+
+static void provision_worse(struct fixture *fixture)
+{
+    divert_worse(fixture);
+    scenes_show(fixture, STEP_PROVISION);
+}
+
 /* Decommission. */
+
+/* What old nodes still serve may be a scraper's polls. */
+static void decommission_polls(struct fixture *fixture)
+{
+    divert_worse(fixture);
+    scenes_show(fixture, STEP_DECOMMISSION);
+    fixture_traffic(fixture, 0.3, 119.7, 0);
+}
 
 static void decommission_busy(struct fixture *fixture)
 {
@@ -95,6 +163,17 @@ void scenes_decommission_some(struct fixture *fixture)
     fixture_session(fixture, "10.0.0.21", false, 1);
     fixture_session(fixture, "10.0.0.22", false, 4);
     fixture_session(fixture, "10.0.0.40", true, -1);
+}
+
+/* All has moved, and the new cluster fails: compared with the old one as it was. */
+static void decommission_worse(struct fixture *fixture)
+{
+    struct model *model = &fixture->wizard.model;
+    divert_all(fixture);
+    fixture_metrics(fixture, CLUSTER_OLD, 1810, 0.001, 20);
+    model->metrics[CLUSTER_OLD].remembered = true;
+    fixture_metrics(fixture, CLUSTER_NEW, 3600, 0.098, 20);
+    scenes_show(fixture, STEP_DECOMMISSION);
 }
 
 static void decommission_gone(struct fixture *fixture)
@@ -216,7 +295,17 @@ static const struct scene scenes[] = {
     {"divert-no-data", divert_no_data, false},
     {"divert-half", divert_half, true},
     {"divert-all", divert_all, false},
+    {"divert-well", divert_well, true},
+    {"divert-worse", divert_worse, true},
+    {"divert-worse-and-slow", divert_worse_and_slow, false},
+    {"divert-one-sided", divert_one_sided, false},
+    {"divert-six-hours", divert_six_hours, false},
+    {"divert-details", divert_details, false},
+    {"divert-details-without", divert_details_without, false},
+    {"provision-worse", provision_worse, false},
     {"decommission-busy", decommission_busy, false},
+    {"decommission-polls", decommission_polls, false},
+    {"decommission-worse", decommission_worse, false},
     {"decommission-some", scenes_decommission_some, true},
     {"decommission-gone", decommission_gone, false},
     {"decommission-no-nodes", decommission_no_nodes, false},

@@ -139,7 +139,7 @@ static void draw_traffic(struct area area)
         {"old", demo.old_history, 600, ROLE_OLD, 'o'},
         {"new", demo.new_history, 600, ROLE_NEW, 'n'},
     };
-    struct chart_model chart = {series, 2, 1, "req/s", NULL};
+    struct chart_model chart = {series, 2, 1, "req/s", NULL, 0};
     chart_draw(area, &chart);
 }
 

@@ -198,7 +198,7 @@ static void charts_and_lines(void **state)
             {roll(5) ? nasty() : NULL, values[0], roll(500), ROLE_OLD, (char)roll(128)},
             {"new", values[1], roll(500), ROLE_NEW, 'n'},
             {"third", values[1], 9, ROLE_OK, 'x'}};
-        struct chart_model chart = {series, roll(4), figure(), roll(2) ? nasty() : NULL, NULL};
+        struct chart_model chart = {series, roll(4), figure(), roll(2) ? nasty() : NULL, NULL, roll(2) ? (size_t)roll(5000) : 0};
         chart_draw(next_area(), &chart);
         check_canvas();
         struct progress_model progress = {

@@ -266,7 +266,7 @@ static void chart_draws_two_series(void **state)
     }
     falling[30] = NAN;
     const struct chart_series series[] = {{"old", falling, 60, ROLE_OLD, 'o'}, {"new", rising, 60, ROLE_NEW, 'n'}};
-    struct chart_model model = {series, 2, 1, "req/s", NULL};
+    struct chart_model model = {series, 2, 1, "req/s", NULL, 0};
     chart_draw(blank_area(50, 7, CHARSET_UTF8), &model);
     assert_drawn(&canvas, "   100│    ⠉⠒⠢⢄⣀                      ⣀ ⠔ new 94.4\n"
                           " req/s│         ⠉⠑⠢⠤⣀⡀          ⢀ ⠤ ⠊\n"
@@ -275,6 +275,32 @@ static void chart_draws_two_series(void **state)
                           "      │         ⣀ ⠔ ⠉           ⠈⠑⠒⠤⢄⡀\n"
                           "     0│     ⠤ ⠊                      ⠈⠉⠒⠢ old 5.6\n"
                           "       68 s ago                       now\n");
+}
+
+/* An hour of values, of which the second half hour has a gap, in 20 columns; then five values in as many. */
+static void chart_fits_a_span(void **state)
+{
+    (void)state;
+    double values[3600], few[5] = {1, 1, 4, NAN, 4};
+    for (int i = 0; i < 3600; i++)
+        values[i] = i >= 2400 && i < 2700 ? NAN : i % 2 == 0 ? 0 : 20;
+    const struct chart_series hour[] = {{"a", values, 3600, ROLE_OLD, 'a'}}, five[] = {{"a", few, 5, ROLE_OLD, 'a'}};
+    struct chart_model model = {.series = hour, .count = 1, .seconds_per_value = 1, .span = 3600};
+    chart_draw(blank_area(32, 6, CHARSET_ASCII), &model);
+    assert_drawn(&canvas, "    10|aaaaaaaaaaaaaa aaaaa a 20\n"
+                          "      |\n"
+                          "     5|\n"
+                          "      |\n"
+                          "     0|\n"
+                          "       1 h ago          now\n");
+    model = (struct chart_model){.series = five, .count = 1, .seconds_per_value = 60, .span = 5};
+    chart_draw(blank_area(32, 6, CHARSET_ASCII), &model);
+    assert_drawn(&canvas, "     4|        aaaa    aaaaa a 4\n"
+                          "      |        a\n"
+                          "     2|        a\n"
+                          "      |aaaaaaaa\n"
+                          "     0|\n"
+                          "       5 min ago         now\n");
 }
 
 static void chart_scales_are_round(void **state)
@@ -737,6 +763,7 @@ int main(void)
         cmocka_unit_test(progress_shows_what_fits),
         cmocka_unit_test(times_are_coarse),
         cmocka_unit_test(chart_draws_two_series),
+        cmocka_unit_test(chart_fits_a_span),
         cmocka_unit_test(chart_scales_are_round),
         cmocka_unit_test(prose_is_laid_out),
         cmocka_unit_test(prose_indents_what_goes_on),

@@ -23,7 +23,7 @@ static void assert_node(const struct fleet *fleet, size_t i, enum cluster cluste
 static const char whole[] =
     "; comment\n# another\n\n[datastore]\nkong_conf = /etc/kong/kong.conf\n"
     "[old]\nnode = old-1 http://10.0.0.11:8001\nnode = old.2   https://kong.example:8444/admin/ ; behind a proxy\n"
-    "[new]\nnode: new_1 http://[::1]:8001\n[gates]\nquiet = 60\n[old]\nnode=old-3\thttp://h\n";
+    "[new]\nnode: new_1 http://[::1]:8001\n[gates]\nquiet = 60\nquiet_rps = 0.5\n[old]\nnode=old-3\thttp://h\n";
 
 static void a_whole_file_is_read(void **state)
 {
@@ -33,6 +33,7 @@ static void a_whole_file_is_read(void **state)
         fail_msg("%s", error.message);
     assert_string_equal(fleet.kong_conf, "/etc/kong/kong.conf");
     assert_int_equal(fleet.quiet_seconds, 60);
+    assert_true(fleet.quiet_rps == 0.5);
     assert_int_equal(fleet.count, 4);
     assert_node(&fleet, 0, CLUSTER_OLD, "old-1", "http://10.0.0.11:8001");
     assert_node(&fleet, 1, CLUSTER_OLD, "old.2", "https://kong.example:8444/admin");
@@ -112,6 +113,12 @@ static void what_is_wrong_is_said_with_its_line(void **state)
         {"[gates]\nquiet = 99999999999999999999\n", 2, "from 1 to 86400"},
         {"[gates]\nquiet = 10s\n", 2, "from 1 to 86400"},
         {"[gates]\nquiet =\n", 2, "from 1 to 86400"},
+        {"[gates]\nquiet_rps = -1\n", 2, "from 0 to 1000"},
+        {"[gates]\nquiet_rps = 1001\n", 2, "from 0 to 1000"},
+        {"[gates]\nquiet_rps = 1e2\n", 2, "from 0 to 1000"},
+        {"[gates]\nquiet_rps = nan\n", 2, "from 0 to 1000"},
+        {"[gates]\nquiet_rps = 1.2.3\n", 2, "from 0 to 1000"},
+        {"[gates]\nquiet_rps =\n", 2, "from 0 to 1000"},
         {"[old]\nnode = a http://h\n  node = b http://i\n", 3, "begins with white space"},
         {"[old]\nnode = a http://h\n\vb http://i\n", 3, "begins with white space"},
         {"[old]\nnode = a http://h\n\thttp://i\n[", 3, "begins with white space"},
@@ -259,7 +266,7 @@ static int count_files(const char *folder)
 
 static void what_is_saved_is_read_back_equal(void **state)
 {
-    struct fleet fleet = {.quiet_seconds = 7}, again;
+    struct fleet fleet = {.quiet_seconds = 7, .quiet_rps = 0.067}, again;
     struct error error = {0};
     char *folder = path_in(*state, "deep/er"), *path = path_in(folder, "fleet.ini");
     char *parent = path_in(*state, "deep");
@@ -276,6 +283,7 @@ static void what_is_saved_is_read_back_equal(void **state)
     assert_true(fleet_load(&again, path, &error));
     assert_string_equal(again.kong_conf, fleet.kong_conf);
     assert_int_equal(again.quiet_seconds, 7);
+    assert_true(again.quiet_rps == 0.067);
     assert_int_equal(again.count, 3);
     assert_node(&again, 0, CLUSTER_OLD, NAME64, "http://[2001:db8::1]:8001/admin");
     assert_node(&again, 1, CLUSTER_NEW, "n1", "https://n:8444");

@@ -288,6 +288,14 @@ static void each_later_gate_can_be_shut(void **state)
     facts.old_rps = -1;
     upgrade = derive(&facts);
     assert_shut(&upgrade, STEP_DECOMMISSION, true, "(0.0 requests/s now)");
+    assert_shut(&upgrade, STEP_DECOMMISSION, true, "Others' polls of the Admin API count too (Prometheus, health checks, a second kong-upgrade)");
+    assert_shut(&upgrade, STEP_DECOMMISSION, true, "allow them by quiet_rps in fleet.ini.");
+    facts.old_rps = UPGRADE_POLLS_RPS * 3 + 1;   /* clients, beyond doubt */
+    facts.quiet_rps = 0.5;
+    upgrade = derive(&facts);
+    assert_shut(&upgrade, STEP_DECOMMISSION, true, "Old nodes served more than 0.5 requests/s each within the last 60 s (7.0 requests/s now).");
+    assert_null(strstr(upgrade.gates[STEP_DECOMMISSION].reason, "polls"));
+    facts.old_rps = 0;
     assert_shut(&upgrade, STEP_FINISH, false, "1 node of the old cluster still answers: stop it");
     facts.old_answering = 2;
     upgrade = derive(&facts);
