@@ -251,7 +251,9 @@ static void add_diverted(struct prose *prose, const struct model *model)
     int left = divert_wait_left(model);
     if (model->diverted_at == 0 || model->diverted == 0 || model->diverted == 100)
         return;
-    if (left > 0)
+    if (model->verdict.level == VERDICT_WORSE)
+        prose_add_mark(prose, MARK_WARN, "Moved to %d %%. Press d to move it back.", model->diverted);
+    else if (left > 0)
         prose_add_mark(prose, MARK_WAIT, "Moved to %d %% %lld s ago. Watch errors and latency, %d s more.", model->diverted,
                        seconds_since(model, model->diverted_at), left);
     else

@@ -246,6 +246,17 @@ static void hook_divert_too_early(struct fixture *fixture)
     fixture_key(fixture, K_ENTER);
 }
 
+static void hook_divert_worse(struct fixture *fixture)
+{
+    divert_worse(fixture);
+    add_hooks(fixture);
+    set_diverted(fixture, 25, 90);
+    fixture_key(fixture, 'd');
+    for (int i = 0; i < 6; i++)
+        fixture_key(fixture, K_TAB);
+    fixture_key(fixture, K_ENTER);
+}
+
 static void hook_divert_moved(struct fixture *fixture)
 {
     divert_half(fixture);
@@ -312,6 +323,7 @@ static const struct scene scenes[] = {
     {"hook-provision-dialog", hook_provision_dialog, false},
     {"hook-divert-dialog", hook_divert_dialog, true},
     {"hook-divert-too-early", hook_divert_too_early, false},
+    {"hook-divert-worse", hook_divert_worse, false},
     {"hook-divert-moved", hook_divert_moved, false},
     {"hook-divert-runs", hook_divert_runs, true},
     {"hook-divert-failed", hook_divert_failed, false},
