@@ -8,11 +8,12 @@
 
 #define FEW 3   /* changes that are listed rather than counted */
 
-enum { ACTION_FINISH = ACTION_OWN, ACTION_STOP, ACTION_LOG };
+enum { ACTION_FINISH = ACTION_OWN, ACTION_STOP, ACTION_BLOCKERS, ACTION_LOG };
 
 static const struct keys_row keys[] = {
     {{'f'}, "finish", "Finish the upgrade. The database's name must be typed.", ACTION_FINISH, 60, NULL},
     {{'x'}, "stop", "Ask the worker to stop at the next safe point. Finishing again goes on from there.", ACTION_STOP, 56, NULL},
+    {{'k'}, "blockers", "The sessions that the run waits for; cancel a query or end a session, once its number is typed.", ACTION_BLOCKERS, 38, NULL},
     {{'l'}, "log", "The worker's log instead of the list of changes, and back.", ACTION_LOG, 40, NULL},
 };
 
@@ -24,6 +25,8 @@ static bool is_enabled(const struct wizard *wizard, int action)
         return model->has_plan && model->plan.kind == PLAN_FINISH && model_refusal(model, STEP_FINISH, reason, sizeof reason)[0] == '\0';
     if (action == ACTION_STOP)
         return model->run_alive && !model->run.stop_asked;
+    if (action == ACTION_BLOCKERS)
+        return blockers_are_there(model);
     return model_runs(model, STEP_FINISH);
 }
 
@@ -178,6 +181,9 @@ static void act(struct wizard *wizard, int action)
         break;
     case ACTION_STOP:
         loop_stop_worker(wizard);
+        break;
+    case ACTION_BLOCKERS:
+        blockers_open(wizard);
         break;
     default:
         wizard->view.show_log = !wizard->view.show_log;

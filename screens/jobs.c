@@ -1,6 +1,8 @@
 #include "screens/jobs.h"
 
 #include "core/base/mem.h"
+#include "core/db/blocker.h"
+#include "core/decisions.h"
 #include "core/journal.h"
 #include "core/migrations/order.h"
 #include "core/report.h"
@@ -11,6 +13,7 @@
 
 #define LOOK_TIMEOUT_MS 20000
 #define ASK_NODES_MS 5000
+#define BLOCKER_TIMEOUT_MS 5000
 
 static bool go_on(void *context)
 {
@@ -143,7 +146,7 @@ void start_work(uv_work_t *work)
         .plugins = &job->app->conf.plugins,
         .resume = folder != NULL && worker_up_interrupted(folder),
         .clear_dead_lock = job->clear_dead_lock,
-        .deadline_ms = RUN_DEADLINE_MS,
+        .deadline_ms = job->app->fleet.lock_deadline_seconds * 1000,
     };
     free(folder);
     job->path = NULL;
@@ -160,4 +163,16 @@ void hook_start_work(uv_work_t *work)
     if (folder != NULL)
         start->path = hook_start(&job, &start->error);
     free(folder);
+}
+
+void blocker_work(uv_work_t *work)
+{
+    struct blocker_job *job = (struct blocker_job *)work;
+    struct pg *pg = pg_connect(&job->app->conf.pg, "wizard", BLOCKER_TIMEOUT_MS, &job->error);
+    char *folder = pg != NULL ? journal_folder(&job->app->conf.pg, true, &job->error) : NULL;
+    job->done = folder != NULL && (job->terminate ? blocker_terminate(pg, job->pid, &job->error) : blocker_cancel(pg, job->pid, &job->error));
+    if (job->done)
+        decisions_add(folder, job->terminate ? DECISION_ENDED : DECISION_CANCELLED, job->what, job->query, &job->error);
+    free(folder);
+    pg_close(pg);
 }

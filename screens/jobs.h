@@ -76,4 +76,19 @@ struct hook_start {
 
 void hook_start_work(uv_work_t *work);
 
+/* The operator's hand on a session that is in the way. */
+struct blocker_job {
+    uv_work_t work;
+    void *context;
+    const struct app *app;
+    bool busy;                    /* the loop's */
+    int pid;
+    bool terminate;
+    char *what, *query;           /* for the record; the loop's to free */
+    bool done;
+    struct error error;           /* why not; or, though it was done, why it is not on record */
+};
+
+void blocker_work(uv_work_t *work);
+
 #endif

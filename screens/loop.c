@@ -34,6 +34,7 @@ struct loop {
     struct check_job check;
     struct start_job start;
     struct hook_start hook;
+    struct blocker_job blocker;
     size_t jobs;                 /* under way */
 
     struct nodes *nodes;
@@ -564,6 +565,38 @@ void loop_stop_worker(struct wizard *wizard)
         wizard_say(wizard, MARK_WAIT, "Asked the worker to stop at the next safe point.");
     else
         wizard_say_error(wizard, &error);
+}
+
+static void on_blocker(uv_work_t *work, int status)
+{
+    struct blocker_job *job = (struct blocker_job *)work;
+    struct loop *loop = job->context;
+    (void)status;
+    loop->jobs--;
+    job->busy = false;
+    if (loop->wizard->leaving)
+        error_clear(&job->error);
+    else if (job->error.code != ERROR_NONE)
+        wizard_say_error(loop->wizard, &job->error);
+    else
+        wizard_say(loop->wizard, MARK_OK, job->terminate ? "Ended %s; the report says so." : "Cancelled the query of %s; the report says so.", job->what);
+    free(job->what);
+    free(job->query);
+}
+
+void loop_end_blocker(struct wizard *wizard, const struct run_blocker *blocker, bool terminate)
+{
+    struct loop *loop = wizard->loop;
+    if (loop == NULL || loop->blocker.busy)
+        return;
+    loop->blocker = (struct blocker_job){
+        .context = loop, .app = &wizard->model.app, .busy = true, .pid = blocker->pid, .terminate = terminate,
+        .what = mem_printf("backend %d (%s, %s, %s for %d s)", blocker->pid, blocker->application, blocker->address, blocker->state, blocker->seconds),
+        .query = mem_dup(blocker->query),
+    };
+    wizard_say(wizard, MARK_WAIT, "Asking the server to %s backend %d.", terminate ? "end" : "cancel the query of", blocker->pid);
+    loop->jobs++;
+    uv_queue_work(&loop->uv, &loop->blocker.work, blocker_work, on_blocker);
 }
 
 void loop_watch_nodes(struct wizard *wizard)

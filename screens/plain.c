@@ -102,6 +102,8 @@ static void say_change(const struct plan *plan, const struct plan_change *each, 
     say("     %s/%s", step->subsystem->name, step->migration->name);
     if (each->cost.lock[0] != '\0')
         say(", %s lock%s", each->cost.lock, each->cost.rewrite ? ", rewrites the table" : each->cost.scan ? ", reads the table" : ", short");
+    if (plan_lock_ms(each) > 0)
+        say(" and locks everyone out for %s", say_about(plan_lock_ms(each), size));
     if (each->rows >= 0)
         say(", %s: about %lld rows, %s", each->change->table, (long long)each->rows, say_bytes(each->bytes, size));
     say("\n");

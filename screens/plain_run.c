@@ -53,10 +53,11 @@ static void say_plan(const struct plan *plan)
     size_t number = 0;
     for (size_t i = 0; i < plan->change_count; i++) {
         const struct plan_change *each = &plan->changes[i];
-        char size[SAY_SIZE], *text = change_text(each->change);
+        char size[SAY_SIZE], about[SAY_SIZE], *text = change_text(each->change);
         if (!each->done)
-            say("%3zu  %s%s%s%s%s\n", ++number, text, each->rows > 0 ? ", " : "", each->rows > 0 ? say_bytes(each->bytes, size) : "",
-                each->cost.rewrite ? ", rewrites the table" : "", each->change->correction != NULL ? " (corrected)" : "");
+            say("%3zu  %s%s%s%s%s%s\n", ++number, text, each->rows > 0 ? ", " : "", each->rows > 0 ? say_bytes(each->bytes, size) : "",
+                each->cost.rewrite ? ", rewrites the table: it is locked " : "", each->cost.rewrite ? say_about(plan_lock_ms(each), about) : "",
+                each->change->correction != NULL ? " (corrected)" : "");
         free(text);
     }
 }
@@ -122,7 +123,7 @@ static int run_command(struct app *app, struct run_job *job, confirmation *confi
         return complain(&error);
     job->datastore = &app->conf.pg;
     job->plugins = &app->conf.plugins;
-    job->deadline_ms = RUN_DEADLINE_MS;
+    job->deadline_ms = app->fleet.lock_deadline_seconds * 1000;
     job->resume = is_resumed(app);
     struct verdict verdict = order_check(&state, job->kind, job->resume);
     if (verdict.order == ORDER_REFUSED)

@@ -316,10 +316,12 @@ void plan_pane_draw(struct wizard *wizard, struct area area)
 static void open_plan_details(struct wizard *wizard, const struct plan_change *each)
 {
     const char *table = each->change->table != NULL ? each->change->table : "";
-    char *id = plan_change_id(&wizard->model.plan, each), *text = change_text(each->change);
+    char *id = plan_change_id(&wizard->model.plan, each), *text = change_text(each->change), about[SAY_SIZE];
     wizard_open_text(wizard, id);
     prose_add(&wizard->view.text, PROSE_HEADING, "%s", text);
     add_cost(&wizard->view.text, table, each->cost.lock, each->cost.rewrite, each->cost.scan, each->rows, each->bytes);
+    if (plan_lock_ms(each) > 0)
+        prose_add_key(&wizard->view.text, "Locked", say_about(plan_lock_ms(each), about));
     if (each->done)
         prose_add(&wizard->view.text, PROSE_PARAGRAPH, "Its effect is there already: it will not be made again.");
     add_correction(&wizard->view.text, each->change->correction);

@@ -127,3 +127,16 @@ const char *say_bytes(long long bytes, char text[SAY_SIZE])
         snprintf(text, SAY_SIZE, value < 9.95 && unit > 0 ? "%.1f %s" : "%.0f %s", value, units[unit]);
     return text;
 }
+
+const char *say_about(long long ms, char text[SAY_SIZE])
+{
+    if (ms < 1000)
+        snprintf(text, SAY_SIZE, "under 1 s");
+    else if (ms < 100 * 1000)
+        snprintf(text, SAY_SIZE, "about %lld s", (ms + 500) / 1000);
+    else if (ms < 100 * 60 * 1000)
+        snprintf(text, SAY_SIZE, "about %lld min", (ms + 30 * 1000) / (60 * 1000));
+    else
+        snprintf(text, SAY_SIZE, "about %lld h", ms / (60 * 60 * 1000) < 9999 ? (ms + 30 * 60 * 1000) / (60 * 60 * 1000) : 9999);
+    return text;
+}

@@ -33,4 +33,7 @@ bool say_failed(void);
 #define SAY_SIZE 16
 const char *say_bytes(long long bytes, char text[SAY_SIZE]);
 
+/* An estimate of a time: "under 1 s", "about 12 s", "about 3 min", "about 2 h". */
+const char *say_about(long long ms, char text[SAY_SIZE]);
+
 #endif

@@ -52,6 +52,7 @@ struct view {
     char *title;                        /* of the text or prompt */
     struct prose text;                  /* of the overlay; the dialog's blocks too */
     struct prose_state text_state;
+    int blocker_pid;                    /* which the dialog of blockers is about */
     struct dialog_model dialog;
     int percent;                        /* chosen, while it is asked whether to go there all the same */
     char *must_type;                    /* the dialog's, owned: the model behind it changes while it is open */
@@ -110,6 +111,10 @@ void run_pane_draw(struct wizard *wizard, struct area area);
 bool run_pane_key(struct wizard *wizard, const struct input *input);
 void plan_pane_draw(struct wizard *wizard, struct area area);
 bool plan_pane_key(struct wizard *wizard, const struct input *input);
+
+/* Sessions are in the way of the run shown: a dialog to end them. */
+bool blockers_are_there(const struct model *model);
+void blockers_open(struct wizard *wizard);
 
 /* The Admin API guard: whether it found something, a line about it, all of it. */
 bool api_guard_is_there(const struct model *model);

@@ -9,11 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ACTION_START = ACTION_OWN, ACTION_STOP, ACTION_LOG };
+#define WORTH_SAYING_MS 100     /* as much as a node notices */
+
+enum { ACTION_START = ACTION_OWN, ACTION_STOP, ACTION_BLOCKERS, ACTION_LOG };
 
 static const struct keys_row keys[] = {
     {{'s'}, "start", "Start the migration. It asks once more.", ACTION_START, 60, NULL},
     {{'x'}, "stop", "Ask the worker to stop at the next safe point. Starting again goes on from there.", ACTION_STOP, 56, NULL},
+    {{'k'}, "blockers", "The sessions that the run waits for; cancel a query or end a session, once its number is typed.", ACTION_BLOCKERS, 38, NULL},
     {{'l'}, "log", "The worker's log instead of the list of changes, and back.", ACTION_LOG, 40, NULL},
     {{K_ENTER}, "details", "The selected change: what it does, its lock, its cost.", 0, 45, NULL},
 };
@@ -26,6 +29,8 @@ static bool is_enabled(const struct wizard *wizard, int action)
         return model->has_plan && model_refusal(model, STEP_UP, reason, sizeof reason)[0] == '\0';
     if (action == ACTION_STOP)
         return model->run_alive && !model->run.stop_asked;
+    if (action == ACTION_BLOCKERS)
+        return blockers_are_there(model);
     return model_runs(model, STEP_UP);
 }
 
@@ -47,14 +52,14 @@ static const struct plan_change *find_rewritten(const struct plan *plan, size_t 
 
 static void draw_heaviest(const struct plan *plan, struct area area)
 {
-    char size[SAY_SIZE], text[200];
+    char size[SAY_SIZE], about[SAY_SIZE], text[200];
     size_t count;
     const struct plan_change *heaviest = plan_heaviest(plan), *rewritten = find_rewritten(plan, &count);
     if (plan->kind == PLAN_BOOTSTRAP) {
         area_text(area, 0, 0, ROLE_DIM, "The database is empty: Kong 1.3's tables are made in it, in one transaction.");
     } else if (rewritten != NULL) {
-        snprintf(text, sizeof text, "%zu change%s a table; the largest is %s (%s).", count, count == 1 ? " rewrites and locks" : "s rewrite and lock",
-                 rewritten->change->table, say_bytes(rewritten->bytes, size));
+        snprintf(text, sizeof text, "%zu change%s a table, %s (%s) for %s.", count, count == 1 ? " rewrites and locks" : "s rewrite and lock",
+                 rewritten->change->table, say_bytes(rewritten->bytes, size), say_about(plan_lock_ms(rewritten), about));
         frame_status(area, 0, MARK_WARN, text);
     } else if (heaviest != NULL && heaviest->bytes >= 0) {
         area_textf(area, 0, 0, ROLE_DIM, "No table is rewritten. The largest that is read: %s (%s).", heaviest->change->table, say_bytes(heaviest->bytes, size));
@@ -129,6 +134,18 @@ static void start_answered(struct wizard *wizard, size_t answer)
         loop_start(wizard, command_for(&wizard->model), dead_lock_is_there(&wizard->model));
 }
 
+/* Every other change takes a moment; these don't, and no one can read or write the table meanwhile. */
+static void add_rewrites(struct prose *prose, const struct plan *plan)
+{
+    char size[SAY_SIZE], about[SAY_SIZE];
+    for (size_t i = 0; i < plan->change_count; i++) {
+        const struct plan_change *each = &plan->changes[i];
+        if (plan_lock_ms(each) >= WORTH_SAYING_MS)
+            prose_add_mark(prose, MARK_WARN, "No node can read or write %s (%s) for %s: it is rewritten for the new type of %s.", each->change->table, say_bytes(each->bytes, size),
+                           say_about(plan_lock_ms(each), about), each->change->name);
+    }
+}
+
 static void ask_start(struct wizard *wizard)
 {
     const struct model *model = &wizard->model;
@@ -140,6 +157,8 @@ static void ask_start(struct wizard *wizard)
     else
         prose_add(prose, PROSE_PARAGRAPH, "%zu changes are made to database %s, beside live traffic. Nothing is destroyed: the old cluster works on, and step 5 is not begun by this.",
                   plan_remaining(&model->plan), model->state.database);
+    if (model->has_plan && !installs)
+        add_rewrites(prose, &model->plan);
     prose_add(prose, PROSE_PARAGRAPH, "The work runs in a process of its own: closing this screen or losing the connection does not stop it.");
     if (dead_lock_is_there(model))
         prose_add_mark(prose, MARK_WARN, "Kong's migrations lock was left behind by a worker that no longer runs (%s). It is removed first.", model->state.lock.owner);
@@ -160,6 +179,9 @@ static void act(struct wizard *wizard, int action)
         break;
     case ACTION_STOP:
         loop_stop_worker(wizard);
+        break;
+    case ACTION_BLOCKERS:
+        blockers_open(wizard);
         break;
     default:
         wizard->view.show_log = !wizard->view.show_log;

@@ -139,13 +139,13 @@ static bool set_kong_conf(struct fleet *fleet, const char *value, struct error *
     return true;
 }
 
-static bool set_quiet(struct fleet *fleet, const char *value, struct error *error)
+static bool set_seconds(const char *key, const char *value, int *field, struct error *error)
 {
     char *end = NULL;
     long seconds = strtol(value, &end, 10);
     if (end == value || *end != '\0' || seconds < 1 || seconds > 86400)
-        return error_set(error, ERROR_CONFIG, "quiet is a number of seconds from 1 to 86400");
-    fleet->quiet_seconds = (int)seconds;
+        return error_set(error, ERROR_CONFIG, "%s is a number of seconds from 1 to 86400", key);
+    *field = (int)seconds;
     return true;
 }
 
@@ -161,6 +161,16 @@ static bool set_quiet_rps(struct fleet *fleet, const char *value, struct error *
     return true;
 }
 
+static bool set_quiet(struct fleet *fleet, const char *value, struct error *error)
+{
+    return set_seconds("quiet", value, &fleet->quiet_seconds, error);
+}
+
+static bool set_lock_deadline(struct fleet *fleet, const char *value, struct error *error)
+{
+    return set_seconds("lock_deadline", value, &fleet->lock_deadline_seconds, error);
+}
+
 static const struct grammar {
     const char *section, *key;
     bool (*set)(struct fleet *fleet, const char *value, struct error *error);
@@ -170,6 +180,7 @@ static const struct grammar {
     {"new", "node", set_new_node},
     {"gates", "quiet", set_quiet},
     {"gates", "quiet_rps", set_quiet_rps},
+    {"gates", "lock_deadline", set_lock_deadline},
 };
 
 static bool set_node(struct fleet *fleet, enum cluster cluster, const char *value, struct error *error)
@@ -312,7 +323,8 @@ static bool read_file(struct fleet *fleet, FILE *file, struct error *error)
 
 bool fleet_load(struct fleet *fleet, const char *file, struct error *error)
 {
-    *fleet = (struct fleet){.file = choose_file(file), .quiet_seconds = FLEET_QUIET_SECONDS};
+    *fleet = (struct fleet){.file = choose_file(file), .quiet_seconds = FLEET_QUIET_SECONDS,
+                            .lock_deadline_seconds = FLEET_LOCK_DEADLINE_SECONDS};
     int fd = open(fleet->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);   /* a pipe must not make us wait */
     FILE *stream = fd >= 0 ? fdopen(fd, "r") : NULL;
     if (stream == NULL && (errno == ENOENT || errno == ENOTDIR) && file == NULL)
@@ -339,12 +351,15 @@ static char *fleet_text(const struct fleet *fleet)
             if (fleet->nodes[i].cluster == cluster)
                 buf_addf(&text, "node = %s %s\n", fleet->nodes[i].name, fleet->nodes[i].url);
     }
-    if (fleet->quiet_seconds != FLEET_QUIET_SECONDS || fleet->quiet_rps > 0)
+    bool quiet = fleet->quiet_seconds != FLEET_QUIET_SECONDS, deadline = fleet->lock_deadline_seconds != FLEET_LOCK_DEADLINE_SECONDS;
+    if (quiet || fleet->quiet_rps > 0 || deadline)
         buf_add(&text, "[gates]\n");
-    if (fleet->quiet_seconds != FLEET_QUIET_SECONDS)
+    if (quiet)
         buf_addf(&text, "quiet = %d\n", fleet->quiet_seconds);
     if (fleet->quiet_rps > 0)
         buf_addf(&text, "quiet_rps = %g\n", fleet->quiet_rps);
+    if (deadline)
+        buf_addf(&text, "lock_deadline = %d\n", fleet->lock_deadline_seconds);
     hooks_add_text(&fleet->hooks, &text);
     return buf_take(&text);
 }

@@ -10,12 +10,14 @@
  *     [gates]
  *     quiet = 120
  *     quiet_rps = 0.5
+ *     lock_deadline = 600
  *     [hooks]                        (hooks.h)
  *     divert = /usr/local/bin/move-traffic {percent}
  *
  * `quiet`: so many seconds must the old nodes have served nothing before step 4 opens (default 120). `quiet_rps`: so many requests a
  * second, beyond our own polls, may each of them serve and still be quiet (default 0): what a Prometheus scraper, a health checker or
- * another kong-upgrade asks of its Admin API. One node a line; nothing in it is secret, so an address with a password in it is refused.
+ * another kong-upgrade asks of its Admin API. `lock_deadline`: so many seconds is a change tried again for its lock before the run is
+ * paused (default 600). One node a line; nothing in it is secret, so an address with a password in it is refused.
  */
 #ifndef CORE_CONF_FLEET_H
 #define CORE_CONF_FLEET_H
@@ -27,6 +29,7 @@
 #include <stddef.h>
 
 #define FLEET_QUIET_SECONDS 120
+#define FLEET_LOCK_DEADLINE_SECONDS 600
 #define FLEET_LINE_LIMIT 198   /* Debian's inih cuts lines at 200 bytes, the newline and the NUL among them */
 
 enum cluster { CLUSTER_OLD, CLUSTER_NEW };
@@ -41,7 +44,7 @@ struct fleet_node {
 struct fleet {
     char *file;                /* the one that was read, or where it would be saved */
     char *kong_conf;           /* NULL: not said */
-    int quiet_seconds;
+    int quiet_seconds, lock_deadline_seconds;
     double quiet_rps;
     struct hooks hooks;        /* [hooks]: see hooks.h */
     struct fleet_node *nodes;

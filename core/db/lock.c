@@ -12,10 +12,11 @@
 
 /* One advisory lock per database and schema, by the schema's name: `bootstrap` takes it before the schema is there. */
 #define ADVISORY_KEY "hashtext('kong-upgrade'), hashtext($1)"
-#define ADVISORY_LOCKS \
+#define ADVISORY_LOCKS_OF(space_) \
     "l.locktype = 'advisory' AND l.granted AND l.objsubid = 2 AND l.pid <> pg_backend_pid()" \
     " AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())" \
-    " AND l.classid::bigint = hashtext('kong-upgrade')::bigint & 4294967295 AND l.objid::bigint = hashtext($1)::bigint & 4294967295"
+    " AND l.classid::bigint = hashtext('" space_ "')::bigint & 4294967295 AND l.objid::bigint = hashtext($1)::bigint & 4294967295"
+#define ADVISORY_LOCKS ADVISORY_LOCKS_OF("kong-upgrade")
 
 void lock_info_free(struct lock_info *info)
 {
@@ -103,6 +104,30 @@ bool lock_take_session(struct pg *pg, struct error *error)
     bool taken = PQgetvalue(result, 0, 0)[0] == 't';
     PQclear(result);
     return taken || session_held_by_other(pg, error);
+}
+
+bool lock_mark_session(struct pg *pg, struct error *error)
+{
+    const char *const values[] = {pg_schema(pg)};
+    return pg_run_params(pg, error, "SELECT pg_advisory_lock_shared(hashtext('kong-upgrade session'), hashtext($1))", 1, values);
+}
+
+bool lock_leftover(struct pg *pg, int own, bool *there, struct error *error)
+{
+    char *pid = mem_printf("%d", own);
+    const char *const values[] = {pg_schema(pg), pid};
+    PGresult *result = pg_query_params(pg, error,
+        "SELECT a.pid, coalesce(a.client_addr::text, 'local'), coalesce(to_char(a.query_start AT TIME ZONE 'UTC', 'HH24:MI:SS'), '?')"
+        " FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid WHERE " ADVISORY_LOCKS_OF("kong-upgrade session")
+        " AND l.pid <> $2::int LIMIT 1", 2, values);
+    free(pid);
+    *there = PQntuples(result) > 0;
+    if (*there)
+        error_set(error, ERROR_HELD, "%s: a statement of a worker that no longer runs is not over yet (backend %s from %s, since %s UTC); nothing was begun: wait for its end, or end it with SELECT pg_terminate_backend(%s), then run the same again",
+                  pg_where(pg), PQgetvalue(result, 0, 0), PQgetvalue(result, 0, 1), PQgetvalue(result, 0, 2), PQgetvalue(result, 0, 0));
+    bool none = result != NULL && !*there;
+    PQclear(result);
+    return none;
 }
 
 bool lock_acquire(struct pg *pg, const char *owner, struct error *error)

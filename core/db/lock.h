@@ -33,6 +33,13 @@ bool lock_read(struct pg *pg, struct lock_info *info, struct error *error);
 /* The session's advisory lock; false with ERROR_HELD where another session has it. Released by pg_close. */
 bool lock_take_session(struct pg *pg, struct error *error);
 
+/* A worker's session that changes the schema says so, by a shared advisory lock, until it ends: what outlives its worker is known by it. */
+bool lock_mark_session(struct pg *pg, struct error *error);
+
+/* Whether none but ours (the backend `own`) is marked. false with ERROR_HELD and *there where one is: the server still runs a statement
+ * of a worker that is gone. */
+bool lock_leftover(struct pg *pg, int own, bool *there, struct error *error);
+
 /* Kong's row. Expired rows are deleted first, as Kong does. false with ERROR_HELD where it is held. The table must exist. */
 bool lock_acquire(struct pg *pg, const char *owner, struct error *error);
 

@@ -90,13 +90,18 @@ static bool run_transaction(struct run *run, const struct statements *statements
             return false;
         run_report_wait(run, table, error->message);
         if (clock_ms() + pause > deadline)
-            return error_prefix(error, "%s did not get its lock within %d s; paused with nothing half done: end what blocks it, then run the same again",
-                                table != NULL ? table : "the change", run->job->deadline_ms / 1000);
+            return false;
         error_clear(error);
         if (!run_pause(run, jittered(pause), error))
             return false;
         pause = pause * 3 / 2 < LONGEST_PAUSE_MS ? pause * 3 / 2 : LONGEST_PAUSE_MS;
     }
+}
+
+static bool run_alone(struct run *run, const char *sql, struct error *error)
+{
+    bool done = run_may_go_on(run, error) && run_wait_for_locks(run, false, error) && pg_run(run->main, error, sql);
+    return run_wait_for_locks(run, true, done ? error : NULL) && done;
 }
 
 /* All statements: runs of those that belong in a transaction, and the ones that stand alone. */
@@ -105,7 +110,7 @@ static bool run_statements(struct run *run, const struct change *change, const s
 {
     for (size_t i = 0; i < statements->count;) {
         if (statements->list[i].alone) {
-            if (!run_may_go_on(run, error) || !pg_run(run->main, error, statements->list[i].sql))
+            if (!run_alone(run, statements->list[i].sql, error))
                 return false;
             i++;
             continue;

@@ -27,7 +27,7 @@ struct batches {
     char last_id[64];           /* "" at first */
     int size;
     int64_t rows, total, reported_at;
-    int tries;
+    int64_t blocked_since;      /* 0: the last batch had its locks */
     int64_t rest_ms, lag_asked_at, lag_bytes;
     bool lag_told;
 };
@@ -91,7 +91,8 @@ static bool run_batch(struct run *run, struct batches *batches, int *got, struct
     if (result == NULL || !pg_run(run->main, error, "COMMIT")) {
         PQclear(result);
         pg_rollback(run->main);
-        if (error->code != ERROR_LOCK || ++batches->tries > 1000)
+        batches->blocked_since = batches->blocked_since > 0 ? batches->blocked_since : begun;
+        if (error->code != ERROR_LOCK || clock_ms() - batches->blocked_since > run->job->deadline_ms)
             return false;
         run_report_wait(run, batches->change->table, error->message);
         error_clear(error);
@@ -99,6 +100,7 @@ static bool run_batch(struct run *run, struct batches *batches, int *got, struct
         *got = batches->size;
         return run_pause(run, 250, error);
     }
+    batches->blocked_since = 0;
     *got = atoi(PQgetvalue(result, 0, 0));
     batches->rows += *got;
     if (*got > 0)

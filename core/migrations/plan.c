@@ -85,10 +85,12 @@ static bool ask_rows(struct pg *pg, struct plan *plan, struct error *error)
     return true;
 }
 
+/* The exact size of a table that is locked would have to be waited for; its last known number of pages will do then. */
 static bool read_sizes(struct pg *pg, struct plan *plan, struct error *error)
 {
     PGresult *result = pg_query(pg, error,
-        "SELECT c.relname, greatest(c.reltuples, coalesce(s.n_live_tup, 0))::bigint, pg_catalog.pg_total_relation_size(c.oid)"
+        "SELECT c.relname, greatest(c.reltuples, coalesce(s.n_live_tup, 0))::bigint, CASE WHEN c.oid IN (SELECT relation FROM pg_catalog.pg_locks"
+        " WHERE mode = 'AccessExclusiveLock') THEN c.relpages * current_setting('block_size')::bigint ELSE pg_catalog.pg_total_relation_size(c.oid) END"
         " FROM pg_catalog.pg_class c LEFT JOIN pg_catalog.pg_stat_all_tables s ON s.relid = c.oid"
         " WHERE c.relnamespace = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = current_schema()) AND c.relkind IN ('r', 'p')");
     if (result == NULL)
@@ -138,6 +140,12 @@ char *plan_change_id(const struct plan *plan, const struct plan_change *change)
     return full;
 }
 
+int64_t plan_lock_ms(const struct plan_change *change)
+{
+    bool rewritten = change->cost.rewrite && !change->done && change->bytes > 0;
+    return rewritten ? (int64_t)((double)change->bytes * 1000.0 / (double)PLAN_REWRITE_BYTES_PER_SECOND) + 1 : 0;
+}
+
 const struct plan_change *plan_heaviest(const struct plan *plan)
 {
     const struct plan_change *heaviest = NULL;
@@ -163,11 +171,11 @@ static json_t *change_json(struct pg *pg, const struct plan *plan, const struct 
     const struct plan_step *step = &plan->steps[each->step];
     char *id = plan_change_id(plan, each);
     char *text = change_text(each->change);
-    json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s?, s:s, s:b, s:b, s:I, s:I, s:s?, s:o}", "id", id, "subsystem",
+    json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s?, s:s, s:b, s:b, s:I, s:I, s:I, s:s?, s:o}", "id", id, "subsystem",
         step->subsystem->name, "migration", step->migration->name, "phase", step->phase == PHASE_UP ? "up" : "finish", "kind",
         change_kind_name(each->change->kind), "what", text, "table", each->change->table, "lock", each->cost.lock, "rewrite",
-        each->cost.rewrite, "scan", each->cost.scan, "rows", (json_int_t)each->rows, "bytes", (json_int_t)each->bytes, "correction",
-        each->change->correction, "sql", sql);
+        each->cost.rewrite, "scan", each->cost.scan, "rows", (json_int_t)each->rows, "bytes", (json_int_t)each->bytes, "lock_ms",
+        (json_int_t)plan_lock_ms(each), "correction", each->change->correction, "sql", sql);
     free(text);
     free(id);
     return json;

@@ -15,6 +15,9 @@
 #define STALL_TELL_MS 500
 #define LOOK_MS 1000                /* how often a long wait is looked into */
 #define AUX_TIMEOUT_MS 5000
+#define CONNECT_TRIES 5
+#define CONNECT_PAUSE_MS 200
+#define LEFTOVER_MS 10000           /* so long is the end of a dead worker's statement waited for */
 
 const char *run_result_name(enum run_result result)
 {
@@ -54,7 +57,7 @@ static void look_who_blocks(struct run *run)
     if (clock_ms() - run->looked_at < LOOK_MS || pg_lost(run->aux))
         return;
     run->looked_at = clock_ms();
-    run_report_wait(run, NULL, "a concurrent statement waits for other transactions");
+    run_report_wait(run, NULL, "the statement in hand waits for other transactions");
 }
 
 static double tenth(double ms)
@@ -102,6 +105,12 @@ bool run_may_go_on(struct run *run, struct error *error)
     return true;
 }
 
+/* To wait for a read lock keeps no one else from the table. */
+bool run_wait_for_locks(struct run *run, bool until_deadline, struct error *error)
+{
+    return pg_runf(run->main, error, "SET lock_timeout = %d", until_deadline ? run->job->deadline_ms : 0);
+}
+
 bool run_pause(struct run *run, int64_t milliseconds, struct error *error)
 {
     int64_t end = clock_ms() + milliseconds;
@@ -114,13 +123,14 @@ bool run_pause(struct run *run, int64_t milliseconds, struct error *error)
     return true;
 }
 
-/* Sessions that hold a lock on the table, or, with $2, those that the backend waits for. Long and idle ones first. Of other roles'
+/* Sessions that hold a lock on the table, or, with $2, those that the backend waits for. Long and idle ones first. Our own sessions
+ * hold theirs for moments only. Of other roles'
  * sessions a role without pg_read_all_stats sees no more than the application's name. */
 static const char blockers_sql[] =
     "SELECT a.pid, coalesce(a.application_name, ''), CASE WHEN a.query = '<insufficient privilege>' THEN 'of another role'"
     " ELSE coalesce(a.client_addr::text, 'local') END, coalesce(a.state, ''),"
     " coalesce(extract(epoch FROM clock_timestamp() - coalesce(a.xact_start, a.query_start))::bigint, 0), coalesce(left(a.query, 300), '')"
-    " FROM pg_catalog.pg_stat_activity a WHERE a.pid <> $2::int AND a.pid <> pg_backend_pid() AND a.pid = ANY (CASE WHEN $1::text IS NULL"
+    " FROM pg_catalog.pg_stat_activity a WHERE a.pid <> $2::int AND a.pid <> pg_backend_pid() AND a.application_name NOT LIKE 'kong-upgrade worker%' AND a.pid = ANY (CASE WHEN $1::text IS NULL"
     " THEN pg_catalog.pg_blocking_pids($2::int) ELSE ARRAY(SELECT l.pid FROM pg_catalog.pg_locks l WHERE l.granted"
     " AND l.relation = to_regclass($1) AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())) END)"
     " ORDER BY a.xact_start LIMIT 10";
@@ -172,6 +182,7 @@ static bool run_change(struct run *run, const struct plan_change *each, const st
     char *id = plan_change_id(&run->plan, each);
     int64_t begun = clock_ms();
     run->current_id = id;
+    run->current_table = each->change->table;
     bool made = change_is_done(run->main, each->change, &done, error);
     if (made && !done) {
         add_change_event(run, "begin", 0);
@@ -272,20 +283,31 @@ static bool make_bookkeeping(struct run *run, struct error *error)
     return made;
 }
 
-/* We hold the advisory lock now. A row of ours without another worker's session is a dead one's. */
+/* We hold the advisory lock now: a worker that still has a session lives no more, or has lost its lock. What the server still does for
+ * it ends by itself, most often at once; only a concurrent build may take long. */
+static bool await_leftover(struct run *run, struct error *error)
+{
+    int64_t end = clock_ms() + LEFTOVER_MS;
+    for (;;) {
+        bool there = false;
+        error_clear(error);
+        if (lock_leftover(run->aux, pg_backend_pid(run->main), &there, error))
+            return true;
+        if (!there || clock_ms() > end || !run_pause(run, PG_TICK_MS * 2, error))
+            return false;
+    }
+}
+
+/* Without another worker's session a row of ours is a dead one's. */
 static bool clear_dead_lock(struct run *run, struct error *error)
 {
-    struct buf sql = {0};
-    buf_add(&sql, "DELETE FROM locks WHERE key = 'migrations' AND owner LIKE '" LOCK_OWNER_PREFIX "%' AND NOT EXISTS"
-                  " (SELECT 1 FROM pg_catalog.pg_stat_activity WHERE application_name LIKE 'kong-upgrade worker%' AND datname = current_database()");
-    buf_addf(&sql, " AND pid NOT IN (%d, %d))", pg_backend_pid(run->main), pg_backend_pid(run->aux));
-    bool done = pg_run(run->aux, error, buf_text(&sql));
-    buf_free(&sql);
-    return done;
+    return pg_run(run->aux, error, "DELETE FROM locks WHERE key = 'migrations' AND owner LIKE '" LOCK_OWNER_PREFIX "%'");
 }
 
 static bool take_lock(struct run *run, struct error *error)
 {
+    if (!lock_mark_session(run->main, error) || !await_leftover(run, error))
+        return false;
     if (run->job->kind != PLAN_FINISH && !make_bookkeeping(run, error))
         return false;
     if (run->job->clear_dead_lock && !clear_dead_lock(run, error))
@@ -343,7 +365,7 @@ static bool read_state(struct run *run, struct state *state, struct error *error
 }
 
 /* The outcome that a failure amounts to. */
-static struct run_outcome failed(struct error *error)
+static struct run_outcome failed(const struct run *run, struct error *error)
 {
     static const struct {
         enum error_code code;
@@ -352,6 +374,9 @@ static struct run_outcome failed(struct error *error)
     } table[] = {
         {ERROR_STOPPED, RUN_PAUSED, 10}, {ERROR_LOCK, RUN_PAUSED, 10}, {ERROR_HELD, RUN_HELD, 9}, {ERROR_REFUSED, RUN_REFUSED, 7},
     };
+    if (error->code == ERROR_LOCK)
+        error_prefix(error, "%s did not get its lock within %d s; paused with nothing half done: end what blocks it, then run the same again",
+                     run->current_table != NULL ? run->current_table : "a table", run->job->deadline_ms / 1000);
     struct run_outcome outcome = {RUN_FAILED, 1, error->message};
     for (size_t i = 0; i < COUNT_OF(table); i++)
         if (table[i].code == error->code)
@@ -375,7 +400,7 @@ static struct run_outcome conclude(struct run *run)
     struct error error = {0};
     struct state state;
     if (!read_state(run, &state, &error))
-        return failed(&error);
+        return failed(run, &error);
     bool complete = run->job->to != KONG_1_3 ||
                     (run->job->kind == PLAN_FINISH ? state_count_pending(&state) == 0 : state_count_new(&state) == 0);
     struct run_outcome outcome = {RUN_DONE, 0, success_sentence(run->job, &state)};
@@ -408,18 +433,18 @@ static struct run_outcome run_locked(struct run *run)
     struct error error = {0};
     struct state state;
     if (!read_state(run, &state, &error))
-        return failed(&error);
+        return failed(run, &error);
     bool planned = plan_build(run->main, &state, run->job->kind, run->job->to, &run->plan, &error);
     if (planned)
         proof_prepare(run, &state);
     state_free(&state);
     if (!planned)
-        return failed(&error);
+        return failed(run, &error);
     add_plan_event(run);
     if (run->job->kind != PLAN_BOOTSTRAP)
         start_probe(run);
     bool done = run->job->kind == PLAN_BOOTSTRAP ? fill_empty_database(run, &error) : run_steps(run, &error);
-    return done ? conclude(run) : failed(&error);
+    return done ? conclude(run) : failed(run, &error);
 }
 
 static struct run_outcome run_connected(struct run *run)
@@ -427,16 +452,30 @@ static struct run_outcome run_connected(struct run *run)
     struct error error = {0};
     struct state state;
     if (!lock_take_session(run->aux, &error) || !read_state(run, &state, &error))
-        return failed(&error);
+        return failed(run, &error);
     struct verdict verdict = order_check(&state, run->job->kind, run->job->resume);
     state_free(&state);
     if (verdict.order != ORDER_GO)
         return (struct run_outcome){verdict.order == ORDER_NOTHING ? RUN_NOTHING : RUN_REFUSED, verdict.exit_code, verdict.sentence};
     if (!take_lock(run, &error))
-        return failed(&error);
+        return failed(run, &error);
     struct run_outcome outcome = run_locked(run);
     release_lock(run);
     return outcome;
+}
+
+/* Where connections are few, the one of whoever started us may not be gone yet. */
+static struct pg *connect_patiently(const struct datastore *datastore, const char *role, int timeout_ms, struct error *error)
+{
+    struct pg *pg = NULL;
+    for (int attempt = 0; pg == NULL && attempt < CONNECT_TRIES; attempt++) {
+        struct timespec pause = {.tv_nsec = CONNECT_PAUSE_MS * 1000000L};
+        if (attempt > 0)
+            nanosleep(&pause, NULL);
+        error_clear(error);
+        pg = pg_connect(datastore, role, timeout_ms, error);
+    }
+    return pg;
 }
 
 struct run_outcome run_job(const struct run_job *job, struct journal *journal, const volatile sig_atomic_t *stop)
@@ -444,13 +483,13 @@ struct run_outcome run_job(const struct run_job *job, struct journal *journal, c
     struct error error = {0};
     struct run run = {.job = job, .journal = journal, .stop = stop};
     struct run_outcome outcome;
-    run.main = pg_connect(job->datastore, "worker", 0, &error);
-    run.aux = run.main != NULL ? pg_connect(job->datastore, "worker locks", AUX_TIMEOUT_MS, &error) : NULL;
+    run.main = connect_patiently(job->datastore, "worker", 0, &error);
+    run.aux = run.main != NULL ? connect_patiently(job->datastore, "worker locks", AUX_TIMEOUT_MS, &error) : NULL;
     if (run.aux != NULL) {
         pg_set_tick(run.main, run_tick, &run);
-        outcome = run_connected(&run);
+        outcome = run_wait_for_locks(&run, true, &error) ? run_connected(&run) : failed(&run, &error);
     } else {
-        outcome = failed(&error);
+        outcome = failed(&run, &error);
     }
     probe_stop(run.probe);
     proof_free(&run.proof);

@@ -6,6 +6,8 @@
  * How it keeps out of the way:
  *  - DDL runs in a short transaction, one change each, with lock_timeout 50, then 100, then 200 ms, and is tried again after
  *    growing, jittered pauses (250 ms to 30 s) until the deadline; then the run is paused, nothing half done.
+ *  - To read whether a change is done waits until the deadline: a wait for a read lock keeps no one else from the table.
+ *  - A statement that the server still runs for a dead worker is waited for, ten seconds, before anything is begun.
  *  - Indexes are built CONCURRENTLY, without lock_timeout; an invalid one is dropped and built again, five times at most.
  *  - Backfills go in key order in batches sized towards 50 ms, each a transaction of its own.
  *  - An empty database is filled in a single transaction: it is empty or complete.
@@ -18,7 +20,6 @@
 
 #include <signal.h>
 
-#define RUN_DEADLINE_MS (10 * 60 * 1000)
 #define RUN_GRACE_MS 5000           /* after a request to stop, so long may the statement in hand take */
 
 struct run_job {

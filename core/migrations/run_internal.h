@@ -18,6 +18,7 @@ struct run {
     int64_t renewed_at, stop_seen_at, looked_at, statement_at;
     bool lock_lost;             /* it could not be renewed in time: no further change is begun */
     const char *current_id;     /* the change in hand, for events */
+    const char *current_table;  /* and its table; NULL: none */
     struct probe *probe;        /* NULL: none could be started */
     double stall_told_ms;       /* of the change in hand, in the last event */
     int64_t stall_told_at;
@@ -31,6 +32,9 @@ bool run_tick(void *run);
 
 /* Whether to begin something further; fills the error (ERROR_STOPPED, ERROR_HELD) where not. */
 bool run_may_go_on(struct run *run, struct error *error);
+
+/* What is done outside transactions on `main` waits for its locks until the deadline, or, `until_deadline` false, without end. */
+bool run_wait_for_locks(struct run *run, bool until_deadline, struct error *error);
 
 /* Sleeps, ticking. false and an error where the run is to end. */
 bool run_pause(struct run *run, int64_t milliseconds, struct error *error);

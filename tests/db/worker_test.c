@@ -245,7 +245,7 @@ static void test_it_stops_in_a_concurrent_build(void **state)
     db_create("building", "base");
     PGconn *reader = hold("building", "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1 FROM consumers");
     struct process follower = kong_start("building", "up");
-    await_journal("building", "a concurrent statement waits for other transactions");
+    await_journal("building", "the statement in hand waits for other transactions");
     struct result result = kong("building", "stop");
     expect_exit(&result, 0);
     result = kong_wait(&follower);
@@ -266,7 +266,7 @@ static void test_interrupts(void **state)
     expect_part(result.err, "asked the worker to stop");
     PQclear(PQexec(held.holder, "COMMIT; BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1 FROM consumers"));
     struct process follower = kong_start("interrupted", "up");
-    await_journal("interrupted", "a concurrent statement waits for other transactions");
+    await_journal("interrupted", "the statement in hand waits for other transactions");
     kill(follower.pid, SIGINT);
     await_journal("interrupted", "\"event\":\"stop\"");
     kill(follower.pid, SIGINT);

@@ -29,6 +29,12 @@ static void up_rewrite(struct fixture *fixture)
     scenes_show(fixture, STEP_UP);
 }
 
+static void up_confirm_rewrite(struct fixture *fixture)
+{
+    up_rewrite(fixture);
+    fixture_key(fixture, 's');
+}
+
 static void up_confirm(struct fixture *fixture)
 {
     scenes_begin_upgrade(fixture, STEP_UP);
@@ -102,6 +108,29 @@ static void up_waiting(struct fixture *fixture)
                   "lock timeout", "blockers", "pid", 8123, "application", json_string(fixture->hostile != NULL ? "" : "psql"), "address",
                   json_text(fixture->hostile != NULL ? "\x1b[2J" : "10.0.0.99"), "state", "idle in transaction", "seconds", 5420, "query",
                   json_string(fixture->hostile != NULL ? "SELECT '\x1b]0;owned\x07\xe2\x80\xae'" : "SELECT count(*) FROM plugins WHERE created_at > $1"));
+}
+
+static void up_blocker(struct fixture *fixture)
+{
+    up_waiting(fixture);
+    fixture_key(fixture, 'k');
+}
+
+/* Two of them, and the second is looked at: it runs a query. */
+static void up_blockers(struct fixture *fixture)
+{
+    up_waiting(fixture);
+    fixture_event(fixture, "{s:s, s:s, s:s, s:[{s:i, s:s, s:s, s:s, s:i, s:s}, {s:i, s:s, s:s, s:s, s:i, s:s}]}", "event", "wait", "id",
+                  fixture->wizard.model.run.changes[44].id, "what", "lock timeout", "blockers",
+                  "pid", 8123, "application", "psql", "address", "10.0.0.99", "state", "idle in transaction", "seconds", 5420, "query", "SELECT 1",
+                  "pid", 8200, "application", "report", "address", "10.0.0.7", "state", "active", "seconds", 61, "query",
+                  "SELECT name, count(*) FROM plugins GROUP BY name");
+    fixture_key(fixture, 'k');
+    fixture_key(fixture, K_TAB);
+    fixture_key(fixture, K_TAB);
+    fixture_key(fixture, K_ENTER);
+    for (const char *c = "8200"; *c != '\0'; c++)
+        fixture_key(fixture, (uint32_t)(unsigned char)*c);
 }
 
 static size_t find_backfill(const struct fixture *fixture)
@@ -185,11 +214,14 @@ static const struct scene scenes[] = {
     {"up-finish-first", up_finish_first, false},
     {"up-rewrite", up_rewrite, false},
     {"up-confirm", up_confirm, false},
+    {"up-confirm-rewrite", up_confirm_rewrite, false},
     {"up-confirm-lock", up_confirm_lock, false},
     {"up-bootstrap", up_bootstrap, false},
     {"up-details", up_details, false},
     {"up-running", up_running, false},
     {"up-waiting", up_waiting, true},
+    {"up-blocker", up_blocker, false},
+    {"up-blockers", up_blockers, false},
     {"up-backfill", up_backfill, false},
     {"up-done", up_done, false},
     {"up-stopping", up_stopping, false},

@@ -102,6 +102,47 @@ static void escape(void)
     session_listen(200);
 }
 
+/* A session that has read `routes` and does not end its transaction. Its number is in `blocker`. */
+static char blocker[16];
+
+static void stand_in_the_way(void)
+{
+    char path[128];
+    shell("(echo 'BEGIN; SELECT 1 FROM routes LIMIT 1;'; sleep 60) | PGPASSWORD=kong PGAPPNAME=forgotten psql -qXAt -h 127.0.0.1"
+          " -p $(cat %s/postgres/port) -U kong kong >/dev/null 2>&1 &", folder);
+    snprintf(path, sizeof path, "%s/blocker", folder);
+    for (int i = 0; i < 100 && blocker[0] == '\0'; i++) {
+        shell("PGPASSWORD=kong psql -qXAt -h 127.0.0.1 -p $(cat %s/postgres/port) -U kong kong >%s"
+              " -c \"SELECT pid FROM pg_stat_activity WHERE application_name = 'forgotten' AND state = 'idle in transaction'\"", folder, path);
+        FILE *file = fopen(path, "r");
+        assert_non_null(file);
+        if (fscanf(file, "%15[0-9]", blocker) != 1)
+            blocker[0] = '\0';
+        fclose(file);
+        session_listen(50);
+    }
+    assert_true(blocker[0] != '\0');
+}
+
+static void end_who_is_in_the_way(void)
+{
+    session_see("Waits for backend");
+    session_see("forgotten");
+    session_press("k");
+    session_see("In the way of the run");
+    session_see("It runs no query");
+    session_press("1" ENTER);
+    session_see("not the same yet");
+    session_press(ESC);              /* the safe answer: nothing is done */
+    session_listen(500);
+    session_see("Waits for backend");
+    session_press("k");
+    session_see("In the way of the run");
+    session_press(blocker);
+    session_press(ENTER);
+    session_see("Ended backend");
+}
+
 static void an_upgrade_is_walked_by_keys(void **state)
 {
     (void)state;
@@ -128,9 +169,11 @@ static void an_upgrade_is_walked_by_keys(void **state)
     session_press(ENTER);            /* the safe answer has the focus */
     session_listen(500);
     assert_int_equal(status(), 5);
+    stand_in_the_way();
     session_press("s");
     session_see("Migrate up?");
     session_press(TAB ENTER);
+    end_who_is_in_the_way();
     session_see("`up` is complete");
     assert_int_equal(status(), 4);
 
@@ -180,6 +223,7 @@ static void an_upgrade_is_walked_by_keys(void **state)
     session_press(ENTER);
     session_see("The report is in");
     assert_int_equal(shell("grep -q 'upgrade is complete' %s/kong-upgrade-report-*.md", folder), 0);
+    assert_int_equal(shell("grep -q 'ended backend %s (forgotten' %s/kong-upgrade-report-*.md", blocker, folder), 0);
     quit();
 }
 

@@ -3,6 +3,7 @@
 
 #include "core/base/names.h"
 #include "core/migrations/corrections.h"
+#include "core/migrations/plan.h"
 #include "core/migrations/subsystems.h"
 
 #define NAME_BYTES 63   /* PostgreSQL's NAMEDATALEN - 1: longer names are cut in silence */
@@ -279,6 +280,32 @@ static void costs_are_what_postgresql_takes(void **state)
     for_each(check_cost);
 }
 
+/* Below PostgreSQL 12, and for json everywhere, a new type rewrites the table: the plan tells for how long, from its size. */
+static void a_rewrite_is_told_in_time(void **state)
+{
+    (void)state;
+    static const struct change time = SET_TIMESTAMPTZ("consumers", "created_at", 0), column = COLUMN("consumers", "tags", "text[]");
+    static const struct change json = {.kind = CHANGE_SET_TYPE, .table = "plugins", .name = "config", .definition = "jsonb"};
+    static const int64_t ten_seconds = 10 * PLAN_REWRITE_BYTES_PER_SECOND;
+    const struct {
+        const struct change *change;
+        int version;
+        int64_t bytes, least, most;
+        bool done;
+    } cases[] = {
+        {&time, 110000, ten_seconds, 10000, 10001, false}, {&time, 90600, ten_seconds, 10000, 10001, false},
+        {&time, 119999, 8192, 1, 1, false},                {&time, 110000, INT64_C(1) << 50, INT64_C(26843545600), INT64_C(26843545601), false},
+        {&json, 150000, ten_seconds, 10000, 10001, false}, {&json, 110000, ten_seconds, 10000, 10001, false},
+        {&time, 120000, ten_seconds, 0, 0, false},         {&time, 150000, ten_seconds, 0, 0, false},
+        {&column, 110000, ten_seconds, 0, 0, false},       {&time, 110000, -1, 0, 0, false},
+        {&time, 110000, 0, 0, 0, false},                   {&time, 110000, ten_seconds, 0, 0, true},
+    };
+    for (EACH(cases)) {
+        struct plan_change planned = {.change = cases[i].change, .cost = change_cost(cases[i].change, cases[i].version), .bytes = cases[i].bytes, .done = cases[i].done};
+        assert_in_range(plan_lock_ms(&planned), cases[i].least, cases[i].most);
+    }
+}
+
 static struct names created;
 
 static void note_table(const struct place *place)
@@ -423,6 +450,7 @@ int main(void)
         cmocka_unit_test(every_change_has_a_text_and_an_id_of_its_own),
         cmocka_unit_test(ids_and_texts_read_well),
         cmocka_unit_test(costs_are_what_postgresql_takes),
+        cmocka_unit_test(a_rewrite_is_told_in_time),
         cmocka_unit_test(up_destroys_nothing),
         cmocka_unit_test(renamed_indexes_are_known_under_both_names),
         cmocka_unit_test(every_question_is_well_formed),

@@ -23,7 +23,7 @@ static void assert_node(const struct fleet *fleet, size_t i, enum cluster cluste
 static const char whole[] =
     "; comment\n# another\n\n[datastore]\nkong_conf = /etc/kong/kong.conf\n"
     "[old]\nnode = old-1 http://10.0.0.11:8001\nnode = old.2   https://kong.example:8444/admin/ ; behind a proxy\n"
-    "[new]\nnode: new_1 http://[::1]:8001\n[gates]\nquiet = 60\nquiet_rps = 0.5\n[old]\nnode=old-3\thttp://h\n";
+    "[new]\nnode: new_1 http://[::1]:8001\n[gates]\nquiet = 60\nquiet_rps = 0.5\nlock_deadline = 30\n[old]\nnode=old-3\thttp://h\n";
 
 static void a_whole_file_is_read(void **state)
 {
@@ -34,6 +34,7 @@ static void a_whole_file_is_read(void **state)
     assert_string_equal(fleet.kong_conf, "/etc/kong/kong.conf");
     assert_int_equal(fleet.quiet_seconds, 60);
     assert_true(fleet.quiet_rps == 0.5);
+    assert_int_equal(fleet.lock_deadline_seconds, 30);
     assert_int_equal(fleet.count, 4);
     assert_node(&fleet, 0, CLUSTER_OLD, "old-1", "http://10.0.0.11:8001");
     assert_node(&fleet, 1, CLUSTER_OLD, "old.2", "https://kong.example:8444/admin");
@@ -64,6 +65,7 @@ static void other_ways_of_writing_it_mean_the_same(void **state)
         assert_int_equal(fleet.count, 1);
         assert_node(&fleet, 0, CLUSTER_OLD, "a", "http://h:1");
         assert_int_equal(fleet.quiet_seconds, FLEET_QUIET_SECONDS);
+        assert_int_equal(fleet.lock_deadline_seconds, FLEET_LOCK_DEADLINE_SECONDS);
         fleet_free(&fleet);
     }
 }
@@ -110,6 +112,7 @@ static void what_is_wrong_is_said_with_its_line(void **state)
         {"[datastore]\nkong_conf =\n", 2, "a full path"},
         {"[gates]\nquiet = 0\n", 2, "from 1 to 86400"},
         {"[gates]\nquiet = 86401\n", 2, "from 1 to 86400"},
+        {"[gates]\nlock_deadline = 0\n", 2, "lock_deadline is a number of seconds from 1 to 86400"},
         {"[gates]\nquiet = 99999999999999999999\n", 2, "from 1 to 86400"},
         {"[gates]\nquiet = 10s\n", 2, "from 1 to 86400"},
         {"[gates]\nquiet =\n", 2, "from 1 to 86400"},
@@ -266,7 +269,7 @@ static int count_files(const char *folder)
 
 static void what_is_saved_is_read_back_equal(void **state)
 {
-    struct fleet fleet = {.quiet_seconds = 7, .quiet_rps = 0.067}, again;
+    struct fleet fleet = {.quiet_seconds = 7, .quiet_rps = 0.067, .lock_deadline_seconds = 8}, again;
     struct error error = {0};
     char *folder = path_in(*state, "deep/er"), *path = path_in(folder, "fleet.ini");
     char *parent = path_in(*state, "deep");
@@ -284,6 +287,7 @@ static void what_is_saved_is_read_back_equal(void **state)
     assert_string_equal(again.kong_conf, fleet.kong_conf);
     assert_int_equal(again.quiet_seconds, 7);
     assert_true(again.quiet_rps == 0.067);
+    assert_int_equal(again.lock_deadline_seconds, 8);
     assert_int_equal(again.count, 3);
     assert_node(&again, 0, CLUSTER_OLD, NAME64, "http://[2001:db8::1]:8001/admin");
     assert_node(&again, 1, CLUSTER_NEW, "n1", "https://n:8444");

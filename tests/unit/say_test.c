@@ -21,6 +21,21 @@ static void sizes_are_short(void **state)
         assert_string_equal(say_bytes(cases[i].bytes, text), cases[i].text);
 }
 
+static void estimates_are_short(void **state)
+{
+    static const struct {
+        long long ms;
+        const char *text;
+    } cases[] = {
+        {0, "under 1 s"}, {999, "under 1 s"}, {1000, "about 1 s"}, {12400, "about 12 s"}, {99499, "about 99 s"}, {100000, "about 2 min"},
+        {5999999, "about 100 min"}, {6000000, "about 2 h"}, {36000000, "about 10 h"}, {INT64_MAX, "about 9999 h"},
+    };
+    char text[SAY_SIZE];
+    (void)state;
+    for (EACH(cases))
+        assert_string_equal(say_about(cases[i].ms, text), cases[i].text);
+}
+
 /* Runs `print` with stdout and stderr on a file, and returns what it wrote. */
 static char *printed(void **state, void (*print)(void))
 {
@@ -96,6 +111,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sizes_are_short),
+        cmocka_unit_test(estimates_are_short),
         cmocka_unit_test_setup_teardown(what_is_said_does_nothing_to_a_terminal, make_folder, remove_folder),
         cmocka_unit_test(a_question_without_a_terminal_is_a_no),
     };
