@@ -1,6 +1,6 @@
 #include "core/hook.h"
 
-#include "core/base/clock.h"
+#include "core/base/child.h"
 #include "core/base/json.h"
 #include "core/base/mem.h"
 #include "core/hook_record.h"
@@ -28,6 +28,18 @@
 static bool is_harmless(const char *variable)
 {
     return strncmp(variable, "KONG_", strlen("KONG_")) != 0 && strncmp(variable, "PG", strlen("PG")) != 0;
+}
+
+static char **hook_environment(void)
+{
+    size_t count = 0, kept = 0;
+    while (environ[count] != NULL)
+        count++;
+    char **environment = mem_zero(count + 1, sizeof *environment);
+    for (size_t i = 0; i < count; i++)
+        if (is_harmless(environ[i]))
+            environment[kept++] = mem_dup(environ[i]);
+    return environment;
 }
 
 static char *path_beside(const char *record_path, const char *ending)
@@ -64,13 +76,13 @@ char *hook_start(const struct hook_job *job, struct error *error)
     hook_fill(hook, &job->values, &arguments);
     char *path = new_path(job->folder, job->kind), *log_path = path_beside(path, ".log");
     json_t *json = job_json(job, &arguments, path);
-    char *text = json_dumps(json, JSON_COMPACT), **environment = environment_copy(is_harmless);
+    char *text = json_dumps(json, JSON_COMPACT), **environment = hook_environment();
     const struct launch_request request = {HOOK_COMMAND, text, environment, log_path};
     if (!launch_start(&request, error)) {
         free(path);
         path = NULL;
     }
-    environment_free(environment);
+    child_free_environment(environment);
     free(text);
     json_decref(json);
     free(log_path);

@@ -1,12 +1,14 @@
 #include "core/launch.h"
 
 #include "core/base/buf.h"
-#include "core/base/mem.h"
+#include "core/base/child.h"
+#include "core/linger.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,34 +20,17 @@
 
 struct launch {
     const struct launch_request *request;
-    char program[PATH_MAX];
+    char program[PATH_MAX];       /* ours */
+    char *runner;                 /* what starts it; NULL: it is started itself */
+    const char *arguments[LINGER_ARGUMENTS];
     int job[2], ready[2], log;
 };
-
-char **environment_copy(bool (*keep)(const char *variable))
-{
-    size_t count = 0, kept = 0;
-    while (environ[count] != NULL)
-        count++;
-    char **environment = mem_zero(count + 1, sizeof *environment);
-    for (size_t i = 0; i < count; i++)
-        if (keep(environ[i]))
-            environment[kept++] = mem_dup(environ[i]);
-    return environment;
-}
-
-void environment_free(char **environment)
-{
-    for (char **each = environment; *each != NULL; each++)
-        free(*each);
-    free(environment);
-}
 
 /* Only calls that are safe between fork and exec in a program with threads. The process becomes a child of init: no one has to
  * wait for it. */
 static void launch_child(const struct launch *launch)
 {
-    char *const arguments[] = {"kong-upgrade", (char *)launch->request->command, NULL};
+    char *const *arguments = (char *const *)(uintptr_t)launch->arguments;
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -59,8 +44,9 @@ static void launch_child(const struct launch *launch)
         _exit(1);
     for (int fd = 3; fd < 256; fd++)
         close(fd);
-    execve(launch->program, arguments, launch->request->environment);
-    execve("/proc/self/exe", arguments, launch->request->environment);   /* the file was replaced while this ran */
+    execve(launch->runner != NULL ? launch->runner : launch->program, arguments, launch->request->environment);
+    if (launch->runner == NULL)
+        execve("/proc/self/exe", arguments, launch->request->environment);   /* the file was replaced while this ran */
     static const char message[] = "kong-upgrade: the worker can't be started: the program's file is gone\n";
     (void)!write(STDOUT_FILENO, message, sizeof message - 1);
     _exit(1);
@@ -78,6 +64,18 @@ static char *await_ready(int fd)
     return buf_take(&answer);
 }
 
+/* It is to outlive the login session; a worker's arguments end with the command. */
+static void choose_runner(struct launch *launch)
+{
+    enum lingers linger = linger_find(NULL);
+    size_t count = 0;
+    linger_command(linger, NULL, launch->program, launch->arguments);
+    while (launch->arguments[count] != NULL)
+        count++;
+    launch->arguments[count - 1] = launch->request->command;
+    launch->runner = linger == LINGER_SCOPE ? child_find(launch->arguments[0]) : NULL;
+}
+
 static bool open_launch(struct launch *launch, const struct launch_request *request, struct error *error)
 {
     *launch = (struct launch){.request = request, .job = {-1, -1}, .ready = {-1, -1}, .log = -1};
@@ -87,6 +85,7 @@ static bool open_launch(struct launch *launch, const struct launch_request *requ
         return error_set(error, ERROR_FILE, "can't write %s: %s; free disk space or make the folder writable", request->log_path, strerror(errno));
     if (length <= 0 || pipe2(launch->job, O_CLOEXEC) != 0 || pipe2(launch->ready, O_CLOEXEC) != 0)
         return error_set(error, ERROR_SYSTEM, "can't start the worker: %s", strerror(errno));
+    choose_runner(launch);
     return true;
 }
 
@@ -96,6 +95,7 @@ static void close_launch(struct launch *launch)
     for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++)
         if (*fds[i] >= 0)
             close(*fds[i]);
+    free(launch->runner);
 }
 
 static bool launch_process(struct launch *launch, struct error *error)

@@ -20,10 +20,6 @@ struct launch_request {
 /* Starts it and waits until it is up (a moment; call it off the event loop). */
 bool launch_start(const struct launch_request *request, struct error *error);
 
-/* Those of our own environment that `keep` is true for; environment_free frees. */
-char **environment_copy(bool (*keep)(const char *variable));
-void environment_free(char **environment);
-
 /* The process that was started: its job, from standard input, which is wiped behind it; NULL where it is none. */
 json_t *launch_read_job(void);
 

@@ -1,5 +1,6 @@
 #include "core/worker.h"
 
+#include "core/base/child.h"
 #include "core/base/json.h"
 #include "core/base/mem.h"
 #include "core/decisions.h"
@@ -55,17 +56,6 @@ static void read_datastore(const json_t *json, struct datastore *store)
 
 /* Starting. */
 
-/* The worker needs none of the operator's environment but these; KONG_PG_PASSWORD above all stays out of it. */
-static bool is_kept(const char *variable)
-{
-    static const char *const kept[] = {"PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "XDG_STATE_HOME", "TMPDIR", "ASAN_OPTIONS",
-                                       "UBSAN_OPTIONS", "LSAN_OPTIONS"};
-    for (size_t i = 0; i < COUNT_OF(kept); i++)
-        if (strncmp(variable, kept[i], strlen(kept[i])) == 0 && variable[strlen(kept[i])] == '=')
-            return true;
-    return false;
-}
-
 static char *log_path_of(const char *journal_path)
 {
     return mem_printf("%.*s.log", (int)(strlen(journal_path) - strlen(".jsonl")), journal_path);
@@ -77,14 +67,14 @@ char *worker_start(const struct run_job *job, struct error *error)
     if (folder == NULL)
         return NULL;
     char *path = journal_new_path(folder, job->command), *log_path = log_path_of(path), *text = job_text(job, path);
-    char **environment = environment_copy(is_kept);
+    char **environment = child_environment();
     const struct launch_request request = {WORKER_COMMAND, text, environment, log_path};
     bool started = false;
     if (text == NULL)
         error_set(error, ERROR_CONFIG, "a setting of kong.conf is not valid UTF-8: host, database, user, password and schema must be");
     else
         started = launch_start(&request, error);
-    environment_free(environment);
+    child_free_environment(environment);
     mem_wipe(text);
     free(log_path);
     free(folder);

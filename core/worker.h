@@ -11,7 +11,8 @@
 /* The argument that makes the program a worker: `kong-upgrade worker`, with a job on its standard input. */
 #define WORKER_COMMAND "worker"
 
-/* Starts a worker on the job and waits until it has opened its journal (a moment; call it off the event loop). Returns the
+/* Starts a worker on the job, outside of a login session that would end it (linger.h), and waits until it has opened its journal (a
+ * moment; call it off the event loop). Returns the
  * journal's path, which the caller frees; NULL and an error where it could not start. */
 char *worker_start(const struct run_job *job, struct error *error);
 

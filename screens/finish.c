@@ -1,5 +1,6 @@
 /* Step 5, Finish: everything that it destroys, in numbers; the last warnings; the typed name; the run. */
 #include "core/base/mem.h"
+#include "core/linger.h"
 #include "screens/loop.h"
 #include "screens/screen.h"
 #include "tui/layout.h"
@@ -120,10 +121,20 @@ static void fill(struct prose *prose, const struct model *model)
     }
 }
 
+/* Someone else finishes. */
+static bool is_watched(const struct model *model)
+{
+    return model_is_watching(model) && model->state.stage == STAGE_PENDING && model_is_up(model);
+}
+
 static void draw(struct wizard *wizard, struct area area)
 {
     if (model_runs(&wizard->model, STEP_FINISH)) {
         run_pane_draw(wizard, area);
+        return;
+    }
+    if (is_watched(&wizard->model)) {
+        watch_pane_draw(wizard, area);
         return;
     }
     struct prose prose = {0};
@@ -137,6 +148,8 @@ static bool key(struct wizard *wizard, const struct input *input)
 {
     if (model_runs(&wizard->model, STEP_FINISH))
         return run_pane_key(wizard, input);
+    if (is_watched(&wizard->model))
+        return plan_pane_key(wizard, input);
     return prose_key(&wizard->view.proses[STEP_FINISH], input) != REACTION_NONE;
 }
 
@@ -160,6 +173,8 @@ static void ask_finish(struct wizard *wizard)
     prose_add(prose, PROSE_PARAGRAPH, "Database %s at %s:%d", model->state.database, model->state.host, model->state.port);
     add_losses(prose, model);
     add_warnings(prose, model);
+    if (model->ends_at_logout)
+        prose_add_mark(prose, MARK_WARN, "%s", linger_warning);
     if (dead_lock_is_there(model))
         prose_add_mark(prose, MARK_WARN, "Kong's migrations lock was left behind by a worker that no longer runs (%s). It is removed first.", model->state.lock.owner);
     const struct dialog_model dialog = {

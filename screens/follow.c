@@ -11,6 +11,8 @@
 #include "screens/plain.h"
 #include "screens/say.h"
 
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,34 +27,71 @@ struct follower {
     struct journal_reader reader;
     struct run_view view;
     size_t lines_said;
-    bool live_line, line_shown;    /* stdout is a terminal that can rewrite its last line */
+    bool live_line;                /* stdout is a terminal that can rewrite its last line */
+    char *line_shown;              /* what stands in it; NULL: nothing */
     int interrupts, quiet_ticks;
     int exit_code;                 /* -1 while it goes on */
     uv_timer_t timer;
-    uv_signal_t interrupt, hangup, terminate;
+    uv_signal_t interrupt, terminate;
 };
+
+static volatile sig_atomic_t hung_up;
+
+/* Not libuv's, whose handler goes with the loop: a terminal is lost first and its signal comes while we leave already. */
+static void on_hangup(int signal_number)
+{
+    (void)signal_number;
+    hung_up = 1;
+}
+
+/* Who was started by `nohup` is to go on. */
+static void watch_hangup(void)
+{
+    struct sigaction before;
+    if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+        sigaction(SIGHUP, &(struct sigaction){.sa_handler = on_hangup}, NULL);
+}
+
+/* A shell that ends, or ignores the signal itself, may not pass it on. */
+static bool terminal_is_gone(void)
+{
+    struct pollfd fd = {STDOUT_FILENO, 0, 0};
+    return hung_up || (poll(&fd, 1, 0) > 0 && (fd.revents & (POLLHUP | POLLERR)) != 0);
+}
 
 static void erase_live_line(struct follower *follower)
 {
-    if (follower->line_shown)
+    if (follower->line_shown != NULL)
         fputs("\r\033[K", stdout);
-    follower->line_shown = false;
+    free(follower->line_shown);
+    follower->line_shown = NULL;
 }
 
-static void show_live_line(struct follower *follower)
+static char *live_line(const struct run_view *view)
 {
-    const struct run_view *view = &follower->view;
-    if (!follower->live_line || view->current >= view->change_count || view->ended)
-        return;
+    if (view->current >= view->change_count || view->ended)
+        return NULL;
     const struct run_change *change = &view->changes[view->current];
     char *what = mem_printf("[%zu/%zu] %s", view->current + 1, view->change_count, change->what);
-    char *text = change->rows_total > 0 ? mem_printf("%.60s %lld of %lld rows", what, (long long)change->rows_done, (long long)change->rows_total)
+    char *line = change->rows_total > 0 ? mem_printf("%.60s %lld of %lld rows", what, (long long)change->rows_done, (long long)change->rows_total)
                                         : mem_printf("%.74s", what);
-    say("%s", text);
-    free(text);
     free(what);
-    follower->line_shown = true;
+    return line;
+}
+
+/* Only what has changed is written: an sshd with something to send ten times a second never asks whether its client is still there. */
+static void show_live_line(struct follower *follower)
+{
+    char *line = follower->live_line ? live_line(&follower->view) : NULL;
+    if (line != NULL && follower->line_shown != NULL && strcmp(line, follower->line_shown) == 0) {
+        free(line);
+        return;
+    }
+    erase_live_line(follower);
+    if (line != NULL)
+        say("%s", line);
     fflush(stdout);
+    follower->line_shown = line;
 }
 
 static void on_event(void *context, const json_t *event)
@@ -68,7 +107,8 @@ static void on_event(void *context, const json_t *event)
 static void say_new_lines(struct follower *follower)
 {
     const struct names *log = &follower->view.log;
-    erase_live_line(follower);
+    if (follower->lines_said < log->count)
+        erase_live_line(follower);
     for (; follower->lines_said < log->count; follower->lines_said++) {
         bool last = follower->view.ended && follower->lines_said + 1 == log->count;
         if (!follower->app->options->json && !follower->app->options->quiet && !last)
@@ -86,7 +126,6 @@ static void finish(struct follower *follower, int exit_code)
     erase_live_line(follower);
     uv_close((uv_handle_t *)&follower->timer, NULL);
     uv_close((uv_handle_t *)&follower->interrupt, NULL);
-    uv_close((uv_handle_t *)&follower->hangup, NULL);
     uv_close((uv_handle_t *)&follower->terminate, NULL);
 }
 
@@ -107,7 +146,7 @@ static void on_tick(uv_timer_t *timer)
     bool alive = journal_alive(follower->path);
     journal_read(&follower->reader, on_event, follower);
     say_new_lines(follower);
-    if (say_failed()) {
+    if (say_failed() || terminal_is_gone()) {
         finish(follower, EXIT_TERMINAL_LOST);
     } else if (follower->view.ended) {
         say_end(follower);
@@ -134,7 +173,7 @@ static void on_interrupt(uv_signal_t *handle, int signal_number)
     }
 }
 
-static void on_hangup(uv_signal_t *handle, int signal_number)
+static void on_terminate(uv_signal_t *handle, int signal_number)
 {
     (void)signal_number;
     finish(handle->data, EXIT_TERMINAL_LOST);
@@ -161,8 +200,8 @@ int follow_journal(const struct app *app, const char *path)
     follower.timer.data = &follower;
     uv_timer_start(&follower.timer, on_tick, 0, FOLLOW_MS);
     start_signal(&loop, &follower.interrupt, &follower, on_interrupt, SIGINT);
-    start_signal(&loop, &follower.hangup, &follower, on_hangup, SIGHUP);
-    start_signal(&loop, &follower.terminate, &follower, on_hangup, SIGTERM);
+    start_signal(&loop, &follower.terminate, &follower, on_terminate, SIGTERM);
+    watch_hangup();
     uv_run(&loop, UV_RUN_DEFAULT);
     uv_loop_close(&loop);
     journal_reader_close(&follower.reader);

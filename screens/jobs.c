@@ -101,6 +101,9 @@ void look_work(uv_work_t *work)
     const struct names *plugins = &look->app->conf.plugins;
     look->good = look->has_plan = look->resume = false;
     error_clear(&look->error);
+    if (!look->lingers_known)
+        look->linger = linger_find(NULL);
+    look->lingers_known = true;
     if (!reconnect(look) || !state_read(look->pg, (const char *const *)plugins->list, plugins->count, &look->state, &look->error))
         return;
     look->good = sessions_read(look->pg, &look->sessions, &look->error) && look_at_guard(look) && (!look->want_plan || look_at_plan(look));

@@ -9,6 +9,7 @@
 #include "core/cluster/api_guard.h"
 #include "core/cluster/sessions.h"
 #include "core/hook.h"
+#include "core/linger.h"
 #include "core/migrations/losses.h"
 #include "core/worker.h"
 #include "screens/app.h"
@@ -35,6 +36,8 @@ struct database_look {
     struct plan plan;
     struct losses losses;
     bool resume;
+    bool lingers_known;           /* asked once, with the first look */
+    enum lingers linger;
     char *report;
 };
 

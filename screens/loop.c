@@ -16,6 +16,7 @@
 
 #define TICK_MS 250              /* the terminal wants to be asked four times a second */
 #define LOOK_MS 2000             /* between looks at the database */
+#define WATCH_MS 4000            /* between plans while someone else's run is watched */
 #define SEEK_MS 1000             /* between looks for a worker that someone else started */
 #define SETTLE_MS 4000           /* after the database's first answer the screen is no longer chosen for the operator */
 #define LEAVE_MS 400             /* how long leaving waits for what is under way */
@@ -25,12 +26,12 @@ struct loop {
     uv_loop_t uv;
     uv_poll_t terminal;
     uv_timer_t tick;
-    uv_signal_t hangup, terminate;
+    uv_signal_t terminate;
     struct canvas canvas;
 
     struct database_look look;            /* one at a time */
     bool look_at_once, want_plan;
-    int64_t looked_at;
+    int64_t looked_at, planned_at;
     struct check_job check;
     struct start_job start;
     struct hook_start hook;
@@ -86,12 +87,18 @@ static void on_terminal(uv_poll_t *poll, int status, int events)
         draw(loop);
 }
 
-static void on_signal(uv_signal_t *handle, int signal_number)
+static void on_terminate(uv_signal_t *handle, int signal_number)
 {
-    struct loop *loop = handle->data;
-    if (signal_number == SIGHUP)
-        terminal_hangup();
-    leave(loop, signal_number == SIGHUP ? EXIT_TERMINAL_LOST : 0);
+    (void)signal_number;
+    leave(handle->data, 0);
+}
+
+/* Not libuv's, whose handler goes with the loop: a terminal is lost first and its signal comes while we leave already. The next tick
+ * sees it. */
+static void on_hangup(int signal_number)
+{
+    (void)signal_number;
+    terminal_hangup();
 }
 
 /* What the looks found. */
@@ -101,7 +108,7 @@ static void settle(struct loop *loop)
 {
     struct wizard *wizard = loop->wizard;
     const struct model *model = &wizard->model;
-    bool begun = model->state.stage == STAGE_PENDING || model->state.stage == STAGE_CURRENT;
+    bool begun = model->state.stage == STAGE_PENDING || model->state.stage == STAGE_CURRENT || model_is_watching(model);
     if (wizard->view.settled || !model->has_state)
         return;
     if (loop->settles_at == 0)
@@ -126,6 +133,15 @@ static void read_decisions(struct model *model, const char *folder)
     decisions_read(folder, DECISION_OVERRULED, &model->overruled);
 }
 
+/* What is recorded leaves the plan: how much there was is remembered. */
+static void note_watched(struct model *model, bool planned)
+{
+    if (!model_is_watching(model) || !model->has_plan)
+        model->watched_total = 0;
+    else if (planned && model->watched_total < model->plan.change_count)
+        model->watched_total = model->plan.change_count;
+}
+
 static void take_look(struct loop *loop)
 {
     struct model *model = &loop->wizard->model;
@@ -143,6 +159,7 @@ static void take_look(struct loop *loop)
     model->has_state = true;
     model->state_at = clock_ms();
     model->resume = look->resume;
+    model->ends_at_logout = look->linger == LINGER_ENDS;
     sessions_free(&model->sessions);
     model->sessions = look->sessions;
     look->sessions = (struct sessions){0};
@@ -160,6 +177,7 @@ static void take_look(struct loop *loop)
         look->plan = (struct plan){0};
         look->losses = (struct losses){0};
     }
+    note_watched(model, look->has_plan);
     if (look->report != NULL) {
         free(model->report);
         model->report = look->report;
@@ -190,6 +208,15 @@ static bool stage_changed(const struct loop *loop)
     return !model->has_plan || (model->plan.kind == PLAN_FINISH) != model_is_up(model);
 }
 
+/* Whether a change is there may be a question to all rows of a table: so not with every look. Once more when that run has ended. */
+static bool watch_is_due(const struct loop *loop)
+{
+    const struct model *model = &loop->wizard->model;
+    if (!model_is_watching(model))
+        return model->watched_total > 0;
+    return clock_ms() - loop->planned_at >= WATCH_MS;
+}
+
 static void name_new_nodes(const struct model *model, struct names *ids)
 {
     names_free(ids);
@@ -209,7 +236,9 @@ static void start_look(struct loop *loop)
         return;
     look->app = &model->app;
     look->context = loop;
-    look->want_plan = loop->want_plan || (model->has_state && stage_changed(loop) && !model->run_alive);
+    look->want_plan = loop->want_plan || (model->has_state && !model->run_alive && (stage_changed(loop) || watch_is_due(loop)));
+    if (look->want_plan)
+        loop->planned_at = clock_ms();
     look->want_report = model->has_state && model->state.stage == STAGE_CURRENT && (model->report == NULL || loop->want_plan);
     loop->look_at_once = loop->want_plan = false;
     name_new_nodes(model, &look->new_node_ids);
@@ -616,13 +645,6 @@ void loop_load(struct wizard *wizard, const char *conf)
 
 /* Beginning and end. */
 
-static void start_signal(struct loop *loop, uv_signal_t *handle, int signal_number)
-{
-    uv_signal_init(&loop->uv, handle);
-    handle->data = loop;
-    uv_signal_start(handle, on_signal, signal_number);
-}
-
 static void begin(struct loop *loop)
 {
     uv_loop_init(&loop->uv);
@@ -632,8 +654,10 @@ static void begin(struct loop *loop)
     uv_timer_init(&loop->uv, &loop->tick);
     loop->tick.data = loop;
     uv_timer_start(&loop->tick, on_tick, TICK_MS, TICK_MS);
-    start_signal(loop, &loop->hangup, SIGHUP);
-    start_signal(loop, &loop->terminate, SIGTERM);
+    uv_signal_init(&loop->uv, &loop->terminate);
+    loop->terminate.data = loop;
+    uv_signal_start(&loop->terminate, on_terminate, SIGTERM);
+    sigaction(SIGHUP, &(struct sigaction){.sa_handler = on_hangup}, NULL);
     loop->traffic = traffic_new();
 }
 
@@ -647,7 +671,6 @@ static bool end(struct loop *loop)
 {
     loop->look.abandoned = true;
     uv_close((uv_handle_t *)&loop->terminal, NULL);
-    uv_close((uv_handle_t *)&loop->hangup, NULL);
     uv_close((uv_handle_t *)&loop->terminate, NULL);
     nodes_stop(loop->nodes);
     loop->nodes = NULL;

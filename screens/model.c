@@ -66,8 +66,8 @@ void model_derive(struct model *model)
 {
     struct upgrade_facts facts = {
         .state = model->has_state ? &model->state : NULL,
-        .worker_running = model->run_alive,
-        .worker_finishing = model->run_alive && model_runs(model, STEP_FINISH),
+        .worker_running = model->run_alive || model_is_watching(model),
+        .worker_finishing = model->run_alive ? model_runs(model, STEP_FINISH) : model_is_watching(model) && model_is_up(model),
         .finish_first = model_finish_first(model),
         .old_nodes = fleet_count(&model->app.fleet, CLUSTER_OLD),
         .old_answering = model_count_nodes(model, CLUSTER_OLD, node_is_there),
@@ -103,6 +103,21 @@ bool model_is_up(const struct model *model)
     return model->has_state && (state->stage == STAGE_CURRENT || (state->stage == STAGE_PENDING && state_count_new(state) == 0));
 }
 
+/* Of a worker of ours that has just ended the last look at the database still tells. */
+bool model_is_watching(const struct model *model)
+{
+    return model->has_state && model->state.lock.worker_alive && !model->run_alive && !model->starting &&
+           !lock_is_of(&model->state.lock, model->run.host, model->run.pid);
+}
+
+const char *model_watched(const struct model *model, char *text, size_t size)
+{
+    char *sentence = model_is_watching(model) ? lock_sentence(&model->state.lock) : NULL;
+    snprintf(text, size, "%s%s", sentence != NULL ? sentence : "", sentence != NULL ? "; you can watch, not start." : "");
+    free(sentence);
+    return text;
+}
+
 const char *model_go_on(const struct model *model, enum step next)
 {
     static char text[40];
@@ -121,6 +136,8 @@ const char *model_refusal(const struct model *model, enum step step, char *text,
         snprintf(text, size, "A worker runs already.");
     } else if (!model->has_state) {
         snprintf(text, size, "The database has not answered yet.");
+    } else if (model_is_watching(model)) {
+        model_watched(model, text, size);
     } else {
         enum plan_kind kind = step == STEP_FINISH ? PLAN_FINISH : model->state.stage == STAGE_EMPTY ? PLAN_BOOTSTRAP : PLAN_UP;
         struct verdict verdict = order_check(&model->state, kind, model->resume);

@@ -65,6 +65,8 @@ struct model {
     int64_t hook_at;              /* monotonic ms of its beginning */
     int diverted;                 /* percent that the last divert hook that went well gave the new cluster */
     int64_t diverted_at;          /* monotonic ms; 0: none has gone well */
+    bool ends_at_logout;          /* a worker that is started here ends with the login session, see linger.h */
+    size_t watched_total;         /* changes of the run of someone else that is watched; 0: none is */
     char *report;                 /* Markdown, once the upgrade is done */
 
     struct upgrade upgrade;       /* derived from all that */
@@ -86,6 +88,14 @@ bool model_sees_old_sessions(const struct model *model);
 
 /* `up` has nothing left to do. */
 bool model_is_up(const struct model *model);
+
+/* A worker that was not started from this state folder (by another account, on another machine) changes the database: it can be
+ * watched through the plan, not followed. */
+bool model_is_watching(const struct model *model);
+
+/* "alice@bastion (10.0.0.7) has been running `up` since 12:03 UTC; you can watch, not start."; "" where nobody else works. `text` holds
+ * `size` bytes and is returned. */
+const char *model_watched(const struct model *model, char *text, size_t size);
 
 /* " Go on to step 3: press 3."; "" once the upgrade is done. Static, until the next call. */
 const char *model_go_on(const struct model *model, enum step next);

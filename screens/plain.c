@@ -49,6 +49,11 @@ static void say_status(const struct app *app, const struct state *state)
     say("Stage      %s: %s\n", stage_name(state->stage), stage_sentence(state));
     if (state->reason != NULL)
         say("           %s\n", state->reason);
+    if (state->lock.worker_alive) {
+        char *sentence = lock_sentence(&state->lock);
+        say("Runs       %s\n", sentence);
+        free(sentence);
+    }
     if (state->lock.held)
         say("Lock       held by %s until %s (%d s)\n", state->lock.owner, state->lock.expires, state->lock.seconds_left);
     json_t *worker = app_worker_json(app);

@@ -2,6 +2,7 @@
 #include "core/base/json.h"
 #include "core/base/mem.h"
 #include "core/journal.h"
+#include "core/linger.h"
 #include "core/migrations/order.h"
 #include "core/worker.h"
 #include "screens/fleet_nodes.h"
@@ -80,6 +81,15 @@ static int dry_run(const struct app *app, struct pg *pg, const struct state *sta
     return error.code != ERROR_NONE ? complain(&error) : 0;
 }
 
+/* The worker may end with this login session: then it is said before, and asked on a terminal. */
+static bool confirms_session(const struct app *app)
+{
+    if (linger_find(NULL) != LINGER_ENDS)
+        return true;
+    complain_text("%s", linger_warning);
+    return app->options->yes || !isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO) || ask("Start all the same?");
+}
+
 static int start_and_follow(const struct app *app, const struct run_job *job)
 {
     struct error error = {0};
@@ -98,6 +108,17 @@ static bool confirms_dead_lock(const struct app *app, const struct state *state)
     if (!dead)
         return false;
     return app->options->yes || ask("The migrations lock was left behind by a worker that no longer runs (%s). Remove it?", state->lock.owner);
+}
+
+/* Someone else's worker, whose journal is not here. */
+static bool is_in_hand(const struct state *state)
+{
+    char *sentence = state->lock.worker_alive ? lock_sentence(&state->lock) : NULL;
+    if (sentence != NULL)
+        complain_text("a kong-upgrade worker runs already: %s; nothing was begun. The wizard shows how far it is; run the same again when it has ended",
+                      sentence);
+    free(sentence);
+    return sentence != NULL;
 }
 
 typedef int confirmation(const struct app *app, struct pg *pg, const struct state *state, const struct run_job *job);
@@ -137,8 +158,14 @@ static int run_command(struct app *app, struct run_job *job, confirmation *confi
         exit_code = dry_run(app, pg, &state, job);
         go = false;
     }
+    if (go && is_in_hand(&state)) {
+        exit_code = EXIT_HELD;
+        go = false;
+    }
     if (go) {
         exit_code = confirm(app, pg, &state, job);
+        if (exit_code == 0 && !confirms_session(app))
+            exit_code = EXIT_ERROR;
         go = exit_code == 0;
     }
     job->clear_dead_lock = go && confirms_dead_lock(app, &state);

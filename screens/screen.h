@@ -112,6 +112,9 @@ bool run_pane_key(struct wizard *wizard, const struct input *input);
 void plan_pane_draw(struct wizard *wizard, struct area area);
 bool plan_pane_key(struct wizard *wizard, const struct input *input);
 
+/* A run of someone else's (model_is_watching); its keys are the plan's. */
+void watch_pane_draw(struct wizard *wizard, struct area area);
+
 /* Sessions are in the way of the run shown: a dialog to end them. */
 bool blockers_are_there(const struct model *model);
 void blockers_open(struct wizard *wizard);

@@ -1,5 +1,6 @@
 /* Step 1, Migrate up: the plan, its start, the run live, its result. On an empty database it is the installation. */
 #include "core/base/mem.h"
+#include "core/linger.h"
 #include "screens/loop.h"
 #include "screens/say.h"
 #include "screens/screen.h"
@@ -105,6 +106,10 @@ static void draw(struct wizard *wizard, struct area area)
         run_pane_draw(wizard, area);
         return;
     }
+    if (model_is_watching(&wizard->model) && !model_is_up(&wizard->model)) {
+        watch_pane_draw(wizard, area);
+        return;
+    }
     if (model_is_up(&wizard->model)) {
         draw_complete(&wizard->model, area);
         return;
@@ -159,7 +164,10 @@ static void ask_start(struct wizard *wizard)
                   plan_remaining(&model->plan), model->state.database);
     if (model->has_plan && !installs)
         add_rewrites(prose, &model->plan);
-    prose_add(prose, PROSE_PARAGRAPH, "The work runs in a process of its own: closing this screen or losing the connection does not stop it.");
+    if (model->ends_at_logout)
+        prose_add_mark(prose, MARK_WARN, "%s", linger_warning);
+    else
+        prose_add(prose, PROSE_PARAGRAPH, "The work runs in a process of its own: closing this screen or losing the connection does not stop it.");
     if (dead_lock_is_there(model))
         prose_add_mark(prose, MARK_WARN, "Kong's migrations lock was left behind by a worker that no longer runs (%s). It is removed first.", model->state.lock.owner);
     const struct dialog_model dialog = {

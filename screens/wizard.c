@@ -393,6 +393,9 @@ static struct prose_block status_block(const struct wizard *wizard, char *text, 
     } else if (model->conf_error != NULL || model->state_error != NULL) {
         block.text = model->conf_error != NULL ? model->conf_error : model->state_error;
         block.mark = MARK_DANGER;
+    } else if (model_watched(model, text, size)[0] != '\0') {
+        block.text = text;
+        block.mark = MARK_WAIT;
     } else if (!gate->open) {
         snprintf(text, size, "%s%s", gate->reason, gate->can_overrule ? " Press o to overrule." : "");
         block.text = text;

@@ -1,7 +1,9 @@
 #!/bin/sh
 # Builds the program three ways, runs all tests, and closes with one line: "N passed, N failed".
 #
-#   sh tests/run.sh [SUITE…]   with suites (unit, tui, …): those alone, in build/san
+#   sh tests/run.sh [SUITE…]           with suites (unit, tui, …): those alone, in build/san
+#   sh tests/run.sh --postgres 10,18   all of it, and the essential tests of the migrations on these PostgreSQL servers too
+#   sh tests/run.sh --all-postgres     the tests of the migrations alone, on Debian's server and on PostgreSQL 10 to 18
 #
 # Debian packages that are missing are installed first (root, else sudo). Exit code 0 only if something passed and nothing failed.
 # What was built is kept under build/, so that the next run compiles what has changed:
@@ -12,9 +14,25 @@
 set -eu
 cd "$(dirname "$0")/.."
 . tests/sandbox/packages.sh
+. tests/sandbox/servers.sh
 
+usage() { sed -n 's/^#   sh/  sh/p' "$0" >&2; exit 64; }
+
+servers='' everywhere=''
+case ${1:-} in
+--postgres)
+  [ $# = 2 ] || usage
+  servers=$(echo "$2" | tr , ' ')
+  shift 2
+  ;;
+--all-postgres)
+  [ $# = 1 ] || usage
+  servers=$servers_all everywhere=yes
+  shift
+  ;;
+esac
 for suite in "$@"; do
-  case $suite in -*) echo "usage: sh tests/run.sh [SUITE…]" >&2; exit 64 ;; esac
+  case $suite in -*) usage ;; esac
 done
 
 export LC_ALL=C.UTF-8 CMOCKA_MESSAGE_OUTPUT=TAP
@@ -50,12 +68,32 @@ suites() {
   for suite in "$@"; do printf ' --suite %s' "$suite"; done
 }
 
+# On another server, as the program is installed; its log is counted beside that of build/gcc. What can't be had is said, and passed over.
+run_on() {
+  version=$1
+  shift
+  bin=$(servers_bin "$version") || return 0
+  echo "== PostgreSQL $version"
+  PG_BIN=$bin meson test -C build/gcc --no-rebuild --num-processes 2 --timeout-multiplier 2 --logbase "testlog-postgres-$version" "$@" || :
+}
+
+trap servers_remove EXIT
 packages_need $packages_build $packages_sandbox $packages_tests
 mkdir -p build
-if build san gcc $sanitized; then run san $(suites "$@"); fi
-if [ $# = 0 ]; then
-  if build clang clang $sanitized; then run clang $(suites unit tui); fi
-  if build gcc gcc; then run gcc $(suites unit tui) --timeout-multiplier 10 --wrapper "$valgrind"; fi
+if [ -n "$everywhere" ]; then
+  if build gcc gcc; then
+    run gcc $(suites db checks)
+    for server in $servers; do run_on "$server" $(suites db checks); done
+  fi
+else
+  if build san gcc $sanitized; then run san $(suites "$@"); fi
+  if [ $# = 0 ]; then
+    if build clang clang $sanitized; then run clang $(suites unit tui); fi
+    if build gcc gcc; then
+      run gcc $(suites unit tui) --timeout-multiplier 10 --wrapper "$valgrind"
+      for server in $servers; do run_on "$server" reference state order resume; done
+    fi
+  fi
 fi
 echo
-exec python3 tests/sandbox/count.py $folders
+python3 tests/sandbox/count.py $folders

@@ -10,12 +10,12 @@
 static void add_rewritten(const struct check_subject *subject, struct check_result *result, const struct change *change, struct names *tables)
 {
     struct error error = {0};
-    bool done = false;
+    bool done = false, rewrites = false;
     if (!change_cost(change, pg_server_version(subject->pg)).rewrite || names_have(tables, change->table))
         return;
-    if (!change_is_done(subject->pg, change, &done, &error))
+    if (!change_is_done(subject->pg, change, &done, &error) || !change_rewrites(subject->pg, change, &rewrites, &error))
         look_unable(result, "%s", error.message);
-    else if (!done)
+    else if (!done && rewrites)
         names_add(tables, change->table);
     error_clear(&error);
 }
@@ -53,8 +53,8 @@ static void look_server_version(const struct check_subject *subject, struct chec
 
 const struct check check_server_version = {
     .id = "server-version", .title = "PostgreSQL's version", .severity = CHECK_INFORMS, .look = look_server_version,
-    .why = "From 12 on, `timestamp` becomes `timestamptz` without touching a row; before, the table is rewritten while everyone else waits. The plan "
-           "shows the sizes. (Below 9.5 Kong 1.3 does not run at all, and no connection is made.)",
+    .why = "From 12 on, `timestamp` becomes `timestamptz` without touching a row; before, a small table is rewritten while everyone else waits, and a "
+           "large one gets a second column that is filled in batches. The plan shows which. (Below 9.5 Kong 1.3 does not run at all, and no connection is made.)",
     .source = "PostgreSQL 12 release notes; Kong's 001_14_to_15 migrations",
 };
 

@@ -352,6 +352,7 @@ static void begin(struct watch *watch)
     watch->reason[0] = '\0';
     watch->under_way = true;
     curl_easy_setopt(watch->easy, CURLOPT_URL, watch->urls[watch->request]);
+    curl_easy_setopt(watch->easy, CURLOPT_TIMEOUT_MS, watch->request == REQUEST_METRICS ? (long)METRICS_DEADLINE_MS : (long)NODE_DEADLINE_MS);
     multi_add(watch->nodes->multi, watch->easy);
 }
 
@@ -373,7 +374,6 @@ static CURL *new_easy(struct watch *watch)
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)NODE_DEADLINE_MS);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)NODE_DEADLINE_MS);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "kong-upgrade/" KONG_UPGRADE_VERSION);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, watch->reason);

@@ -149,6 +149,16 @@ static bool set_seconds(const char *key, const char *value, int *field, struct e
     return true;
 }
 
+static bool set_quiet(struct fleet *fleet, const char *value, struct error *error)
+{
+    return set_seconds("quiet", value, &fleet->quiet_seconds, error);
+}
+
+static bool set_lock_deadline(struct fleet *fleet, const char *value, struct error *error)
+{
+    return set_seconds("lock_deadline", value, &fleet->lock_deadline_seconds, error);
+}
+
 /* Digits, and perhaps a point and digits: no sign, exponent or hexadecimal. */
 static bool set_quiet_rps(struct fleet *fleet, const char *value, struct error *error)
 {
@@ -159,16 +169,6 @@ static bool set_quiet_rps(struct fleet *fleet, const char *value, struct error *
         return error_set(error, ERROR_CONFIG, "quiet_rps is a number of requests a second from 0 to 1000, such as 0.5");
     fleet->quiet_rps = round(rps * 1000) / 1000;   /* as it is saved */
     return true;
-}
-
-static bool set_quiet(struct fleet *fleet, const char *value, struct error *error)
-{
-    return set_seconds("quiet", value, &fleet->quiet_seconds, error);
-}
-
-static bool set_lock_deadline(struct fleet *fleet, const char *value, struct error *error)
-{
-    return set_seconds("lock_deadline", value, &fleet->lock_deadline_seconds, error);
 }
 
 static const struct grammar {
@@ -352,7 +352,7 @@ static char *fleet_text(const struct fleet *fleet)
                 buf_addf(&text, "node = %s %s\n", fleet->nodes[i].name, fleet->nodes[i].url);
     }
     bool quiet = fleet->quiet_seconds != FLEET_QUIET_SECONDS, deadline = fleet->lock_deadline_seconds != FLEET_LOCK_DEADLINE_SECONDS;
-    if (quiet || fleet->quiet_rps > 0 || deadline)
+    if (quiet || deadline || fleet->quiet_rps > 0)
         buf_add(&text, "[gates]\n");
     if (quiet)
         buf_addf(&text, "quiet = %d\n", fleet->quiet_seconds);

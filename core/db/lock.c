@@ -1,5 +1,6 @@
 #include "core/db/lock.h"
 
+#include "core/base/clock.h"
 #include "core/base/mem.h"
 #include "core/db/pg.h"
 
@@ -22,15 +23,24 @@ void lock_info_free(struct lock_info *info)
 {
     free(info->owner);
     free(info->expires);
+    free(info->address);
+    free(info->since);
     *info = (struct lock_info){0};
 }
 
 /* Another session's: the worker asks, too, while it holds it. */
-static bool worker_alive(struct pg *pg, bool *alive, struct error *error)
+static bool read_worker(struct pg *pg, struct lock_info *info, struct error *error)
 {
     const char *const values[] = {pg_schema(pg)};
-    PGresult *result = pg_query_params(pg, error, "SELECT 1 FROM pg_catalog.pg_locks l WHERE " ADVISORY_LOCKS, 1, values);
-    *alive = PQntuples(result) > 0;
+    PGresult *result = pg_query_params(pg, error,
+        "SELECT CASE WHEN a.client_port = -1 THEN 'local' ELSE host(a.client_addr) END,"
+        " to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
+        " FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid WHERE " ADVISORY_LOCKS " LIMIT 1", 1, values);
+    info->worker_alive = PQntuples(result) > 0;
+    if (info->worker_alive) {
+        info->address = PQgetisnull(result, 0, 0) ? NULL : mem_dup(PQgetvalue(result, 0, 0));
+        info->since = PQgetisnull(result, 0, 1) ? NULL : mem_dup(PQgetvalue(result, 0, 1));
+    }
     PQclear(result);
     return result != NULL;
 }
@@ -39,16 +49,19 @@ bool lock_read(struct pg *pg, struct lock_info *info, struct error *error)
 {
     *info = (struct lock_info){0};
     bool exists = false;
-    if (!worker_alive(pg, &info->worker_alive, error) ||
-        !pg_ask(pg, error, "SELECT to_regclass('locks') IS NOT NULL", &exists))
+    if (!read_worker(pg, info, error) || !pg_ask(pg, error, "SELECT to_regclass('locks') IS NOT NULL", &exists)) {
+        lock_info_free(info);
         return false;
+    }
     if (!exists)
         return true;
     PGresult *result = pg_query(pg, error,
         "SELECT owner, to_char(ttl AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), ceil(extract(epoch FROM ttl - now()))::int"
         " FROM locks WHERE key = 'migrations' AND ttl >= now()");
-    if (result == NULL)
+    if (result == NULL) {
+        lock_info_free(info);
         return false;
+    }
     if (PQntuples(result) > 0) {
         info->held = true;
         info->owner = mem_dup(PQgetvalue(result, 0, 0));
@@ -57,6 +70,62 @@ bool lock_read(struct pg *pg, struct lock_info *info, struct error *error)
     }
     PQclear(result);
     return true;
+}
+
+/* Who it is. */
+
+char *lock_who(const struct lock_info *info)
+{
+    bool ours = info->held && strncmp(info->owner, LOCK_OWNER_PREFIX, strlen(LOCK_OWNER_PREFIX)) == 0;
+    const char *name = ours ? info->owner + strlen(LOCK_OWNER_PREFIX) : "", *pid = strstr(name, " pid ");
+    return pid != NULL ? mem_printf("%.*s", (int)(pid - name + 5) + (int)strcspn(pid + 5, " "), name) : NULL;
+}
+
+/* What stands behind the UUID, if it is a command of ours. */
+static const char *command_of(const char *owner)
+{
+    static const char *const commands[] = {"up", "bootstrap", "finish", "rollback"};
+    const char *last = strrchr(owner, ' ');
+    for (size_t i = 0; last != NULL && i < sizeof commands / sizeof commands[0]; i++)
+        if (strcmp(last + 1, commands[i]) == 0)
+            return commands[i];
+    return NULL;
+}
+
+/* The hour, and the day where it is another one. */
+static char *since_text(const char *since)
+{
+    char now[CLOCK_TEXT_SIZE];
+    clock_text(clock_wall_ms(), now);
+    if (since == NULL || strlen(since) < 16)
+        return mem_dup("");
+    return strncmp(since, now, 10) == 0 ? mem_printf(" since %.5s UTC", since + 11) : mem_printf(" since %.10s %.5s UTC", since, since + 11);
+}
+
+char *lock_sentence(const struct lock_info *info)
+{
+    char *who = lock_who(info), *since = since_text(info->since);
+    const char *command = who != NULL ? command_of(info->owner) : NULL;
+    const char *address = info->address != NULL ? info->address : "an address that this role may not see";
+    if (who != NULL)
+        *strstr(who, " pid ") = '\0';
+    char *what = command != NULL ? mem_printf("running `%s`", command) : mem_dup("changing the database");
+    char *sentence = who != NULL ? mem_printf("%s (%s) has been %s%s", who, address, what, since)
+                                 : mem_printf("someone (%s) has been %s%s", address, what, since);
+    free(what);
+    free(since);
+    free(who);
+    return sentence;
+}
+
+bool lock_is_of(const struct lock_info *info, const char *host, int pid)
+{
+    char *who = lock_who(info), *end = mem_printf("@%s pid %d", host != NULL ? host : "", pid);
+    size_t length = who != NULL ? strlen(who) : 0;
+    bool is = length > strlen(end) && strcmp(who + length - strlen(end), end) == 0;
+    free(end);
+    free(who);
+    return is;
 }
 
 /* Who holds it, for the sentence. */

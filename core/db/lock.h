@@ -19,16 +19,28 @@ struct pg;
 /* What the row says. Owns its strings; lock_info_free frees them. */
 struct lock_info {
     bool held;           /* there is a row that has not expired */
-    char *owner;         /* a random UUID for `kong migrations`; for ours "kong-upgrade USER@HOST pid PID UUID" */
+    char *owner;         /* a random UUID for `kong migrations`; for ours "kong-upgrade USER@HOST pid PID UUID COMMAND" */
     char *expires;       /* ISO time, UTC */
     int seconds_left;
     bool worker_alive;   /* another session holds the advisory lock: a worker of ours is connected somewhere */
+    char *address, *since;   /* that session's: where it comes from ("local": the server's machine), and when it began (ISO time, UTC);
+                                NULL where our role may not see that */
 };
 
 void lock_info_free(struct lock_info *info);
 
 /* Reads it; a database without the table (0.14, empty) has no lock held. */
 bool lock_read(struct pg *pg, struct lock_info *info, struct error *error);
+
+/* "alice@bastion (10.0.0.7) has been running `up` since 12:03 UTC": who changes the database through a worker that is alive. The caller
+ * frees. */
+char *lock_sentence(const struct lock_info *info);
+
+/* The row is that of the worker with this pid on this host. */
+bool lock_is_of(const struct lock_info *info, const char *host, int pid);
+
+/* "USER@HOST pid PID" of a row of ours; NULL where it is none. The caller frees. */
+char *lock_who(const struct lock_info *info);
 
 /* The session's advisory lock; false with ERROR_HELD where another session has it. Released by pg_close. */
 bool lock_take_session(struct pg *pg, struct error *error);
@@ -48,7 +60,7 @@ bool lock_renew(struct pg *pg, const char *owner, struct error *error);
 
 bool lock_release(struct pg *pg, const char *owner, struct error *error);
 
-/* A new owner's name for this process. The caller frees. */
+/* A new owner's name for this process; what it runs may be put behind it, after a space. The caller frees. */
 char *lock_new_owner(void);
 
 #endif

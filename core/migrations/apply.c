@@ -21,12 +21,18 @@ static bool not_done(const struct plan_step *step, const struct change *change, 
     return false;
 }
 
+/* Rows that `up` has filled are not asked about again: the old cluster may have written others that are in need, every second. */
+static bool is_asked(const struct change *change, bool rows, bool catalogs)
+{
+    return change_asks_rows(change) ? rows && change->phase == PHASE_FINISH : catalogs;
+}
+
 bool apply_verify(struct run *run, const struct plan_step *step, bool rows, bool catalogs, struct error *error)
 {
     for (size_t i = step->first; i < step->first + step->count; i++) {
         const struct change *change = run->plan.changes[i].change;
         bool done = false;
-        if (change_asks_rows(change) ? !rows : !catalogs)
+        if (!is_asked(change, rows, catalogs))
             continue;
         if (!change_is_done(run->main, change, &done, error))
             return false;
@@ -98,25 +104,37 @@ static bool run_transaction(struct run *run, const struct statements *statements
     }
 }
 
-static bool run_alone(struct run *run, const char *sql, struct error *error)
+static bool in_transaction(const struct statement *statement)
 {
-    bool done = run_may_go_on(run, error) && run_wait_for_locks(run, false, error) && pg_run(run->main, error, sql);
+    return !statement->alone && statement->column == NULL;
+}
+
+/* One that stands alone, or a backfill that a change needs on its way. No row in need may be left: a trigger sees to new ones. */
+static bool run_alone(struct run *run, const struct change *change, const struct statement *statement, struct error *error)
+{
+    struct change fill = {.kind = CHANGE_BACKFILL, .phase = PHASE_FINISH, .table = change->table, .name = statement->column,
+                          .set = statement->set, .where = statement->where};
+    if (statement->column != NULL)
+        return backfill_run(run, &fill, error);
+    bool done = run_may_go_on(run, error) && run_wait_for_locks(run, false, error) && pg_run(run->main, error, statement->sql);
     return run_wait_for_locks(run, true, done ? error : NULL) && done;
 }
 
-/* All statements: runs of those that belong in a transaction, and the ones that stand alone. */
+/* All statements: runs of those that belong in a transaction, and the ones that stand alone. `*alone`: one of these failed. */
 static bool run_statements(struct run *run, const struct change *change, const struct statements *statements,
-                           const struct plan_step *step, bool *recorded, struct error *error)
+                           const struct plan_step *step, bool *recorded, bool *alone, struct error *error)
 {
     for (size_t i = 0; i < statements->count;) {
-        if (statements->list[i].alone) {
-            if (!run_alone(run, statements->list[i].sql, error))
+        if (!in_transaction(&statements->list[i])) {
+            if (!run_alone(run, change, &statements->list[i], error)) {
+                *alone = statements->list[i].alone;
                 return false;
+            }
             i++;
             continue;
         }
         size_t end = i;
-        while (end < statements->count && !statements->list[end].alone)
+        while (end < statements->count && in_transaction(&statements->list[end]))
             end++;
         const struct plan_step *record = end == statements->count ? step : NULL;
         if (record != NULL && !apply_verify(run, record, true, false, error))
@@ -136,9 +154,9 @@ bool apply_change(struct run *run, const struct change *change, const struct pla
         return backfill_run(run, change, error);
     for (int attempt = 1;; attempt++) {
         struct statements statements;
+        bool alone = false;
         bool done = change_statements(run->main, change, false, &statements, error) &&
-                    run_statements(run, change, &statements, step, recorded, error);
-        bool alone = statements.count > 0 && statements.list[0].alone;
+                    run_statements(run, change, &statements, step, recorded, &alone, error);
         statements_free(&statements);
         /* A deadlock ends a concurrent build and leaves its index invalid: the next attempt drops it first. */
         bool again = !done && error->code == ERROR_LOCK && alone && attempt < INDEX_TRIES;

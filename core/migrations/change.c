@@ -196,7 +196,7 @@ static bool is_function(const struct change *change)
 
 char *change_id(const struct change *change)
 {
-    const char *suffix = kinds[change->kind].id_suffix;
+    const char *suffix = change->again ? ".refill" : kinds[change->kind].id_suffix;
     if (is_function(change))
         return mem_printf("%s(%s)%s", change->name, change->arguments, suffix);
     if (change->name == NULL)

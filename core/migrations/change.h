@@ -60,6 +60,8 @@ struct change {
     const char *where;
     const char *correction;   /* "C1"…: where we do otherwise than Kong (corrections.h), or NULL */
     bool unique;
+    bool again;               /* a backfill that `up` has made before, of what old nodes wrote since; `where` also answers when the column
+                                 that it is filled from is gone */
 };
 
 /* The releases of Kong whose schemas are known. */
@@ -124,13 +126,17 @@ struct change_cost {
     bool scan;          /* the table is read through, without blocking anyone where the lock allows */
 };
 
-/* The cost on a server of that version (libpq's number). */
+/* The cost on a server of that version (libpq's number), whatever the table's size. */
 struct change_cost change_cost(const struct change *change, int server_version);
+
+/* Whether it rewrites its table under its lock in this database: not where the table is large enough to go by a second column. */
+bool change_rewrites(struct pg *pg, const struct change *change, bool *rewrites, struct error *error);
 
 /* The statements that make it. */
 struct statement {
     char *sql;
     bool alone;         /* must run outside a transaction (CONCURRENTLY), without lock_timeout */
+    char *column, *set, *where;   /* where not NULL: `sql` sets many rows, and is run as a backfill of these */
 };
 
 struct statements {

@@ -54,6 +54,8 @@ static const struct change from_14_to_15[] = {
     DROP_INDEX("oauth2_authorization_codes", "oauth2_autorization_code_idx"),
     DROP_INDEX("oauth2_tokens", "oauth2_accesstoken_idx"),
     DROP_INDEX("oauth2_tokens", "oauth2_token_refresh_idx"),
+    {.kind = CHANGE_BACKFILL, .phase = PHASE_FINISH, .table = "oauth2_credentials", .name = "redirect_uris", .set = REDIRECT_URIS,
+     .where = "redirect_uris IS NULL AND to_jsonb(oauth2_credentials) ->> 'redirect_uri' IS NOT NULL", .again = true},
     {.kind = CHANGE_DROP_COLUMN, .phase = PHASE_FINISH, .table = "oauth2_credentials", .name = "redirect_uri"},
 };
 

@@ -108,6 +108,14 @@ static bool read_sizes(struct pg *pg, struct plan *plan, struct error *error)
     return true;
 }
 
+static bool ask_rewrites(struct pg *pg, struct plan *plan, struct error *error)
+{
+    for (size_t i = 0; i < plan->change_count; i++)
+        if (!plan->changes[i].done && !change_rewrites(pg, plan->changes[i].change, &plan->changes[i].cost.rewrite, error))
+            return false;
+    return true;
+}
+
 bool plan_build(struct pg *pg, const struct state *state, enum plan_kind kind, enum kong_version to, struct plan *plan,
                 struct error *error)
 {
@@ -117,7 +125,8 @@ bool plan_build(struct pg *pg, const struct state *state, enum plan_kind kind, e
     for (size_t i = 0; i < plan->change_count; i++)
         plan->changes[i].cost = change_cost(plan->changes[i].change, pg_server_version(pg));
     /* On an empty database nothing is done, though "there is no such index to rename" would be true of it. */
-    bool built = kind == PLAN_BOOTSTRAP || (ask_catalogs(pg, plan, error) && ask_rows(pg, plan, error) && read_sizes(pg, plan, error));
+    bool built = kind == PLAN_BOOTSTRAP || (ask_catalogs(pg, plan, error) && ask_rows(pg, plan, error) && read_sizes(pg, plan, error) &&
+                                            ask_rewrites(pg, plan, error));
     if (!built)
         plan_free(plan);
     return built;

@@ -161,12 +161,12 @@ void run_report_wait(struct run *run, const char *table, const char *why)
         json_decref(blockers);
 }
 
-static void add_change_event(struct run *run, const char *state, int64_t begun)
+static void add_change_event(struct run *run, const char *state, int64_t begun, bool sync)
 {
     json_t *event = json_pack("{s:s, s:s, s:s}", "event", "change", "id", run->current_id, "state", state);
     if (begun > 0)
         json_object_set_new(event, "ms", json_integer(clock_ms() - begun));
-    journal_add(run->journal, strcmp(state, "already") != 0, event);
+    journal_add(run->journal, sync, event);
 }
 
 static void add_record_event(struct run *run, const struct plan_step *step)
@@ -185,14 +185,14 @@ static bool run_change(struct run *run, const struct plan_change *each, const st
     run->current_table = each->change->table;
     bool made = change_is_done(run->main, each->change, &done, error);
     if (made && !done) {
-        add_change_event(run, "begin", 0);
+        add_change_event(run, "begin", 0, true);
         run->stall_told_ms = 0;
-        probe_watch(run->probe, each->change->table, each->change->to);
+        probe_watch(run->probe, each->change->table, each->change->kind == CHANGE_ADD_COLUMN ? each->change->to : NULL);
         made = apply_change(run, each->change, record, recorded, error);
         run_report_stall(run, true);
-        add_change_event(run, made ? "done" : "failed", begun);
+        add_change_event(run, made ? "done" : "failed", begun, true);
     } else if (made) {
-        add_change_event(run, "already", 0);
+        add_change_event(run, "already", 0, false);
     }
     run->current_id = NULL;
     free(id);
@@ -312,7 +312,8 @@ static bool take_lock(struct run *run, struct error *error)
         return false;
     if (run->job->clear_dead_lock && !clear_dead_lock(run, error))
         return false;
-    char *owner = lock_new_owner();
+    char *unique = lock_new_owner(), *owner = mem_printf("%s %s", unique, run->job->command);
+    free(unique);
     if (!lock_acquire(run->aux, owner, error)) {
         free(owner);
         return false;

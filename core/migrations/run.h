@@ -9,7 +9,7 @@
  *  - To read whether a change is done waits until the deadline: a wait for a read lock keeps no one else from the table.
  *  - A statement that the server still runs for a dead worker is waited for, ten seconds, before anything is begun.
  *  - Indexes are built CONCURRENTLY, without lock_timeout; an invalid one is dropped and built again, five times at most.
- *  - Backfills go in key order in batches sized towards 50 ms, each a transaction of its own.
+ *  - Backfills go page by page in batches sized towards 50 ms, each a transaction of its own.
  *  - An empty database is filled in a single transaction: it is empty or complete.
  */
 #ifndef CORE_MIGRATIONS_RUN_H

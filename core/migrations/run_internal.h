@@ -49,14 +49,14 @@ void run_report_stall(struct run *run, bool always);
  * transaction (*recorded), once all its changes answer that they are done. */
 bool apply_change(struct run *run, const struct change *change, const struct plan_step *step, bool *recorded, struct error *error);
 
-/* Asks all changes of the step whether they are done, those about rows (where `rows`) and those about the catalogs; an error names
- * the first that is not. */
+/* Asks all changes of the step whether they are done, those about rows (where `rows`, and in `finish` only) and those about the
+ * catalogs; an error names the first that is not. */
 bool apply_verify(struct run *run, const struct plan_step *step, bool rows, bool catalogs, struct error *error);
 
 /* Writes the step to schema_meta, as Kong does. */
 bool apply_record(struct run *run, const struct plan_step *step, struct error *error);
 
-/* A backfill or a deletion, in batches. */
+/* A backfill or a deletion, in batches. In `finish` no row in need is left; in `up` those may be that nodes wrote while it ran. */
 bool backfill_run(struct run *run, const struct change *change, struct error *error);
 
 #endif

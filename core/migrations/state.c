@@ -329,7 +329,8 @@ json_t *state_json(const struct state *state)
     }
     json_t *lock = json_null();
     if (state->lock.held)
-        lock = json_pack("{s:o, s:o}", "owner", json_text(state->lock.owner), "expires", json_text(state->lock.expires));
+        lock = json_pack("{s:o, s:o, s:b, s:o, s:o}", "owner", json_text(state->lock.owner), "expires", json_text(state->lock.expires),
+            "worker_alive", state->lock.worker_alive, "address", json_text(state->lock.address), "since", json_text(state->lock.since));
     return json_pack("{s:{s:o, s:i, s:o, s:o, s:o}, s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:n}",
         "database", "host", json_text(state->host), "port", state->port, "name", json_text(state->database),
         "schema", json_text(state->schema), "server_version", json_text(state->server_version),

@@ -2,7 +2,7 @@
  * The statements of a change, in the way that no one notices: indexes concurrently and outside a transaction, keys attached to a
  * finished index, everything else short enough for a transaction with a lock_timeout.
  */
-#include "core/migrations/change.h"
+#include "core/migrations/statements_internal.h"
 
 #include "core/base/mem.h"
 #include "core/db/pg.h"
@@ -10,19 +10,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void free_statement(struct statement *statement)
+{
+    free(statement->sql);
+    free(statement->column);
+    free(statement->set);
+    free(statement->where);
+}
+
 void statements_free(struct statements *statements)
 {
     for (size_t i = 0; i < statements->count; i++)
-        free(statements->list[i].sql);
+        free_statement(&statements->list[i]);
     free(statements->list);
     *statements = (struct statements){0};
 }
 
-/* Takes what is in `sql`. */
-static void add(struct statements *out, bool alone, struct buf *sql)
+void statements_add(struct statements *out, bool alone, struct buf *sql)
 {
     out->list = mem_grow(out->list, out->count + 1, sizeof *out->list);
-    out->list[out->count++] = (struct statement){buf_take(sql), alone};
+    out->list[out->count++] = (struct statement){.sql = buf_take(sql), .alone = alone};
 }
 
 static void alter_table(const struct change *change, struct buf *sql)
@@ -47,9 +54,8 @@ static bool index_presence(struct pg *pg, const char *name, enum presence *prese
     return true;
 }
 
-/* An index, built concurrently; one that an earlier failure left invalid goes first. */
-static bool build_index(struct pg *pg, const struct change *change, const char *name, const char *on, bool unique, bool atomic,
-                        struct statements *out, struct error *error)
+bool statements_build_index(struct pg *pg, const struct change *change, const char *name, const char *on, bool unique, bool atomic,
+                            struct statements *out, struct error *error)
 {
     enum presence presence;
     if (!index_presence(pg, name, &presence, error))
@@ -58,7 +64,7 @@ static bool build_index(struct pg *pg, const struct change *change, const char *
     if (presence == INVALID) {
         buf_addf(&sql, "DROP INDEX %s", atomic ? "" : "CONCURRENTLY ");
         buf_add_identifier(&sql, name);
-        add(out, !atomic, &sql);
+        statements_add(out, !atomic, &sql);
     }
     if (presence == PRESENT)
         return true;
@@ -67,7 +73,7 @@ static bool build_index(struct pg *pg, const struct change *change, const char *
     buf_add(&sql, " ON ");
     buf_add_identifier(&sql, change->table);
     buf_addf(&sql, " %s", on);
-    add(out, !atomic, &sql);
+    statements_add(out, !atomic, &sql);
     return true;
 }
 
@@ -80,7 +86,7 @@ static void create_table(const struct change *change, struct buf *sql)
 
 static bool create_index(struct pg *pg, const struct change *change, bool atomic, struct statements *out, struct error *error)
 {
-    return build_index(pg, change, change->name, change->definition, change->unique, atomic, out, error);
+    return statements_build_index(pg, change, change->name, change->definition, change->unique, atomic, out, error);
 }
 
 static void create_function(const struct change *change, struct buf *sql)
@@ -121,12 +127,12 @@ static bool add_foreign_key(struct pg *pg, const struct change *change, struct s
     if (looked && !there) {
         alter_table(change, &sql);
         buf_addf(&sql, "ADD CONSTRAINT \"%s\" FOREIGN KEY (\"%s\") REFERENCES \"%s\" (id) NOT VALID", name, change->name, change->to);
-        add(out, false, &sql);
+        statements_add(out, false, &sql);
     }
     if (looked) {
         alter_table(change, &sql);
         buf_addf(&sql, "VALIDATE CONSTRAINT \"%s\"", name);
-        add(out, true, &sql);
+        statements_add(out, true, &sql);
     }
     free(name);
     return looked;
@@ -171,12 +177,12 @@ static bool add_column(struct pg *pg, const struct change *change, bool atomic, 
     buf_addf(&sql, " %s", change->definition);
     if (change->to != NULL)
         buf_addf(&sql, " REFERENCES \"%s\" (id)", change->to);
-    add(out, false, &sql);
+    statements_add(out, false, &sql);
     return true;
 }
 
 /* In UTC and without a USING clause PostgreSQL ≥ 12 knows that the bits stay the same; json needs one. */
-static void set_type(const struct change *change, struct buf *sql)
+static void set_type_at_once(const struct change *change, struct buf *sql)
 {
     struct buf column = {0};
     buf_add(&column, "ALTER COLUMN ");
@@ -192,11 +198,24 @@ static void set_type(const struct change *change, struct buf *sql)
     buf_free(&column);
 }
 
+static bool set_type(struct pg *pg, const struct change *change, bool atomic, struct statements *out, struct error *error)
+{
+    bool fits = false;
+    struct buf sql = {0};
+    if (!atomic && !retype_statements(pg, change, out, &fits, error))
+        return false;
+    if (!fits) {
+        set_type_at_once(change, &sql);
+        statements_add(out, false, &sql);
+    }
+    return true;
+}
+
 static bool set_primary_key(struct pg *pg, const struct change *change, bool atomic, struct statements *out, struct error *error)
 {
     char *index = mem_printf("%s_new", change->name);
     char *on = mem_printf("(%s)", change->definition);
-    bool built = build_index(pg, change, index, on, true, atomic, out, error);
+    bool built = statements_build_index(pg, change, index, on, true, atomic, out, error);
     struct buf sql = {0};
     if (built) {
         alter_table(change, &sql);
@@ -204,7 +223,7 @@ static bool set_primary_key(struct pg *pg, const struct change *change, bool ato
         if (change->where != NULL)
             buf_addf(&sql, ", DROP CONSTRAINT IF EXISTS \"%s\"", change->where);
         buf_addf(&sql, ", ADD CONSTRAINT \"%s\" PRIMARY KEY USING INDEX \"%s\"", change->name, index);
-        add(out, false, &sql);
+        statements_add(out, false, &sql);
     }
     free(on);
     free(index);
@@ -214,14 +233,14 @@ static bool set_primary_key(struct pg *pg, const struct change *change, bool ato
 static bool add_unique(struct pg *pg, const struct change *change, bool atomic, struct statements *out, struct error *error)
 {
     char *on = mem_printf("(%s)", change->definition);
-    bool built = build_index(pg, change, change->name, on, true, atomic, out, error);
+    bool built = statements_build_index(pg, change, change->name, on, true, atomic, out, error);
     free(on);
     if (!built)
         return false;
     struct buf sql = {0};
     alter_table(change, &sql);
     buf_addf(&sql, "ADD CONSTRAINT \"%s\" UNIQUE USING INDEX \"%s\"", change->name, change->name);
-    add(out, false, &sql);
+    statements_add(out, false, &sql);
     return true;
 }
 
@@ -241,7 +260,7 @@ static bool drop_index(struct pg *pg, const struct change *change, bool atomic, 
     (void)pg, (void)error;
     struct buf sql = {0};
     buf_addf(&sql, "DROP INDEX %s\"%s\"", atomic ? "" : "CONCURRENTLY ", change->name);
-    add(out, !atomic, &sql);
+    statements_add(out, !atomic, &sql);
     return true;
 }
 
@@ -281,7 +300,7 @@ static const struct builder {
     [CHANGE_CREATE_FUNCTION] = {.plain = create_function},
     [CHANGE_CREATE_TRIGGER] = {.plain = create_trigger},
     [CHANGE_ADD_COLUMN] = {.looking = add_column},
-    [CHANGE_SET_TYPE] = {.plain = set_type},
+    [CHANGE_SET_TYPE] = {.looking = set_type},
     [CHANGE_SET_PRIMARY_KEY] = {.looking = set_primary_key},
     [CHANGE_ADD_UNIQUE] = {.looking = add_unique},
     [CHANGE_RENAME_INDEX] = {.plain = rename_index},
@@ -302,6 +321,17 @@ bool change_statements(struct pg *pg, const struct change *change, bool atomic, 
         return builder->looking(pg, change, atomic, out, error);
     struct buf sql = {0};
     builder->plain(change, &sql);
-    add(out, false, &sql);
+    statements_add(out, false, &sql);
     return true;
+}
+
+bool change_rewrites(struct pg *pg, const struct change *change, bool *rewrites, struct error *error)
+{
+    struct statements statements = {0};
+    *rewrites = change_cost(change, pg_server_version(pg)).rewrite;
+    bool looked = !*rewrites || change_statements(pg, change, false, &statements, error);
+    for (size_t i = 0; i < statements.count; i++)
+        *rewrites = *rewrites && statements.list[i].column == NULL;
+    statements_free(&statements);
+    return looked;
 }

@@ -173,6 +173,55 @@ static void test_rows_that_collide(void **state)
     db_drop("colliding");
 }
 
+/* Nodes of 1.0 go on to create upstreams with milliseconds, which core's 003 truncates: `up` must not wait for the last of them. */
+static void test_old_nodes_keep_writing(void **state)
+{
+    (void)state;
+    db_create("written", NULL);
+    run_well("written", "bootstrap --to 1.0");
+    db_run("written", "INSERT INTO upstreams (id, name, slots, created_at) VALUES (" MIDDLE ", 'first', 10, '2019-01-01 00:00:00.5+00')");
+    PGconn *node = db_connect("kong", "written");
+    struct process follower = kong_start("written", "up");
+    int written = 0;
+    const char *journal = await_journal("written", "\"state\":\"begin\"");
+    while (strstr(text_file(journal), "\"event\":\"end\"") == NULL && written < 20000) {
+        PGresult *result = PQexec(node, text_printf("INSERT INTO upstreams (id, name, slots, created_at) VALUES (md5('w%d')::uuid, 'w%d', 10,"
+                                                    " '2019-01-01 00:00:00.5+00')", written, written));
+        assert_int_equal(PQresultStatus(result), PGRES_COMMAND_OK);
+        PQclear(result);
+        written++;
+    }
+    PQfinish(node);
+    struct result result = kong_wait(&follower);
+    expect_exit(&result, 0);
+    assert_true(written > 10);
+    assert_string_equal(db_ask("written", "SELECT extract(microseconds FROM created_at)::bigint FROM upstreams WHERE name = 'first'"), "0");
+    run_well("written", "finish --confirm written");
+    assert_string_equal(db_ask("written", "SELECT count(*) FROM upstreams WHERE algorithm IS NULL"), "0");
+    assert_string_equal(catalog_after, db_catalog("written"));
+    db_drop("written");
+}
+
+/* An application made through a node of 0.14 after `up`: it keeps its URIs, whose old column goes. Also where Kong's own `finish` had
+ * dropped that column and died before its record. */
+static void test_an_application_of_an_old_node(void **state)
+{
+    (void)state;
+    if (!harness_have("kong-0.14.1-data.sql"))
+        skip();
+    db_create("applied", NULL);
+    db_load("applied", harness_reference("kong-0.14.1-data.sql"));
+    run_well("applied", "up");
+    db_create("dropped", "applied");
+    db_run("applied", "INSERT INTO oauth2_credentials (id, name, client_id, redirect_uri) VALUES (md5('app')::uuid, 'late', 'late', '[\"https://a/cb\",\"https://b/cb\"]')");
+    run_well("applied", "finish --confirm applied");
+    assert_string_equal(db_ask("applied", "SELECT redirect_uris FROM oauth2_credentials WHERE name = 'late'"), "{https://a/cb,https://b/cb}");
+    db_run("dropped", "ALTER TABLE oauth2_credentials DROP COLUMN redirect_uri");
+    run_well("dropped", "finish --confirm dropped");
+    db_drop("applied");
+    db_drop("dropped");
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -182,6 +231,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_killed_half_way),
         cmocka_unit_test(test_rows_are_deleted),
         cmocka_unit_test(test_rows_that_collide),
+        cmocka_unit_test(test_old_nodes_keep_writing),
+        cmocka_unit_test(test_an_application_of_an_old_node),
     };
     return harness_arguments(argc, argv) ? cmocka_run_group_tests(tests, setup, harness_teardown) : 64;
 }

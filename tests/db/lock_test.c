@@ -142,6 +142,7 @@ static void test_schemas_are_apart(void **state)
     (void)state;
     struct pg *pg = connect_to("empty");
     struct error error = {0};
+    await_true("empty", "SELECT count(*) = 0 FROM pg_locks WHERE locktype = 'advisory'");   /* the session before has ended */
     assert_true(lock_take_session(pg, &error));
     struct result result = kong("empty", "bootstrap");
     expect_exit(&result, 9);

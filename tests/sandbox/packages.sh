@@ -11,7 +11,7 @@ packages_build='gcc libc6-dev meson ninja-build pkg-config libncurses-dev libpq-
 packages_sandbox='postgresql postgresql-client libmicrohttpd-dev haproxy python3 util-linux'
 
 # To run the tests.
-packages_tests='clang libcmocka-dev libvterm-dev valgrind'
+packages_tests='clang libcmocka-dev libvterm-dev openssh-client openssh-server valgrind'
 
 packages_missing() {
   for each in "$@"; do

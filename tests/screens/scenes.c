@@ -88,3 +88,16 @@ void scenes_begin_last_step(struct fixture *fixture, const char *version)
     fixture_session(fixture, "10.0.0.21", false, 1);
     fixture_session(fixture, "10.0.0.22", false, 3);
 }
+
+void scenes_lock_by_another(struct fixture *fixture, const char *command)
+{
+    struct model *model = &fixture->wizard.model;
+    model->state.lock = (struct lock_info){
+        .held = true, .worker_alive = true, .expires = mem_dup("2026-03-02T02:15:00Z"), .seconds_left = 41, .since = mem_dup("2026-03-02T02:12:40Z"),
+        .owner = mem_printf("kong-upgrade %s pid 4711 5d1c0a52-8c1d-4d28-9b6a-0f1f3f8f2b11 %s", fixture_name(fixture, "alice@bastion"), command),
+        .address = mem_dup(fixture_name(fixture, "10.0.0.7")),
+    };
+    for (size_t i = 0; i + 1 < model->plan.change_count && i < 3; i++)
+        model->plan.changes[i].done = true;
+    model->watched_total = model->plan.change_count;
+}

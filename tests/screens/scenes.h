@@ -27,6 +27,7 @@ void scenes_begin_migrated(struct fixture *fixture, enum step step, const char *
 void scenes_add_new_ready(struct fixture *fixture, double rps);
 void scenes_add_old_stopped(struct fixture *fixture);
 void scenes_begin_last_step(struct fixture *fixture, const char *version);
+void scenes_lock_by_another(struct fixture *fixture, const char *command);   /* whose worker is at work, the first changes made */
 void scenes_decommission_some(struct fixture *fixture);
 
 #endif

@@ -88,6 +88,12 @@ static void finish_held(struct fixture *fixture)
     fixture_end(fixture, "held", 9, "database kong at db.example.net:5432: Kong's migrations lock is held by 7d0d6c2e-12f5-4a39-8f0d-54d1d37ee2fe for another 44 s: wait until it is done, then run the same again");
 }
 
+static void finish_watched(struct fixture *fixture)
+{
+    finish_ready(fixture);
+    scenes_lock_by_another(fixture, "finish");
+}
+
 /* Done. */
 
 static void done_early(struct fixture *fixture)
@@ -168,6 +174,7 @@ static const struct scene scenes[] = {
     {"finish-running", finish_running, false},
     {"finish-running-decommission", decommission_begun, false},
     {"finish-held", finish_held, false},
+    {"finish-watched", finish_watched, false},
     {"done-early", done_early, false},
     {"done-report", done_report, true},
     {"after-welcome", welcome_current, false},

@@ -49,6 +49,20 @@ static void up_confirm_lock(struct fixture *fixture)
     fixture_key(fixture, 's');
 }
 
+static void up_confirm_logout(struct fixture *fixture)
+{
+    scenes_begin_upgrade(fixture, STEP_UP);
+    fixture->wizard.model.ends_at_logout = true;
+    fixture_key(fixture, 's');
+}
+
+static void up_watched(struct fixture *fixture)
+{
+    scenes_begin_upgrade(fixture, STEP_UP);
+    scenes_lock_by_another(fixture, "up");
+    fixture_key(fixture, 's');
+}
+
 static void up_bootstrap(struct fixture *fixture)
 {
     fixture_configure(fixture);
@@ -216,6 +230,8 @@ static const struct scene scenes[] = {
     {"up-confirm", up_confirm, false},
     {"up-confirm-rewrite", up_confirm_rewrite, false},
     {"up-confirm-lock", up_confirm_lock, false},
+    {"up-confirm-logout", up_confirm_logout, false},
+    {"up-watched", up_watched, false},
     {"up-bootstrap", up_bootstrap, false},
     {"up-details", up_details, false},
     {"up-running", up_running, false},
