@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define NEWS_MS 3600000   /* a hook that failed longer ago is no news; h still tells */
+
 static const int stages[] = {0, 1, 5, 25, 50, 100};   /* percent of the traffic for the new cluster */
 
 bool hooks_has(const struct model *model, enum hook_kind kind)
@@ -46,7 +48,8 @@ static void add_command(struct prose *prose, const struct model *model, enum hoo
     if (values != NULL)
         hook_fill(hook, values, &arguments);
     char *filled = values != NULL ? hook_join(&arguments) : NULL;
-    prose_add(prose, PROSE_PARAGRAPH, "This runs the %s hook of fleet.ini, for at most %d s:", hook_name(kind), hooks_deadline(&model->app.fleet.hooks));
+    prose_add(prose, PROSE_PARAGRAPH, "This runs the %s hook of fleet.ini, for at most %d s:", hook_name(kind),
+              hooks_deadline(&model->app.fleet.hooks));
     prose_add(prose, PROSE_LITERAL, "%s", filled != NULL ? filled : hook->text);
     free(filled);
     names_free(&arguments);
@@ -213,7 +216,8 @@ void hooks_ask_decommission(struct wizard *wizard, const struct node *node)
     prose_clear(prose);
     const struct hook_values values = {0, node->name, node->url};
     add_command(prose, &wizard->model, HOOK_DECOMMISSION, &values);
-    prose_add_mark(prose, MARK_WARN, "It is to stop the old node %s (%s). Once all are stopped, there is no way back without starting them again.", node->name, node->url);
+    prose_add_mark(prose, MARK_WARN, "It is to stop the old node %s (%s). Once all are stopped, there is no way back without starting them again.",
+                   node->name, node->url);
     const struct dialog_model dialog = {
         .title = "Stop this old node?",
         .mark = MARK_WARN,
@@ -237,7 +241,8 @@ void hooks_ask_quit(struct wizard *wizard)
     struct prose *prose = &wizard->view.text;
     prose_clear(prose);
     prose_add_mark(prose, MARK_WAIT, "A hook of fleet.ini still runs.");
-    prose_add(prose, PROSE_PARAGRAPH, "It goes on when you leave, until it ends or its deadline does it; what it says is recorded, and shown when kong-upgrade is started again.");
+    prose_add(prose, PROSE_PARAGRAPH, "It goes on when you leave, until it ends or its deadline does it; what it says is recorded,"
+                                       " and shown when kong-upgrade is started again.");
     const struct dialog_model dialog = {
         .title = "Leave while a hook runs?", .mark = MARK_WAIT, .answers = {{"Stay", false}, {"Leave", false}}, .answer_count = 2,
     };
@@ -263,7 +268,8 @@ static void add_diverted(struct prose *prose, const struct model *model)
 void hooks_add(struct prose *prose, const struct model *model, enum hook_kind kind)
 {
     const struct hook_record *record = &model->hook.record;
-    bool shown = model->hook.path != NULL && record->command != NULL && record->kind == kind;
+    bool news = record->result == HOOK_RUNS || model->now - model->hook_at < NEWS_MS;
+    bool shown = model->hook.path != NULL && record->command != NULL && record->kind == kind && news;
     if (!hooks_has(model, kind) || (!shown && kind != HOOK_DIVERT))
         return;
     if (!shown || record->result == HOOK_DONE) {

@@ -169,7 +169,8 @@ static bool send_request(int *fd)
 /* Every so many microseconds one; what was late is not made up for, so that a pause causes no burst. */
 static void *keep_sending(void *context)
 {
-    int64_t interval = (int64_t)settings.connections * 1000000 / settings.rate, next = now_us() + (int64_t)(intptr_t)context * interval / settings.connections;
+    int64_t interval = (int64_t)settings.connections * 1000000 / settings.rate;
+    int64_t next = now_us() + (int64_t)(intptr_t)context * interval / settings.connections;
     int fd = -1;
     while (!atomic_load(&stopping)) {
         sleep_until(next);
@@ -219,8 +220,8 @@ static bool read_options(int argc, char **argv)
         else
             return false;
     }
-    return optind == argc && settings.summary != NULL && settings.port > 0 && settings.port < 65536 && settings.rate > 0 && settings.rate <= RATE_LIMIT &&
-           settings.seconds > 0 && settings.seconds <= SECONDS_LIMIT && settings.connections > 0 && settings.connections <= CONNECTIONS_LIMIT;
+    return optind == argc && settings.summary != NULL && settings.port > 0 && settings.port < 65536 && settings.rate > 0 &&
+           settings.rate <= RATE_LIMIT && settings.seconds > 0 && settings.seconds <= SECONDS_LIMIT && settings.connections > 0 && settings.connections <= CONNECTIONS_LIMIT;
 }
 
 /* Until the time is over, SIGTERM, or the summary's folder is gone. */

@@ -63,7 +63,8 @@ start_node() {
   node=$dir/nodes/$1
   if node_runs "$1"; then return 0; fi
   : >"$node.log"
-  KONG_PG_PASSWORD=kong setsid "$(cat "$dir/build")/tests/fake-node" --version "$2" --prometheus --traffic "$node.answers" --admin "$(cat "$node.port")" --proxy "$(cat "$node.proxy")" \
+  KONG_PG_PASSWORD=kong setsid "$(cat "$dir/build")/tests/fake-node" --version "$2" --admin "$(cat "$node.port")" \
+    --proxy "$(cat "$node.proxy")" --prometheus --traffic "$node.answers" \
     --pg-host 127.0.0.1 --pg-port "$(cat "$dir/postgres/port")" --pg-database kong --pg-user kong >>"$node.log" 2>&1 </dev/null &
   echo $! >"$node.pid"
   waited=0

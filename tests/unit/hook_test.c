@@ -182,7 +182,9 @@ static bool runs(pid_t pid)
 static void the_deadline_ends_the_whole_group(void **state)
 {
     struct hook_record record;
-    char *text = mem_printf("(trap '' TERM; echo working; while :; do sleep 0.1; done) & echo $! >'%s/pid.new'; mv '%s/pid.new' '%s/pid'; wait", (char *)*state, (char *)*state, (char *)*state);
+    const char *folder = *state;
+    char *text = mem_printf("(trap '' TERM; echo working; while :; do sleep 0.1; done) & echo $! >'%s/pid.new'; mv '%s/pid.new' '%s/pid'; wait",
+                            folder, folder, folder);
     int64_t begun = clock_ms();
     run_script(*state, text, 1, &record);
     assert_int_equal(record.result, HOOK_LATE);
@@ -318,7 +320,7 @@ static void the_environment_holds_no_secret(void **state)
 static void what_it_leaves_running_lives(void **state)
 {
     struct hook_record record;
-    char *text = mem_printf("(for n in 1 2 3 4 5 6 7 8; do sleep 0.2; echo still; done; echo fine >'%s/proof') & echo $! >'%s/pid'", (char *)*state, (char *)*state);
+    char *text = mem_printf("(for n in 1 2 3 4 5 6 7 8; do sleep 0.2; echo still; done; echo fine >'%s/proof') &", (char *)*state);
     run_script(*state, text, 30, &record);
     assert_int_equal(record.result, HOOK_DONE);
     char *proof = path_in(*state, "proof");
@@ -377,7 +379,8 @@ static void the_report_lists_them(void **state)
 
 static void garbage_in_the_folder_is_survived(void **state)
 {
-    static const char *const texts[] = {"", "\n", "{", "[]\n", "{\"event\":\"end\"}\n", "{\"event\":\"start\",\"arguments\":[1,null],\"hook\":3,\"t\":\"x\"}\n",
+    static const char *const texts[] = {"", "\n", "{", "[]\n", "{\"event\":\"end\"}\n",
+                                        "{\"event\":\"start\",\"arguments\":[1,null],\"hook\":3,\"t\":\"x\"}\n",
                                         "{\"event\":\"start\"}\n{\"event\":\"end\",\"lines\":{\"a\":1},\"exit\":\"x\",\"result\":7}\n"};
     for (EACH(texts)) {
         char *name = mem_printf("%zu.hook", i), *path = path_in(*state, name);
