@@ -24,20 +24,33 @@
 
 /* Starting. */
 
-/* Passwords of Kong's and of libpq's are not for whatever a hook calls. */
-static bool is_harmless(const char *variable)
+/* `variable`: NAME=VALUE. */
+static bool is_header(const struct fleet *fleet, const char *variable)
 {
-    return strncmp(variable, "KONG_", strlen("KONG_")) != 0 && strncmp(variable, "PG", strlen("PG")) != 0;
+    size_t length = strcspn(variable, "=");
+    for (enum cluster cluster = CLUSTER_OLD; cluster <= CLUSTER_NEW; cluster++)
+        for (size_t i = 0; i < fleet->access[cluster].header_count; i++) {
+            const char *name = fleet->access[cluster].headers[i].variable;
+            if (strlen(name) == length && strncmp(name, variable, length) == 0)
+                return true;
+        }
+    return false;
 }
 
-static char **hook_environment(void)
+/* Passwords of Kong's and of libpq's, and keys of Admin APIs, are not for whatever a hook calls. */
+static bool is_harmless(const struct fleet *fleet, const char *variable)
+{
+    return strncmp(variable, "KONG_", strlen("KONG_")) != 0 && strncmp(variable, "PG", strlen("PG")) != 0 && !is_header(fleet, variable);
+}
+
+static char **hook_environment(const struct fleet *fleet)
 {
     size_t count = 0, kept = 0;
     while (environ[count] != NULL)
         count++;
     char **environment = mem_zero(count + 1, sizeof *environment);
     for (size_t i = 0; i < count; i++)
-        if (is_harmless(environ[i]))
+        if (is_harmless(fleet, environ[i]))
             environment[kept++] = mem_dup(environ[i]);
     return environment;
 }
@@ -57,7 +70,7 @@ static char *new_path(const char *folder, enum hook_kind kind)
 static json_t *job_json(const struct hook_job *job, const struct names *arguments, const char *path)
 {
     json_t *json = json_pack("{s:s, s:s, s:o, s:i}", "record", path, "hook", hook_name(job->kind), "arguments", json_names(arguments),
-                             "deadline", hooks_deadline(job->hooks));
+                             "deadline", hooks_deadline(&job->fleet->hooks));
     if (job->kind == HOOK_DIVERT)
         json_object_set_new(json, "percent", json_integer(job->values.percent));
     if (job->kind == HOOK_DECOMMISSION)
@@ -67,7 +80,7 @@ static json_t *job_json(const struct hook_job *job, const struct names *argument
 
 char *hook_start(const struct hook_job *job, struct error *error)
 {
-    const struct hook *hook = &job->hooks->list[job->kind];
+    const struct hook *hook = &job->fleet->hooks.list[job->kind];
     struct names arguments = {0};
     if (hook->text == NULL) {
         error_set(error, ERROR_CONFIG, "fleet.ini has no %s hook: add it to [hooks]", hook_name(job->kind));
@@ -76,7 +89,7 @@ char *hook_start(const struct hook_job *job, struct error *error)
     hook_fill(hook, &job->values, &arguments);
     char *path = new_path(job->folder, job->kind), *log_path = path_beside(path, ".log");
     json_t *json = job_json(job, &arguments, path);
-    char *text = json_dumps(json, JSON_COMPACT), **environment = hook_environment();
+    char *text = json_dumps(json, JSON_COMPACT), **environment = hook_environment(job->fleet);
     const struct launch_request request = {HOOK_COMMAND, text, environment, log_path};
     if (!launch_start(&request, error)) {
         free(path);

@@ -3,8 +3,8 @@
  * (hook_record.h): so a lost terminal costs the view, and neither the hook nor its deadline.
  *
  * The hook has a session and a process group of its own, nothing on its standard input, and a file as its output: nothing that it
- * leaves running can ever fail to write. Its environment is the operator's, without KONG_* and PG*, where passwords are. After the
- * deadline its group gets SIGTERM, and after HOOK_GRACE_MS more SIGKILL. One runs at a time.
+ * leaves running can ever fail to write. Its environment is the operator's, without KONG_* and PG*, where passwords are, and without
+ * the variables that fleet.ini takes headers from. After the deadline its group gets SIGTERM, and after HOOK_GRACE_MS more SIGKILL. One runs at a time.
  */
 #ifndef CORE_HOOK_H
 #define CORE_HOOK_H
@@ -18,7 +18,7 @@
 #define HOOK_GRACE_MS 5000
 
 struct hook_job {
-    const struct hooks *hooks;
+    const struct fleet *fleet;
     enum hook_kind kind;
     struct hook_values values;
     const char *folder;         /* of the journals; it is there */

@@ -116,6 +116,8 @@ static void gate_decommission(const struct upgrade_facts *facts, struct gate *ga
         shut(gate, true, "No old node is in fleet.ini, so their traffic can't be seen.");
     else if (facts->old_answering > 0 && facts->old_quiet_ms < 0)
         shut(gate, true, "How much traffic the old nodes serve is not known yet.");
+    else if (facts->old_answering == 0 && facts->old_unknown > 0)
+        shut(gate, true, "Whether the old nodes still serve traffic is not known, since %zu of them can't be asked.", facts->old_unknown);
     else if (facts->old_answering == 0 && facts->old_silent_too_short > 0)
         shut(gate, true, "Whether the old nodes still serve traffic is not known yet; a moment.");
     else if (facts->old_answering > 0 && facts->old_quiet_ms < facts->quiet_needed_ms)
@@ -128,6 +130,10 @@ static void gate_finish(const struct upgrade_facts *facts, struct gate *gate)
         shut(gate, false, "%zu node%s of the old cluster still answer%s: stop %s, or take %s out of fleet.ini.", facts->old_answering,
              facts->old_answering == 1 ? "" : "s", facts->old_answering == 1 ? "s" : "", facts->old_answering == 1 ? "it" : "them",
              facts->old_answering == 1 ? "it" : "them");
+    else if (facts->old_unknown > 0)
+        shut(gate, false, "%zu node%s of the old cluster can't be asked, so whether %s stopped is not known: see why on step 4, or take %s out of"
+                          " fleet.ini.", facts->old_unknown, facts->old_unknown == 1 ? "" : "s", facts->old_unknown == 1 ? "it is" : "they are",
+             facts->old_unknown == 1 ? "it" : "them");
     else if (facts->old_silent_too_short > 0)
         shut(gate, false, "Whether %zu old node%s still answer%s is not known yet; a moment.", facts->old_silent_too_short,
              facts->old_silent_too_short == 1 ? "" : "s", facts->old_silent_too_short == 1 ? "s" : "");

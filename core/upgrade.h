@@ -37,6 +37,7 @@ struct upgrade_facts {
     size_t checks_blocking;          /* findings that block */
     size_t checks_open;              /* warnings not acknowledged */
     size_t old_nodes, old_answering, old_silent_too_short;   /* the last: down, but not for UPGRADE_GONE_MS yet, or never asked yet */
+    size_t old_unknown;              /* of those: can't be asked, for reasons that are not theirs */
     size_t new_nodes, new_ready;     /* ready: answers, is 1.3, not known to use another database */
     size_t live_sessions;            /* at least so many Kong nodes poll the database; 0 also where that can't be seen */
     size_t legacy_sessions;          /* of them, 0.14's: certainly old ones */

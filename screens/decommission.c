@@ -11,9 +11,16 @@ static const struct keys_row keys[] = {
     {{K_ENTER}, "details", "All that is known of the selected node.", 0, 45, NULL},
 };
 
+/* Not asked yet, or can't be asked: neither there nor silent. */
+static bool is_unknown(const struct node *node)
+{
+    return !node_is_there(node) && node->state != NODE_SILENT;
+}
+
 static void add_old(struct prose *prose, const struct model *model)
 {
     size_t there = model_count_nodes(model, CLUSTER_OLD, node_is_there), all = model_count_nodes(model, CLUSTER_OLD, NULL);
+    size_t unknown = model_count_nodes(model, CLUSTER_OLD, is_unknown);
     const struct upgrade *upgrade = &model->upgrade;
     const char *answer = there == 1 ? "answers" : "answer", *stop = there == 1 ? "Stop it on its host" : "Stop them on their hosts";
     if (all == 0)
@@ -24,6 +31,8 @@ static void add_old(struct prose *prose, const struct model *model)
         prose_add_mark(prose, MARK_WAIT, "%zu of %zu old nodes still %s. Press d to stop the selected one.", there, all, answer);
     else if (there > 0)
         prose_add_mark(prose, MARK_WAIT, "%zu of %zu old nodes still %s. %s: kong quit", there, all, answer, stop);
+    else if (unknown > 0)
+        prose_add_mark(prose, MARK_UNKNOWN, "Whether %zu of %zu old nodes still answer%s is not known.", unknown, all, unknown == 1 ? "s" : "");
     else
         prose_add_mark(prose, MARK_OK, "No old node answers any more, of %zu in fleet.ini.%s", all,
                        upgrade->gates[STEP_FINISH].open ? model_go_on(model, STEP_FINISH) : "");

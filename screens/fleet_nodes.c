@@ -1,9 +1,13 @@
 #include "screens/fleet_nodes.h"
 
+#include "core/base/mem.h"
 #include "core/cluster/node.h"
 #include "core/conf/fleet.h"
 
+#include <stdlib.h>
 #include <uv.h>
+
+#define SSH_MS 10000
 
 /* Asking the old nodes once: ends when each has given a result, or when time is up. */
 struct asking {
@@ -39,17 +43,31 @@ static void on_deadline(uv_timer_t *timer)
     end(timer->data);
 }
 
-static bool copy_old_nodes(const struct fleet *fleet, struct fleet *old, struct error *error)
+static void copy_old_nodes(const struct fleet *fleet, struct fleet *old)
 {
-    for (size_t i = 0; i < fleet->count; i++) {
-        const struct fleet_node *node = &fleet->nodes[i];
-        if (node->cluster == CLUSTER_OLD && !fleet_add(old, CLUSTER_OLD, node->name, node->url, error))
-            return false;
-    }
-    return true;
+    fleet_copy(old, fleet);
+    for (size_t i = old->count; i-- > 0;)
+        if (old->nodes[i].cluster != CLUSTER_OLD)
+            fleet_remove(old, old->nodes[i].name);
 }
 
-static bool ask_all(uv_loop_t *loop, const struct fleet *old, const struct datastore *datastore, int milliseconds, struct names *answering,
+static void add_sentence(const struct node *node, struct names *against)
+{
+    char *sentence = NULL;
+    if (node_is_there(node))
+        sentence = mem_printf("old node %s still answers: stop it, or take it out of fleet.ini", node->name);
+    else if (node->state == NODE_UNASKED)
+        sentence = mem_printf("old node %s has not answered yet, so whether it is stopped is not known: try again, or take it out of fleet.ini",
+                              node->name);
+    else if (node->state == NODE_UNKNOWN)
+        sentence = mem_printf("old node %s %s; so whether it is stopped is not known: mend that, or take it out of fleet.ini", node->name,
+                              node->problem != NULL ? node->problem : "can't be asked");
+    if (sentence != NULL)
+        names_add(against, sentence);
+    free(sentence);
+}
+
+static bool ask_all(uv_loop_t *loop, const struct fleet *old, const struct datastore *datastore, int milliseconds, struct names *against,
                     struct error *error)
 {
     struct asking asking = {0};
@@ -61,26 +79,25 @@ static bool ask_all(uv_loop_t *loop, const struct fleet *old, const struct datas
     uv_timer_start(&asking.deadline, on_deadline, (uint64_t)milliseconds, 0);
     while (!asking.ended)
         uv_run(loop, UV_RUN_DEFAULT);
-    for (size_t i = 0; i < nodes_count(asking.nodes); i++) {
-        const struct node *node = nodes_get(asking.nodes, i);
-        if (node_is_there(node) || node->state == NODE_UNASKED)
-            names_add(answering, node->name);
-    }
+    for (size_t i = 0; i < nodes_count(asking.nodes); i++)
+        add_sentence(nodes_get(asking.nodes, i), against);
     nodes_stop(asking.nodes);
     uv_close((uv_handle_t *)&asking.deadline, NULL);
     uv_run(loop, UV_RUN_DEFAULT);
     return true;
 }
 
-bool fleet_answering_old_nodes(const struct fleet *fleet, const struct datastore *datastore, int milliseconds, struct names *answering,
+bool fleet_answering_old_nodes(const struct fleet *fleet, const struct datastore *datastore, int milliseconds, struct names *against,
                                struct error *error)
 {
-    struct fleet old = {0};
+    struct fleet old;
     uv_loop_t loop;
-    bool asked = copy_old_nodes(fleet, &old, error);
-    if (asked && old.count > 0) {
+    bool asked = true;
+    copy_old_nodes(fleet, &old);
+    milliseconds += fleet_has_ssh(&old) ? SSH_MS : 0;
+    if (old.count > 0) {
         uv_loop_init(&loop);
-        asked = ask_all(&loop, &old, datastore, milliseconds, answering, error);
+        asked = ask_all(&loop, &old, datastore, milliseconds, against, error);
         uv_loop_close(&loop);
     }
     fleet_free(&old);

@@ -4,9 +4,10 @@
 
 #include "screens/app.h"
 
-/* The names of nodes of the old cluster that are there (node_is_there), after every old node has been asked, within
- * `milliseconds`. A node that has given no result by then counts as there: what is not known speaks against. */
-bool fleet_answering_old_nodes(const struct fleet *fleet, const struct datastore *datastore, int milliseconds, struct names *answering,
+/* What speaks against taking the old cluster for stopped, a sentence a node ("old node old-1 still answers: stop it, …"), after every old
+ * node has been asked, within `milliseconds` (10 s more where some are behind ssh). That includes what is not known: nodes that have
+ * given no result by then, or can't be asked. */
+bool fleet_answering_old_nodes(const struct fleet *fleet, const struct datastore *datastore, int milliseconds, struct names *against,
                                struct error *error);
 
 #endif

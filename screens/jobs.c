@@ -126,13 +126,13 @@ void check_work(uv_work_t *work)
 /* The gate that nothing overrules, asked once more before the irreversible step. */
 static bool old_nodes_are_gone(struct start_job *job)
 {
-    struct names answering = {0};
-    if (!fleet_answering_old_nodes(&job->app->fleet, &job->app->conf.pg, ASK_NODES_MS, &answering, &job->error))
+    struct names against = {0};
+    if (!fleet_answering_old_nodes(&job->app->fleet, &job->app->conf.pg, ASK_NODES_MS, &against, &job->error))
         return false;
-    bool gone = answering.count == 0;
+    bool gone = against.count == 0;
     if (!gone)
-        error_set(&job->error, ERROR_REFUSED, "Nothing was changed: old node %s still answers. Stop it, or take it out of fleet.ini.", answering.list[0]);
-    names_free(&answering);
+        error_set(&job->error, ERROR_REFUSED, "Nothing was changed: %s.", against.list[0]);
+    names_free(&against);
     return gone;
 }
 
@@ -162,7 +162,7 @@ void hook_start_work(uv_work_t *work)
     struct hook_start *start = (struct hook_start *)work;
     start->path = NULL;
     char *folder = journal_folder(&start->app->conf.pg, true, &start->error);
-    const struct hook_job job = {&start->app->fleet.hooks, start->kind, {start->percent, start->node, start->url}, folder};
+    const struct hook_job job = {&start->app->fleet, start->kind, {start->percent, start->node, start->url}, folder};
     if (folder != NULL)
         start->path = hook_start(&job, &start->error);
     free(folder);

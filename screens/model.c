@@ -28,6 +28,18 @@ static size_t count_uncertain(const struct model *model)
     return count;
 }
 
+static bool is_unknown(const struct node *node)
+{
+    return node->state == NODE_UNKNOWN;
+}
+
+/* A name of fleet.ini may stand for many. */
+static size_t count_nodes(const struct model *model, enum cluster cluster)
+{
+    size_t named = fleet_count(&model->app.fleet, cluster), watched = model_count_nodes(model, cluster, NULL);
+    return watched > named ? watched : named;
+}
+
 /* 0.14 nodes that poll the database. */
 static size_t count_legacy(const struct model *model)
 {
@@ -41,7 +53,7 @@ static size_t count_legacy(const struct model *model)
 
 bool model_sees_old_sessions(const struct model *model)
 {
-    size_t new_nodes = fleet_count(&model->app.fleet, CLUSTER_NEW);
+    size_t new_nodes = count_nodes(model, CLUSTER_NEW);
     return count_legacy(model) > 0 || (new_nodes > 0 && model->sessions.live > new_nodes);
 }
 
@@ -69,10 +81,11 @@ void model_derive(struct model *model)
         .worker_running = model->run_alive || model_is_watching(model),
         .worker_finishing = model->run_alive ? model_runs(model, STEP_FINISH) : model_is_watching(model) && model_is_up(model),
         .finish_first = model_finish_first(model),
-        .old_nodes = fleet_count(&model->app.fleet, CLUSTER_OLD),
+        .old_nodes = count_nodes(model, CLUSTER_OLD),
         .old_answering = model_count_nodes(model, CLUSTER_OLD, node_is_there),
         .old_silent_too_short = count_uncertain(model),
-        .new_nodes = fleet_count(&model->app.fleet, CLUSTER_NEW),
+        .old_unknown = model_count_nodes(model, CLUSTER_OLD, is_unknown),
+        .new_nodes = count_nodes(model, CLUSTER_NEW),
         .new_ready = model_count_nodes(model, CLUSTER_NEW, node_is_ready),
         .live_sessions = model->sessions.live,
         .legacy_sessions = count_legacy(model),

@@ -81,6 +81,8 @@ static enum mark mark_of(const struct wizard *wizard, const struct node *node)
         return node->problem != NULL ? MARK_WARN : MARK_OK;
     case NODE_STRANGE:
         return MARK_DANGER;
+    case NODE_UNKNOWN:
+        return MARK_UNKNOWN;
     default:
         if (is_well_gone(wizard, node))
             return MARK_OK;
@@ -96,7 +98,7 @@ static const char *problem_of(const struct wizard *wizard, const struct node *no
 
 static const char *state_word(const struct node *node)
 {
-    static const char *const words[] = {"asking", "answers", "strange", "silent"};
+    static const char *const words[] = {"asking", "answers", "strange", "silent", "unknown"};
     return words[node->state];
 }
 
@@ -189,6 +191,10 @@ static void open_details(struct wizard *wizard, const struct node_view *view)
         prose_add_mark(prose, mark_of(wizard, node), "%s %s", node->name, node->problem);
     add_fact(prose, "Cluster", cluster_name(node->cluster));
     add_fact(prose, "Admin API", node->url);
+    if (node->address != NULL)
+        add_fact(prose, "Address", node->address);
+    if (node->ssh != NULL)
+        add_fact(prose, "Through", node->ssh);
     add_fact(prose, "State", state_word(node));
     add_fact(prose, "Version", node->version);
     add_fact(prose, "Host", node->hostname);

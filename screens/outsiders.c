@@ -149,8 +149,17 @@ struct outsiders *outsiders_start(uv_loop_t *loop, const struct app *app)
     pthread_mutex_init(&outsiders->mutex, NULL);
     outsiders->holders = 1;
     datastore_copy(&outsiders->datastore, &app->conf.pg);
-    for (size_t i = 0; i < app->fleet.count; i++)
-        add_host(&outsiders->hosts, app->fleet.nodes[i].url);
+    for (size_t i = 0; i < app->fleet.count; i++) {
+        const struct fleet_node *node = &app->fleet.nodes[i];
+        struct fleet_ssh ssh;
+        if (node->ssh == NULL) {
+            add_host(&outsiders->hosts, node->url);
+        } else if (fleet_parse_ssh(node->ssh, &ssh)) {   /* the address is as seen from there */
+            if (!names_have(&outsiders->hosts, ssh.host))
+                names_add(&outsiders->hosts, ssh.host);
+            fleet_ssh_free(&ssh);
+        }
+    }
     return outsiders;
 }
 

@@ -16,6 +16,7 @@
 
 #define ONCE_TICK_MS 100
 #define ONCE_MS 5000           /* `nodes` does not wait longer for a node */
+#define ONCE_SSH_MS 10000      /* but longer where ssh has to connect first */
 #define ONCE_LOOK_MS 11000     /* nor longer for the database, to which connecting may take 10 s */
 #define WATCH_TICK_MS 1000
 #define LOOK_MS 5000           /* between two looks at the database */
@@ -33,6 +34,7 @@ struct view {
     struct traffic *traffic;
     struct outsiders *outsiders;
     char **said;               /* by node: its row when it was last said, without the figures */
+    size_t said_count;
     enum verdict_level said_level;
     int64_t started_at, looked_at;
     bool ended;
@@ -189,7 +191,11 @@ static void say_changed_nodes(struct view *view)
     bool quiet = view->app->options->quiet;
     for (size_t i = 0; i < nodes_count(view->nodes); i++) {
         const struct node *node = nodes_get(view->nodes, i);
-        char *row = mem_printf("%d %s %d %s", node->state, node->version != NULL ? node->version : "", node->match,
+        if (i == view->said_count) {
+            view->said = mem_grow(view->said, ++view->said_count, sizeof *view->said);
+            view->said[i] = NULL;
+        }
+        char *row = mem_printf("%s %d %s %d %s", node->name, node->state, node->version != NULL ? node->version : "", node->match,
                                node->problem != NULL ? node->problem : "");
         bool changed = view->said[i] == NULL || strcmp(view->said[i], row) != 0;
         if (changed && (!quiet || node->problem != NULL))
@@ -230,7 +236,7 @@ static void say_second(struct view *view)
     if (localtime_r(&now, &local) != NULL)
         strftime(clock, sizeof clock, "%H:%M:%S", &local);
     bool quiet = view->app->options->quiet;
-    if (!quiet && view->said[0] == NULL && nodes_count(view->nodes) > 0)
+    if (!quiet && view->said_count == 0 && nodes_count(view->nodes) > 0)
         say_head();
     say_changed_nodes(view);
     say_changed_verdict(view);
@@ -292,7 +298,7 @@ static bool is_complete(const struct view *view, int64_t now)
             return false;
         complain_text("the database has not answered for %d s, so nodes that fleet.ini does not name can't be told", ONCE_LOOK_MS / 1000);
     }
-    return waited >= ONCE_MS || all_known(view);
+    return waited >= ONCE_MS + (fleet_has_ssh(&view->app->fleet) ? ONCE_SSH_MS : 0) || all_known(view);
 }
 
 static void on_tick(uv_timer_t *timer)
@@ -346,10 +352,9 @@ static int show_nodes(struct app *app, bool watch)
     }
     view.traffic = traffic_new();
     view.outsiders = outsiders_start(&view.loop, app);
-    view.said = mem_zero(app->fleet.count + 1, sizeof *view.said);
     run(&view);
     uv_loop_close(&view.loop);
-    for (size_t i = 0; i < app->fleet.count; i++)
+    for (size_t i = 0; i < view.said_count; i++)
         free(view.said[i]);
     free(view.said);
     traffic_free(view.traffic);

@@ -206,13 +206,13 @@ static bool types_name(const struct state *state)
 static int check_old_nodes(const struct app *app)
 {
     struct error error = {0};
-    struct names answering = {0};
-    if (!fleet_answering_old_nodes(&app->fleet, &app->conf.pg, ASK_NODES_MS, &answering, &error))
+    struct names against = {0};
+    if (!fleet_answering_old_nodes(&app->fleet, &app->conf.pg, ASK_NODES_MS, &against, &error))
         return complain(&error);
-    for (size_t i = 0; i < answering.count; i++)
-        complain_text("old node %s still answers: stop it, or take it out of fleet.ini", answering.list[i]);
-    bool refused = answering.count > 0;
-    names_free(&answering);
+    for (size_t i = 0; i < against.count; i++)
+        complain_text("%s", against.list[i]);
+    bool refused = against.count > 0;
+    names_free(&against);
     return refused ? 7 : 0;
 }
 

@@ -31,7 +31,9 @@ static void fleet_cell(const void *context, size_t row, size_t column, struct ta
 {
     const struct fleet *fleet = context;
     const struct fleet_node *node = &fleet->nodes[row];
-    const char *const texts[] = {cluster_name(node->cluster), node->name, node->url};
+    static char address[FLEET_LINE_LIMIT + 1];
+    snprintf(address, sizeof address, "%s%s%s", node->ssh != NULL ? node->ssh : "", node->ssh != NULL ? " " : "", node->url);
+    const char *const texts[] = {cluster_name(node->cluster), node->name, address};
     cell->text = texts[column];
     cell->style = column > 0 ? ROLE_TEXT : node->cluster == CLUSTER_OLD ? ROLE_OLD : ROLE_NEW;
 }
@@ -176,26 +178,29 @@ static void ask_conf(struct wizard *wizard)
 
 /* Nodes. */
 
-/* "old NAME URL": checked while it is typed, by the same rules as fleet.ini. */
+/* "old NAME URL", or "old NAME ssh://HOST URL": checked while it is typed, by the same rules as fleet.ini. */
 static bool parse_node(const char *text, struct fleet *fleet, struct error *error)
 {
-    char cluster[8] = "", name[FIELD_SIZE] = "", url[FIELD_SIZE] = "";
-    sscanf(text, "%7s %1023s %1023s", cluster, name, url);
-    if ((strcmp(cluster, "old") != 0 && strcmp(cluster, "new") != 0) || url[0] == '\0')
-        return error_set(error, ERROR_USAGE, "Write: old NAME URL, or: new NAME URL");
-    return fleet_add(fleet, strcmp(cluster, "old") == 0 ? CLUSTER_OLD : CLUSTER_NEW, name, url, error);
+    char cluster[8] = "", name[FIELD_SIZE] = "", *address;
+    int used = 0;
+    sscanf(text, "%7s %1023s %n", cluster, name, &used);
+    if ((strcmp(cluster, "old") != 0 && strcmp(cluster, "new") != 0) || used == 0 || text[used] == '\0')
+        return error_set(error, ERROR_USAGE, "Write: old NAME URL, or: new NAME URL (before URL: ssh://USER@HOST, to go through it)");
+    address = mem_dup(text + used);
+    for (size_t length = strlen(address); length > 0 && address[length - 1] == ' '; length--)
+        address[length - 1] = '\0';
+    bool added = fleet_add(fleet, strcmp(cluster, "old") == 0 ? CLUSTER_OLD : CLUSTER_NEW, name, address, error);
+    free(address);
+    return added;
 }
 
 static bool node_is_valid(const void *context, const char *text, char *message, size_t size)
 {
     const struct wizard *wizard = context;
-    const struct fleet *known = &wizard->model.app.fleet;
-    struct fleet trial = {0};
+    struct fleet trial;
     struct error error = {0};
+    fleet_copy(&trial, &wizard->model.app.fleet);
     bool valid = parse_node(text, &trial, &error);
-    for (size_t i = 0; valid && i < known->count; i++)
-        if (strcmp(known->nodes[i].name, trial.nodes[0].name) == 0)
-            valid = error_set(&error, ERROR_USAGE, "There is a node %s already", known->nodes[i].name);
     if (!valid)
         snprintf(message, size, "%s", error.message);
     error_clear(&error);

@@ -5,6 +5,10 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+/* Connections that are kept for the next request. libcurl's default goes by the transfers of the moment, and so would close most of
+ * them. */
+#define MULTI_IDLE_LIMIT 20000
+
 /* A socket of libcurl's that the loop watches. */
 struct watched_socket {
     uv_poll_t poll;
@@ -143,6 +147,7 @@ struct multi *multi_start(uv_loop_t *loop, void (*ended)(void *private_pointer, 
     uv_timer_init(loop, &multi->timeout);
     multi->timeout.data = multi;
     multi->open_handles = 1;
+    curl_multi_setopt(curl, CURLMOPT_MAXCONNECTS, (long)MULTI_IDLE_LIMIT);
     curl_multi_setopt(curl, CURLMOPT_SOCKETFUNCTION, watch_socket);
     curl_multi_setopt(curl, CURLMOPT_SOCKETDATA, multi);
     curl_multi_setopt(curl, CURLMOPT_TIMERFUNCTION, set_timeout);

@@ -19,7 +19,8 @@ static char *status_trouble(const struct answer *answer)
         return mem_printf("redirects to %.200s instead of answering; give the Admin API's own address in fleet.ini",
                           answer->location != NULL ? answer->location : "another address");
     if (answer->status == 401 || answer->status == 403)
-        return mem_printf("refuses to answer without credentials (HTTP %ld); give an address of the Admin API that asks for none",
+        return mem_printf("refuses to answer without credentials (HTTP %ld); name what it asks for in fleet.ini as header = NAME:"
+                          " ${VARIABLE}, or give an address of the Admin API that asks for none",
                           answer->status);
     if (answer->status == 404)
         return mem_printf("has nothing at %s (HTTP 404), so it is not Kong's Admin API, perhaps its proxy port; " CHECK_ADDRESS, answer->path);

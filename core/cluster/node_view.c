@@ -8,7 +8,8 @@
 const char *node_state_name(enum node_state state)
 {
     static const char *const names[] = {
-        [NODE_UNASKED] = "unasked", [NODE_ANSWERS] = "answers", [NODE_STRANGE] = "strange", [NODE_SILENT] = "silent"};
+        [NODE_UNASKED] = "unasked", [NODE_ANSWERS] = "answers", [NODE_STRANGE] = "strange", [NODE_SILENT] = "silent",
+        [NODE_UNKNOWN] = "unknown"};
     return names[state];
 }
 
@@ -63,6 +64,8 @@ json_t *node_json(const struct node *node, double rps, int64_t now)
     json_t *json = json_object();
     json_object_set_new(json, "name", json_text(node->name));
     json_object_set_new(json, "url", json_text(node->url));
+    json_object_set_new(json, "address", json_text(node->address));
+    json_object_set_new(json, "ssh", json_text(node->ssh));
     json_object_set_new(json, "state", json_string(node_state_name(node->state)));
     json_object_set_new(json, "version", json_text(node->version));
     json_object_set_new(json, "node_id", json_text(node->node_id));

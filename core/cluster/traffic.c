@@ -41,6 +41,7 @@ struct history {
 struct traffic {
     struct track *tracks;
     size_t count;
+    size_t next;               /* where the node that is asked for next is expected: callers go through them in order */
     struct history history[2][TRAFFIC_STEPS];   /* by enum cluster */
     double allowed;            /* requests a second */
     struct cluster_metrics metrics[2], remembered;   /* the old cluster's last good minute */
@@ -76,12 +77,19 @@ void traffic_free(struct traffic *traffic)
     free(traffic);
 }
 
-static struct track *find(const struct traffic *traffic, const struct node *node)
+static bool is_of(const struct track *track, const struct node *node)
+{
+    return track->cluster == node->cluster && strcmp(track->name, node->name) == 0 && strcmp(track->url, node->url) == 0;
+}
+
+static struct track *find(struct traffic *traffic, const struct node *node)
 {
     for (size_t i = 0; i < traffic->count; i++) {
-        struct track *track = &traffic->tracks[i];
-        if (track->cluster == node->cluster && strcmp(track->name, node->name) == 0 && strcmp(track->url, node->url) == 0)
-            return track;
+        size_t at = (traffic->next + i) % traffic->count;
+        if (is_of(&traffic->tracks[at], node)) {
+            traffic->next = at + 1;
+            return &traffic->tracks[at];
+        }
     }
     return NULL;
 }
@@ -238,7 +246,7 @@ void traffic_note(struct traffic *traffic, const struct nodes *nodes, int64_t no
     note_metrics(traffic, nodes, now);
 }
 
-double traffic_node_rps(const struct traffic *traffic, const struct node *node)
+double traffic_node_rps(struct traffic *traffic, const struct node *node)
 {
     const struct track *track = find(traffic, node);
     return track != NULL ? track_rps(traffic, track) : -1;

@@ -25,7 +25,7 @@ void traffic_free(struct traffic *traffic);   /* NULL is fine */
 void traffic_note(struct traffic *traffic, const struct nodes *nodes, int64_t now);
 
 /* Requests per second over the last few seconds; < 0: not known (never counted twice, or not within the last 5 s). */
-double traffic_node_rps(const struct traffic *traffic, const struct node *node);
+double traffic_node_rps(struct traffic *traffic, const struct node *node);
 double traffic_cluster_rps(const struct traffic *traffic, enum cluster cluster);   /* the sum over nodes that are known; < 0: none is */
 
 /* A value a step, oldest first, the mean of what was known in it, NAN where nothing was; at most TRAFFIC_HISTORY. The newest is of the

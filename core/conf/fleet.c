@@ -4,7 +4,6 @@
 #include "core/base/buf.h"
 #include "core/base/mem.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ini.h>
@@ -15,114 +14,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define NAME_LIMIT 64
-#define URL_LIMIT (FLEET_LINE_LIMIT - NAME_LIMIT - (int)sizeof "node = ")   /* what a line has room for */
-
 const char *cluster_name(enum cluster cluster)
 {
     return cluster == CLUSTER_OLD ? "old" : "new";
-}
-
-void fleet_free(struct fleet *fleet)
-{
-    for (size_t i = 0; i < fleet->count; i++) {
-        free(fleet->nodes[i].name);
-        free(fleet->nodes[i].url);
-    }
-    free(fleet->nodes);
-    free(fleet->file);
-    free(fleet->kong_conf);
-    hooks_free(&fleet->hooks);
-    *fleet = (struct fleet){0};
-}
-
-size_t fleet_count(const struct fleet *fleet, enum cluster cluster)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < fleet->count; i++)
-        count += fleet->nodes[i].cluster == cluster ? 1 : 0;
-    return count;
-}
-
-static bool check_name(const struct fleet *fleet, const char *name, struct error *error)
-{
-    if (name[0] == '\0' || strlen(name) > NAME_LIMIT)
-        return error_set(error, ERROR_CONFIG, "a node's name has 1 to %d letters", NAME_LIMIT);
-    for (const char *c = name; *c != '\0'; c++)
-        if (!ascii_is_alnum(*c) && strchr("-_.", *c) == NULL)
-            return error_set(error, ERROR_CONFIG, "a node's name has letters, digits, '-', '_' and '.' only");
-    for (size_t i = 0; i < fleet->count; i++)
-        if (strcmp(fleet->nodes[i].name, name) == 0)
-            return error_set(error, ERROR_CONFIG, "node %s is there twice: give each its own name", name);
-    return true;
-}
-
-static bool has_part(CURLU *parsed, CURLUPart part)
-{
-    char *text = NULL;
-    bool there = curl_url_get(parsed, part, &text, 0) == CURLUE_OK && text != NULL && text[0] != '\0';
-    curl_free(text);
-    return there;
-}
-
-static bool is_http(CURLU *parsed)
-{
-    char *scheme = NULL;
-    bool good = curl_url_get(parsed, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK && (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0);
-    curl_free(scheme);
-    return good;
-}
-
-/* Nothing but printable ASCII, and nothing that a line of fleet.ini, or a shell, takes for something else. */
-static bool is_plain(const char *url)
-{
-    for (const char *c = url; *c != '\0'; c++)
-        if (*c <= ' ' || *c > '~' || strchr(";#\"'\\", *c) != NULL)
-            return false;
-    return true;
-}
-
-/* Where there is an `@` or a `?`, the text may hold a secret: then it is not repeated. */
-static bool check_url(const char *url, struct error *error)
-{
-    if (strchr(url, '@') != NULL)
-        return error_set(error, ERROR_CONFIG, "an address with a user or password in it is refused: fleet.ini holds no secrets");
-    if (strpbrk(url, "?#") != NULL)
-        return error_set(error, ERROR_CONFIG, "an address with a query or a fragment is refused: the address of an Admin API has none");
-    if (strlen(url) > URL_LIMIT)
-        return error_set(error, ERROR_CONFIG, "an address has at most %d letters", URL_LIMIT);
-    CURLU *parsed = curl_url();
-    CURLUcode code = curl_url_set(parsed, CURLUPART_URL, url, 0);
-    bool good = code == CURLUE_OK && is_plain(url) && is_http(parsed) && has_part(parsed, CURLUPART_HOST);
-    if (!good)
-        error_set(error, ERROR_CONFIG, "'%s' is not the address of an Admin API: write http://HOST:PORT or https://HOST:PORT", url);
-    curl_url_cleanup(parsed);
-    return good;
-}
-
-bool fleet_add(struct fleet *fleet, enum cluster cluster, const char *name, const char *url, struct error *error)
-{
-    if (!check_name(fleet, name, error) || !check_url(url, error))
-        return false;
-    size_t length = strlen(url);
-    while (length > 0 && url[length - 1] == '/')
-        length--;
-    fleet->nodes = mem_grow(fleet->nodes, fleet->count + 1, sizeof *fleet->nodes);
-    fleet->nodes[fleet->count++] = (struct fleet_node){cluster, mem_dup(name), mem_ndup(url, length)};
-    return true;
-}
-
-void fleet_remove(struct fleet *fleet, const char *name)
-{
-    for (size_t i = 0; i < fleet->count; i++) {
-        if (strcmp(fleet->nodes[i].name, name) != 0)
-            continue;
-        free(fleet->nodes[i].name);
-        free(fleet->nodes[i].url);
-        memmove(&fleet->nodes[i], &fleet->nodes[i + 1], (fleet->count - i - 1) * sizeof *fleet->nodes);
-        fleet->count--;
-        return;
-    }
 }
 
 /* The grammar: what each key of each section does with its value. */
@@ -205,6 +99,16 @@ static bool set_new_node(struct fleet *fleet, const char *value, struct error *e
     return set_node(fleet, CLUSTER_NEW, value, error);
 }
 
+/* The settings that both clusters have, by their own table. NULL: the section is no cluster's, or has no such key. */
+static struct fleet_access *find_access(struct fleet *fleet, const char *section, const char *key)
+{
+    for (size_t i = 0; fleet_access_keys[i] != NULL; i++)
+        for (enum cluster cluster = CLUSTER_OLD; cluster <= CLUSTER_NEW; cluster++)
+            if (strcmp(cluster_name(cluster), section) == 0 && strcmp(fleet_access_keys[i], key) == 0)
+                return &fleet->access[cluster];
+    return NULL;
+}
+
 struct reading {
     struct fleet *fleet;
     FILE *file;
@@ -240,6 +144,9 @@ static int on_value(void *context, const char *section, const char *key, const c
     for (size_t i = 0; i < sizeof grammar / sizeof grammar[0]; i++)
         if (strcmp(grammar[i].section, section) == 0 && strcmp(grammar[i].key, key) == 0)
             return grammar[i].set(reading->fleet, value, reading->error) ? 1 : fail(reading);
+    struct fleet_access *access = find_access(reading->fleet, section, key);
+    if (access != NULL)
+        return fleet_access_set(access, key, value, reading->error) ? 1 : fail(reading);
     if (!is_known_section(section))
         error_set(reading->error, ERROR_CONFIG, "there is no section [%s]: known are [datastore], [old], [new], [gates], [hooks]", section);
     else
@@ -318,6 +225,9 @@ static bool read_file(struct fleet *fleet, FILE *file, struct error *error)
         return error_set(error, ERROR_CONFIG, "%s line %d: not understood; a line is KEY = VALUE or [SECTION]", fleet->file, line);
     if (!reading.failed && (status.st_mode & S_IWOTH) != 0 && hooks_have_any(&fleet->hooks))
         return error_set(error, ERROR_CONFIG, "%s names commands in [hooks], and everyone may write it: chmod o-w first", fleet->file);
+    for (enum cluster cluster = CLUSTER_OLD; !reading.failed && cluster <= CLUSTER_NEW; cluster++)
+        if (fleet->access[cluster].key != NULL && fleet->access[cluster].certificate == NULL)
+            return error_set(error, ERROR_CONFIG, "%s has a key in [%s], but no certificate: give both", fleet->file, cluster_name(cluster));
     return !reading.failed;
 }
 
@@ -339,6 +249,18 @@ bool fleet_load(struct fleet *fleet, const char *file, struct error *error)
     return read;
 }
 
+static void add_access(struct buf *text, const struct fleet_access *access)
+{
+    const struct { const char *key, *file; } files[] = {{"ca", access->ca}, {"certificate", access->certificate}, {"key", access->key}};
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
+        if (files[i].file != NULL)
+            buf_addf(text, "%s = %s\n", files[i].key, files[i].file);
+    if (access->insecure)
+        buf_add(text, "insecure = on\n");
+    for (size_t i = 0; i < access->header_count; i++)
+        buf_addf(text, "header = %s: ${%s}\n", access->headers[i].name, access->headers[i].variable);
+}
+
 static char *fleet_text(const struct fleet *fleet)
 {
     struct buf text = {0};
@@ -349,7 +271,9 @@ static char *fleet_text(const struct fleet *fleet)
         buf_addf(&text, "[%s]\n", cluster_name(cluster));
         for (size_t i = 0; i < fleet->count; i++)
             if (fleet->nodes[i].cluster == cluster)
-                buf_addf(&text, "node = %s %s\n", fleet->nodes[i].name, fleet->nodes[i].url);
+                buf_addf(&text, "node = %s %s%s%s\n", fleet->nodes[i].name, fleet->nodes[i].ssh != NULL ? fleet->nodes[i].ssh : "",
+                         fleet->nodes[i].ssh != NULL ? " " : "", fleet->nodes[i].url);
+        add_access(&text, &fleet->access[cluster]);
     }
     bool quiet = fleet->quiet_seconds != FLEET_QUIET_SECONDS, deadline = fleet->lock_deadline_seconds != FLEET_LOCK_DEADLINE_SECONDS;
     if (quiet || deadline || fleet->quiet_rps > 0)

@@ -1,8 +1,10 @@
 /* What answers mean: Kong's of all releases, and the rest. */
 #include "core/cluster/node_answer.h"
+#include "core/cluster/node_failure.h"
 
 #include "core/base/mem.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -249,9 +251,56 @@ static void mangled_answers_do_no_harm(void **state)
     }
 }
 
+/* Only what is certain to be the node's own silence is silence. */
+static void failures_are_told_apart(void **state)
+{
+    static const struct {
+        struct failure failure;
+        enum node_state state;
+        const char *part;
+    } cases[] = {
+        {{.code = CURLE_COULDNT_CONNECT, .os_error = ECONNREFUSED}, NODE_SILENT, "can't be reached: Connection refused"},
+        {{.code = CURLE_COULDNT_CONNECT, .os_error = EHOSTUNREACH}, NODE_SILENT, "can't be reached: No route to host"},
+        {{.code = CURLE_OPERATION_TIMEDOUT, .resolved = true}, NODE_SILENT, "no connection within 4 s"},
+        {{.code = CURLE_OPERATION_TIMEDOUT}, NODE_UNKNOWN, "could not be resolved within 4 s"},
+        {{.code = CURLE_OPERATION_TIMEDOUT, .resolved = true, .connected = true}, NODE_STRANGE, "no whole answer"},
+        {{.code = CURLE_COULDNT_RESOLVE_HOST}, NODE_UNKNOWN, "its name can't be resolved"},
+        {{.code = CURLE_COULDNT_CONNECT}, NODE_UNKNOWN, "can't be asked: why"},
+        {{.code = CURLE_COULDNT_CONNECT, .os_error = EMFILE}, NODE_UNKNOWN, "Too many open files on this machine; raise the limit"},
+        {{.code = CURLE_COULDNT_CONNECT, .os_error = ENOMEM}, NODE_UNKNOWN, "can't be asked: Cannot allocate memory on this machine"},
+        {{.code = CURLE_COULDNT_CONNECT, .os_error = EADDRNOTAVAIL}, NODE_UNKNOWN, "can't be asked"},
+        {{.code = CURLE_COULDNT_CONNECT, .os_error = ENETUNREACH}, NODE_UNKNOWN, "Network is unreachable from this machine"},
+        {{.code = CURLE_COULDNT_CONNECT, .os_error = EPERM}, NODE_UNKNOWN, "can't be asked"},
+        {{.code = CURLE_GOT_NOTHING}, NODE_STRANGE, "closes them without an answer"},
+        {{.code = CURLE_RECV_ERROR}, NODE_STRANGE, "closes them without an answer"},
+        {{.code = CURLE_RECV_ERROR, .received = 5}, NODE_STRANGE, "does not answer as Kong's Admin API does (why)"},
+        {{.code = CURLE_WRITE_ERROR, .received = NODE_ANSWER_LIMIT + 1}, NODE_STRANGE, "more than 1024 kB"},
+        {{.code = CURLE_COULDNT_CONNECT, .os_error = ECONNREFUSED, .ssh = "ssh://h"}, NODE_UNKNOWN, "the connection through ssh://h broke"},
+        {{.code = CURLE_COULDNT_CONNECT, .os_error = ENOENT, .ssh = "ssh://h", .ssh_problem = "is down"}, NODE_UNKNOWN, "is down"},
+        {{.code = CURLE_GOT_NOTHING, .ssh = "ssh://h", .ssh_problem = "is down", .refused_there = true}, NODE_UNKNOWN, "is down"},
+        {{.code = CURLE_GOT_NOTHING, .ssh = "ssh://h", .refused_there = true}, NODE_SILENT, "Connection refused, as seen from ssh://h"},
+        {{.code = CURLE_GOT_NOTHING, .ssh = "ssh://h", .perhaps_refused = true}, NODE_UNKNOWN, "but not yet whose"},
+        {{.code = CURLE_SSL_CONNECT_ERROR, .ssh = "ssh://h", .refused_there = true}, NODE_SILENT, "Connection refused, as seen from ssh://h"},
+        {{.code = CURLE_RECV_ERROR, .ssh = "ssh://h", .failed_there = "prohibited"}, NODE_UNKNOWN, "ssh://h can't connect to it (prohibited)"},
+        {{.code = CURLE_GOT_NOTHING, .ssh = "ssh://h"}, NODE_STRANGE, "closes them without an answer"},
+        {{.code = CURLE_RECV_ERROR, .received = 5, .ssh = "ssh://h", .refused_there = true}, NODE_STRANGE, "does not answer as"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct failure failure = cases[i].failure;
+        char *problem = NULL;
+        failure.reason = "why";
+        enum node_state found = failure_read(&failure, &problem);
+        if (found != cases[i].state || strstr(problem, cases[i].part) == NULL)
+            fail_msg("%zu: %s, %s", i, node_state_name(found), problem);
+        free(problem);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(failures_are_told_apart),
         cmocka_unit_test(root_is_read),
         cmocka_unit_test(datastores_are_compared),
         cmocka_unit_test(status_is_read),

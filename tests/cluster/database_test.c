@@ -208,7 +208,7 @@ static void nodes_are_shown_once(void **state)
 static void strangers_are_unknown(void **state)
 {
     (void)state;
-    write_fleet("127.0.0.2", 1, 1);
+    write_fleet("127.0.0.2", 1, 2);
     char *text = run_text(START("nodes", "--json"), 0);
     json_t *json = parse(text), *node = json_array_get(json_object_get(json, "unknown"), 0);
     assert_string_equal(json_get_text(node, "name"), "127.0.0.1");
@@ -232,9 +232,11 @@ static void without_a_database(void **state)
 /* Versions are whatever a node says. */
 static void hostile_versions_are_shown_harmlessly(void **state)
 {
-    struct fake hostile = fake_start(0, "--version", "1.3.0\033[2J\a\n\xff" "9", "--conf", conf, "--no-database", NULL);
+    static const char version[] = "1.3.0\033[2J\a\n\xff" "9";
+    struct fake hostile = fake_start(0, "--version", version, "--conf", conf, "--no-database", NULL);
+    struct fake other = fake_start(0, "--version", version, "--conf", conf, "--no-database", NULL);
     (void)state;
-    write_fleet("127.0.0.1", hostile.admin, hostile.admin);
+    write_fleet("127.0.0.1", hostile.admin, other.admin);
     char *text = run_text(START("nodes"), 0);
     assert_null(strchr(text, '\033'));
     assert_null(strchr(text, '\a'));
@@ -247,6 +249,7 @@ static void hostile_versions_are_shown_harmlessly(void **state)
     json_decref(parse(text));
     free(text);
     child_kill(&hostile.child, SIGTERM);
+    child_kill(&other.child, SIGTERM);
 }
 
 static void watch_goes_on_until_told(void **state)

@@ -104,7 +104,7 @@ static void hostile_nodes_are_strange_and_delay_no_one(void **state)
         assert_null(node->version);
         assert_int_equal(node->total_requests, -1);
     }
-    assert_int_equal(watching_node(&watching, "slow-name")->state, NODE_SILENT);
+    assert_int_equal(watching_node(&watching, "slow-name")->state, NODE_UNKNOWN);
     assert_true(node_is_ready(watching_node(&watching, "good")));
     assert_true(watching.changes > (int)HOSTILE);
     watching_end(&watching);
@@ -122,7 +122,7 @@ static void unreachable_nodes_are_silent(void **state)
     (void)state;
     child_kill(&gone.child, SIGTERM);
     watching_add(&watching, CLUSTER_OLD, "refused", gone.admin);
-    assert_true(fleet_add(&watching.fleet, CLUSTER_OLD, "nameless", "http://no-such-host.invalid:8001", &error));
+    assert_true(fleet_add(&watching.fleet, CLUSTER_NEW, "nameless", "http://no-such-host.invalid:8001", &error));
     watching_start(&watching);
     assert_true(watching_until(&watching, all_asked, 15000));
     const struct node *refused = watching_node(&watching, "refused");
@@ -131,7 +131,10 @@ static void unreachable_nodes_are_silent(void **state)
     assert_true(node_is_gone(refused, refused->silent_since + 100, 100));
     assert_false(node_is_gone(refused, refused->silent_since + 99, 100));
     assert_false(node_is_there(refused));
-    assert_int_equal(watching_node(&watching, "nameless")->state, NODE_SILENT);
+    const struct node *nameless = watching_node(&watching, "nameless");   /* which says nothing about the node */
+    assert_int_equal(nameless->state, NODE_UNKNOWN);
+    assert_non_null(strstr(nameless->problem, "its name can't be resolved"));
+    assert_false(node_is_gone(nameless, clock_ms() + 1000000, 0));
     int64_t since = refused->silent_since;
     int changes = watching.changes;
     watching_until(&watching, NULL, 1500);

@@ -36,6 +36,8 @@ struct fake_node {
     struct fake_metrics metrics;
     int poll_ms;
     bool no_database;
+    const char *tls_cert, *tls_key;    /* PEM files: the Admin API speaks HTTPS; or NULL */
+    const char *header;                /* "NAME: VALUE" without which the Admin API answers 401; or NULL */
     char node_id[37];
     struct kong_conf conf;
     atomic_llong requests, served;     /* all; the proxy's */

@@ -165,6 +165,18 @@ static bool is_first_call(struct fake_node *node, size_t *size, void **request)
     return first || body;
 }
 
+static bool has_header(const struct fake_node *node, struct MHD_Connection *connection)
+{
+    if (node->header == NULL)
+        return true;
+    size_t length = strcspn(node->header, ":");
+    char *name = mem_ndup(node->header, length);
+    const char *value = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
+    bool right = value != NULL && strcmp(value, node->header + length + strspn(node->header + length, ": ")) == 0;
+    free(name);
+    return right;
+}
+
 static enum MHD_Result on_admin(void *context, struct MHD_Connection *connection, const char *url, const char *method, const char *version,
                                 const char *data, size_t *size, void **request)
 {
@@ -172,6 +184,8 @@ static enum MHD_Result on_admin(void *context, struct MHD_Connection *connection
     (void)version, (void)data;
     if (is_first_call(node, size, request))
         return MHD_YES;
+    if (!has_header(node, connection))
+        return send_json(node, connection, 401, json_pack("{s:s}", "message", "No API key found in request"));
     if (strcmp(method, "GET") != 0)
         return send_json(node, connection, 405, json_pack("{s:s}", "message", "Method not allowed"));
     if (strcmp(url, "/") == 0)
@@ -197,13 +211,29 @@ static enum MHD_Result on_proxy(void *context, struct MHD_Connection *connection
     return send_json(node, connection, fails ? 500 : 200, json_pack("{s:b}", "ok", !fails));
 }
 
+/* NULL where there is none. */
+static char *read_pem(const char *path)
+{
+    static char text[65536];
+    FILE *file = path != NULL ? fopen(path, "re") : NULL;
+    if (file == NULL)
+        return NULL;
+    text[fread(text, 1, sizeof text - 1, file)] = '\0';
+    fclose(file);
+    return mem_dup(text);
+}
+
 static bool start(struct fake_node *node, int *port, MHD_AccessHandlerCallback handler, unsigned flags)
 {
+    char *key = handler == on_admin ? read_pem(node->tls_key) : NULL, *certificate = handler == on_admin ? read_pem(node->tls_cert) : NULL;
+    const struct MHD_OptionItem plain[] = {{MHD_OPTION_END, 0, NULL}};
+    const struct MHD_OptionItem tls[] = {{MHD_OPTION_HTTPS_MEM_KEY, 0, key}, {MHD_OPTION_HTTPS_MEM_CERT, 0, certificate}, {MHD_OPTION_END, 0, NULL}};
+    flags |= key != NULL ? MHD_USE_TLS : 0;
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)*port)};
     if (inet_pton(AF_INET, node->address, &address.sin_addr) != 1)
         return false;
     struct MHD_Daemon *daemon = MHD_start_daemon(flags, 0, NULL, NULL, handler, node, MHD_OPTION_SOCK_ADDR, (const struct sockaddr *)&address,
-                                                 MHD_OPTION_CONNECTION_TIMEOUT, 75u, MHD_OPTION_END);
+                                                 MHD_OPTION_CONNECTION_TIMEOUT, 75u, MHD_OPTION_ARRAY, key != NULL ? tls : plain, MHD_OPTION_END);
     const union MHD_DaemonInfo *info = daemon != NULL ? MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT) : NULL;
     if (info == NULL) {
         fprintf(stderr, "Error: bind() to %s:%d failed\n", node->address, *port);

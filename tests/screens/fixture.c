@@ -237,7 +237,7 @@ void fixture_node(struct fixture *fixture, enum cluster cluster, const char *nam
         .answered_at = ago >= 0 ? FIXTURE_NOW - ago : 0, .silent_since = state == NODE_SILENT ? FIXTURE_NOW - (ago >= 0 ? ago : 60000) : 0,
     };
     fleet->nodes = mem_grow(fleet->nodes, fleet->count + 1, sizeof *fleet->nodes);
-    fleet->nodes[fleet->count++] = (struct fleet_node){cluster, mem_dup(node->name), mem_dup(node->url)};
+    fleet->nodes[fleet->count++] = (struct fleet_node){.cluster = cluster, .name = mem_dup(node->name), .url = mem_dup(node->url)};
     fixture->rps[fixture->node_count++] = rps;
     model->nodes = mem_grow(model->nodes, fixture->node_count, sizeof *model->nodes);
     for (size_t i = 0; i < fixture->node_count; i++)

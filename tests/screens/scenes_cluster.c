@@ -165,6 +165,17 @@ void scenes_decommission_some(struct fixture *fixture)
     fixture_session(fixture, "10.0.0.40", true, -1);
 }
 
+static void decommission_unknown(struct fixture *fixture)
+{
+    scenes_begin_migrated(fixture, STEP_DECOMMISSION, "1.2");
+    fixture_node(fixture, CLUSTER_OLD, "old-1", NODE_SILENT, "1.2.1", -1, 62000);
+    fixture_trouble(fixture, MATCH_SAME, "can't be reached: Connection refused");
+    fixture_node(fixture, CLUSTER_OLD, "old-2", NODE_UNKNOWN, "1.2.1", -1, 62000);
+    fixture_trouble(fixture, MATCH_SAME, "can't be asked: ssh://ops@10.0.0.12 does not connect (Host key verification failed.); tried again in 8 s");
+    scenes_add_new_ready(fixture, 60.1);
+    fixture_traffic(fixture, 0, 120.2, -1);
+}
+
 /* All has moved, and the new cluster fails: compared with the old one as it was. */
 static void decommission_worse(struct fixture *fixture)
 {
@@ -318,6 +329,7 @@ static const struct scene scenes[] = {
     {"decommission-polls", decommission_polls, false},
     {"decommission-worse", decommission_worse, false},
     {"decommission-some", scenes_decommission_some, true},
+    {"decommission-unknown", decommission_unknown, false},
     {"decommission-gone", decommission_gone, false},
     {"decommission-no-nodes", decommission_no_nodes, false},
     {"hook-provision-dialog", hook_provision_dialog, false},

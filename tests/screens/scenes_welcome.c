@@ -93,6 +93,14 @@ static void welcome_prompt(struct fixture *fixture)
     fixture_key(fixture, K_ENTER);
 }
 
+static void welcome_prompt_ssh(struct fixture *fixture)
+{
+    scenes_begin_upgrade(fixture, STEP_WELCOME);
+    fixture_key(fixture, 'a');
+    fixture_type(fixture, "old far ssh://-oProxyCommand=x http://127.0.0.1:8001");
+    fixture_key(fixture, K_ENTER);
+}
+
 static void welcome_conf(struct fixture *fixture)
 {
     scenes_begin_upgrade(fixture, STEP_WELCOME);
@@ -180,6 +188,7 @@ static const struct scene scenes[] = {
     {"welcome-no-nodes", welcome_no_nodes, false},
     {"welcome-message", welcome_message, false},
     {"welcome-add-node", welcome_prompt, false},
+    {"welcome-add-node-ssh", welcome_prompt_ssh, false},
     {"welcome-kong-conf", welcome_conf, false},
     {"welcome-help", welcome_help, true},
     {"preflight-running", preflight_running, false},

@@ -92,7 +92,7 @@ static void what_is_wrong_is_said_with_its_line(void **state)
         {"[old]\nnode = a\x1B[31m http://h\n", 2, "a node's name has letters"},
         {"[old]\nnode = \xC3\xA4 http://h\n", 2, "a node's name has letters"},
         {"[old]\nnode = " NAME64 "x http://h\n", 2, "1 to 64 letters"},
-        {"[old]\nnode = a http://h\n[new]\nnode = a http://i\n", 4, "node a is there twice"},
+        {"[old]\nnode = a http://h\n[new]\nnode = a http://i\n", 4, "there is a node a already"},
         {"[old]\nnode = a h:8001\n", 2, "'h:8001' is not the address of an Admin API"},
         {"[old]\nnode = a 10.0.0.1:8001\n", 2, "is not the address of an Admin API"},
         {"[old]\nnode = a ftp://h\n", 2, "is not the address of an Admin API"},
@@ -125,7 +125,48 @@ static void what_is_wrong_is_said_with_its_line(void **state)
         {"[old]\nnode = a http://h\n  node = b http://i\n", 3, "begins with white space"},
         {"[old]\nnode = a http://h\n\vb http://i\n", 3, "begins with white space"},
         {"[old]\nnode = a http://h\n\thttp://i\n[", 3, "begins with white space"},
+        {"[old]\nnode = a http://h:1\nnode = b http://h:1/\n", 3, "nodes a and b have the same address"},
+        {"[old]\nnode = a http://h\n[new]\nnode = b http://H:80\n", 4, "nodes a and b have the same address"},
+        {"[old]\nnode = a ssh://h http://l:1\nnode = b ssh://h http://l:1\n", 3, "nodes a and b have the same address"},
+        {"[old]\nnode = a-*-* http://h\n", 2, "one '*' at most"},
+        {"[old]\nnode = a-* http://h\nnode = a-12 http://i\n", 3, "nodes a-* and a-12 may come to the same name"},
+        {"[old]\nnode = a-12 http://h\nnode = a-* http://i\n", 3, "nodes a-12 and a-* may come to the same name"},
+        {"[old]\nnode = a* http://h\nnode = a1* http://i\n", 3, "may come to the same name"},
+        {"[old]\nnode = a-* ssh://h http://h\n", 2, "so it can't be behind ssh"},
+        {"[old]\nnode = a ssh://h\n", 2, "a node behind ssh is NAME"},
+        {"[old]\nnode = a ssh:// http://h\n", 2, "a node behind ssh is NAME"},
+        {"[old]\nnode = a ssh://-oProxyCommand=x http://h\n", 2, "a node behind ssh is NAME"},
+        {"[old]\nnode = a ssh://-h http://h\n", 2, "a node behind ssh is NAME"},
+        {"[old]\nnode = a ssh://-l@h http://h\n", 2, "a node behind ssh is NAME"},
+        {"[old]\nnode = a ssh://h:0 http://h\n", 2, "a node behind ssh is NAME"},
+        {"[old]\nnode = a ssh://h:65536 http://h\n", 2, "a node behind ssh is NAME"},
+        {"[old]\nnode = a ssh://h/x http://h\n", 2, "a node behind ssh is NAME"},
+        {"[old]\nnode = a ssh://h$(x) http://h\n", 2, "a node behind ssh is NAME"},
+        {"[old]\nnode = a ssh://@h http://h\n", 2, "a node behind ssh is NAME"},
+        {"[old]\nnode = a ssh://h http://-h\n", 2, "the host of an address behind ssh"},
+        {"[old]\nca = ca.pem\n", 2, "ca is a full path"},
+        {"[new]\ncertificate =\n", 2, "certificate is a full path"},
+        {"[new]\ninsecure = yes\n", 2, "insecure is on or off"},
+        {"[new]\ninsecure = on\nca = /ca\n", 3, "contradict each other"},
+        {"[new]\nca = /ca\ninsecure = on\n", 3, "contradict each other"},
+        {"[gates]\nca = /ca\n", 2, "[gates] has no key 'ca'"},
+        {"[old]\nheader = apikey\n", 2, "a header is NAME: ${VARIABLE}"},
+        {"[old]\nheader = apikey: hunter2\n", 2, "a header's value is ${VARIABLE}"},
+        {"[old]\nheader = apikey: ${X\n", 2, "a header's value is ${VARIABLE}"},
+        {"[old]\nheader = apikey: x${X}\n", 2, "a header's value is ${VARIABLE}"},
+        {"[old]\nheader = apikey: ${}\n", 2, "a header's value is ${VARIABLE}"},
+        {"[old]\nheader = apikey: ${1X}\n", 2, "a header's value is ${VARIABLE}"},
+        {"[old]\nheader = a b: ${FLEET_TEST_KEY}\n", 2, "no name for a header"},
+        {"[old]\nheader = Host: ${FLEET_TEST_KEY}\n", 2, "no name for a header"},
+        {"[old]\nheader = : ${FLEET_TEST_KEY}\n", 2, "no name for a header"},
+        {"[old]\nheader = apikey: ${FLEET_TEST_MISSING}\n", 2, "FLEET_TEST_MISSING is not set in the environment"},
+        {"[old]\nheader = apikey: ${FLEET_TEST_EMPTY}\n", 2, "FLEET_TEST_EMPTY is not set in the environment"},
+        {"[old]\nheader = apikey: ${FLEET_TEST_BROKEN}\n", 2, "a line break"},
+        {"[old]\nheader = apikey: ${FLEET_TEST_KEY}\nheader = APIKEY: ${FLEET_TEST_KEY}\n", 3, "the header APIKEY is there twice"},
     };
+    setenv("FLEET_TEST_KEY", "hunter2", 1);
+    setenv("FLEET_TEST_EMPTY", "", 1);
+    setenv("FLEET_TEST_BROKEN", "hunter2\r\nX-Other: 1", 1);
     for (EACH(cases)) {
         struct fleet fleet;
         struct error error = {0};
@@ -135,6 +176,7 @@ static void what_is_wrong_is_said_with_its_line(void **state)
         assert_has(error.message, where);
         free(where);
         assert_has_not(error.message, "\n");
+        assert_has_not(error.message, "hunter2");
         assert_error(&error, ERROR_CONFIG, cases[i].part);
         assert_int_equal(fleet.count, 0);
         assert_null(fleet.file);
@@ -146,7 +188,7 @@ static void an_address_with_a_secret_is_not_repeated(void **state)
     static const char *const nodes[] = {
         "a http://kong:hunter2@h:8001", "a http://kong:hun#ter2hunter2@h", "a http://kong:hunter2 @h", "a ftp://kong:hunter2@h", "a kong:hunter2@h",
         "a http://kong:hunter2\\@h", "a http://h/?apikey=hunter2", "a h?hunter2", "a http://h/#hunter2", "http://kong:hunter2@h a",
-        "http://kong:hunter2@h", "kong:hunter2@h http://h",
+        "http://kong:hunter2@h", "kong:hunter2@h http://h", "a ssh://kong:hunter2@h http://h", "a ssh://h http://kong:hunter2@h",
     };
     for (EACH(nodes)) {
         struct fleet fleet;
@@ -326,6 +368,74 @@ static void what_is_saved_is_read_back_equal(void **state)
     free(parent);
     free(path);
     free(folder);
+}
+
+static void how_nodes_are_reached_is_read_back_equal(void **state)
+{
+    static const char text[] =
+        "[old]\nnode = pod-* http://kong-old.internal:8001\nnode = far ssh://ops@[2001:db8::1]:2222 http://127.0.0.1:8001/\n"
+        "node = near\tssh://h   http://127.0.0.1:8001\nheader = apikey: ${FLEET_TEST_KEY}\nheader = X-Other:${FLEET_TEST_OTHER}\ninsecure = on\n"
+        "[new]\nca = /etc/ca;1.pem\ncertificate = /c.pem\nkey = /k.pem\ninsecure = off\n";
+    struct fleet fleet, again, copy;
+    struct error error = {0};
+    setenv("FLEET_TEST_KEY", "hunter2", 1);
+    setenv("FLEET_TEST_OTHER", "Bearer \xC3\xA4 x", 1);
+    if (!load(state, text, &fleet, &error))
+        fail_msg("%s", error.message);
+    assert_true(fleet_save(&fleet, &error));
+    char *saved = read_whole(fleet.file);
+    assert_has_not(saved, "hunter2");
+    assert_has(saved, "header = apikey: ${FLEET_TEST_KEY}\n");
+    assert_true(fleet_load(&again, fleet.file, &error));
+    fleet_copy(&copy, &again);
+    fleet_free(&again);
+    assert_int_equal(copy.count, 3);
+    assert_node(&copy, 0, CLUSTER_OLD, "pod-*", "http://kong-old.internal:8001");
+    assert_null(copy.nodes[0].ssh);
+    assert_node(&copy, 1, CLUSTER_OLD, "far", "http://127.0.0.1:8001");
+    assert_string_equal(copy.nodes[1].ssh, "ssh://ops@[2001:db8::1]:2222");
+    assert_string_equal(copy.nodes[2].ssh, "ssh://h");
+    const struct fleet_access *old = &copy.access[CLUSTER_OLD], *new = &copy.access[CLUSTER_NEW];
+    assert_int_equal(old->header_count, 2);
+    assert_string_equal(old->headers[0].name, "apikey");
+    assert_string_equal(old->headers[0].value, "hunter2");
+    assert_string_equal(old->headers[1].value, "Bearer \xC3\xA4 x");
+    assert_true(old->insecure && !new->insecure);
+    assert_null(old->ca);
+    assert_string_equal(new->ca, "/etc/ca;1.pem");
+    assert_string_equal(new->certificate, "/c.pem");
+    assert_string_equal(new->key, "/k.pem");
+    assert_true(fleet_save(&copy, &error));
+    char *twice = read_whole(copy.file);
+    assert_string_equal(twice, saved);
+    free(twice);
+    free(saved);
+    fleet_free(&copy);
+    fleet_free(&fleet);
+    assert_false(load(state, "[new]\nkey = /k.pem\n", &fleet, &error));
+    assert_error(&error, ERROR_CONFIG, "a key in [new], but no certificate");
+}
+
+static void the_way_through_ssh_has_parts(void **state)
+{
+    struct fleet_ssh parts;
+    (void)state;
+    assert_true(fleet_parse_ssh("ssh://ops@[2001:db8::1]:2222", &parts));
+    assert_string_equal(parts.user, "ops");
+    assert_string_equal(parts.host, "2001:db8::1");
+    assert_int_equal(parts.port, 2222);
+    fleet_ssh_free(&parts);
+    assert_true(fleet_parse_ssh("ssh://kong-1.example", &parts));
+    assert_null(parts.user);
+    assert_string_equal(parts.host, "kong-1.example");
+    assert_int_equal(parts.port, 0);
+    fleet_ssh_free(&parts);
+    assert_false(fleet_parse_ssh("ssh://[::1", &parts));
+    assert_false(fleet_parse_ssh("ssh://h:", &parts));
+    assert_false(fleet_parse_ssh("http://h", &parts));
+    char *name = fleet_numbered("pod-*.x", 12);
+    assert_string_equal(name, "pod-12.x");
+    free(name);
 }
 
 static void what_could_not_be_read_back_is_not_saved(void **state)
@@ -514,6 +624,8 @@ int main(void)
         TEST(files_that_are_no_fleet_are_refused),
         TEST(the_first_file_is_the_users_own),
         TEST(what_is_saved_is_read_back_equal),
+        TEST(how_nodes_are_reached_is_read_back_equal),
+        TEST(the_way_through_ssh_has_parts),
         TEST(what_could_not_be_read_back_is_not_saved),
         TEST(a_failed_save_leaves_the_old_file),
         TEST(random_files_are_survived),

@@ -32,13 +32,16 @@ static char *make_script(const char *folder, const char *text)
 /* Starts the hook of that kind with `rest` after the command; returns the record's path. The caller frees. */
 static char *start_command(const char *folder, enum hook_kind kind, const char *command, const char *rest, int deadline, struct error *error)
 {
-    struct hooks hooks = {.deadline_seconds = deadline};
+    struct fleet fleet = {.hooks = {.deadline_seconds = deadline}};
+    struct error ignored = {0};
     char *line = mem_printf("\"%s\" %s", command, rest);
-    if (!hooks_set(&hooks, hook_name(kind), line, error))
+    if (!hooks_set(&fleet.hooks, hook_name(kind), line, error))
         fail_msg("%s", error->message);
-    const struct hook_job job = {&hooks, kind, {25, "old-1", "http://10.0.0.11:8001"}, folder};
+    if (!fleet_access_set(&fleet.access[CLUSTER_NEW], "header", "apikey: ${GATE_KEY}", &ignored))
+        error_clear(&ignored);   /* where the variable is not set */
+    const struct hook_job job = {&fleet, kind, {25, "old-1", "http://10.0.0.11:8001"}, folder};
     char *path = hook_start(&job, error);
-    hooks_free(&hooks);
+    fleet_free(&fleet);
     free(line);
     return path;
 }
@@ -302,11 +305,13 @@ static void the_environment_holds_no_secret(void **state)
     setenv("KONG_PG_PASSWORD", "Open-Sesame-47", 1);
     setenv("KONG_ADMIN_TOKEN", "Open-Sesame-47", 1);
     setenv("PGPASSWORD", "Open-Sesame-47", 1);
+    setenv("GATE_KEY", "Open-Sesame-47", 1);   /* fleet.ini takes a header from it */
     setenv("BALANCER", "lb-1", 1);
     run_script(*state, "env", 20, &record);
     unsetenv("KONG_PG_PASSWORD");
     unsetenv("KONG_ADMIN_TOKEN");
     unsetenv("PGPASSWORD");
+    unsetenv("GATE_KEY");
     bool balancer = false;
     for (size_t i = 0; i < record.lines.count; i++) {
         assert_null(strstr(record.lines.list[i], "Sesame"));

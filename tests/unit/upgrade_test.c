@@ -308,6 +308,13 @@ static void each_later_gate_can_be_shut(void **state)
     facts.old_silent_too_short = 2;
     upgrade = derive(&facts);
     assert_shut(&upgrade, STEP_FINISH, false, "Whether 2 old nodes still answer is not known yet");
+    facts.old_unknown = 1;
+    upgrade = derive(&facts);
+    assert_shut(&upgrade, STEP_DECOMMISSION, true, "since 1 of them can't be asked");
+    assert_shut(&upgrade, STEP_FINISH, false, "1 node of the old cluster can't be asked, so whether it is stopped is not known");
+    facts.old_unknown = 2;
+    upgrade = derive(&facts);
+    assert_shut(&upgrade, STEP_FINISH, false, "2 nodes of the old cluster can't be asked, so whether they are stopped is not known");
 }
 
 /* What the operator may say against the gates, and what not. */
