@@ -7,6 +7,7 @@
 #include "core/base/json.h"
 #include "core/base/mem.h"
 #include "core/decisions.h"
+#include "core/hook_record.h"
 #include "core/journal.h"
 #include "core/migrations/corrections.h"
 #include "core/run_view.h"
@@ -166,6 +167,62 @@ static void add_backups(struct buf *out, const char *folder)
     backups_free(&backups);
 }
 
+/* What a hook said last, in few lines: all of it is in its record. */
+#define HOOK_LINES_TOLD 5
+
+static void add_hook(struct buf *out, const struct hook_record *record)
+{
+    char began[CLOCK_TEXT_SIZE], *sentence = hook_record_sentence(record);
+    buf_addf(out, "- %s: ", clock_text(record->started_ms, began));
+    add_text(out, record->user);
+    buf_add(out, " on ");
+    add_text(out, record->host);
+    buf_add(out, ": ");
+    add_text(out, sentence);
+    if (record->ended_ms > 0)
+        buf_addf(out, ", after %.1f s", (double)(record->ended_ms - record->started_ms) / 1000.0);
+    buf_add(out, ". Command: ");
+    add_text(out, record->command);
+    buf_add(out, "\n");
+    size_t count = record->lines.count, first = count > HOOK_LINES_TOLD ? count - HOOK_LINES_TOLD : 0;
+    for (size_t i = first; i < count; i++) {
+        buf_add(out, "  - ");
+        add_text(out, record->lines.list[i]);
+        buf_add(out, "\n");
+    }
+    free(sentence);
+}
+
+static void add_hooks(struct buf *out, const char *folder)
+{
+    struct names paths = {0};
+    hook_record_list(folder, &paths);
+    if (paths.count > 0)
+        buf_add(out, "\n## Hooks\n\n");
+    for (size_t i = 0; i < paths.count; i++) {
+        struct hook_record record;
+        if (hook_record_read(paths.list[i], &record))
+            add_hook(out, &record);
+        hook_record_free(&record);
+    }
+    names_free(&paths);
+}
+
+static json_t *hooks_json(const char *folder)
+{
+    struct names paths = {0};
+    json_t *hooks = json_array();
+    hook_record_list(folder, &paths);
+    for (size_t i = 0; i < paths.count; i++) {
+        struct hook_record record;
+        if (hook_record_read(paths.list[i], &record))
+            json_array_append_new(hooks, hook_record_json(&record));
+        hook_record_free(&record);
+    }
+    names_free(&paths);
+    return hooks;
+}
+
 static void add_database(struct buf *out, const struct state *state)
 {
     if (state == NULL) {
@@ -198,6 +255,7 @@ char *report_markdown(const char *folder, const struct state *state)
     if (paths.count == 0)
         buf_add(&out, "\nNone from this machine.\n");
     add_backups(&out, folder);
+    add_hooks(&out, folder);
     decisions_list(folder, &sentences);
     buf_add(&out, "\n## Decisions\n\n");
     for (size_t i = 0; i < sentences.count; i++) {
@@ -272,7 +330,8 @@ json_t *report_json(const char *folder, const struct state *state)
             json_array_append_new(runs, run);
     }
     decisions_list(folder, &sentences);
-    json_t *json = json_pack("{s:o, s:o, s:o, s:o}", "state", state != NULL ? state_json(state) : json_null(), "runs", runs, "backups", backups_json(folder),
+    json_t *json = json_pack("{s:o, s:o, s:o, s:o, s:o}", "state", state != NULL ? state_json(state) : json_null(), "runs", runs, "backups",
+                             backups_json(folder), "hooks", hooks_json(folder),
                              "decisions", json_names(&sentences));
     names_free(&sentences);
     names_free(&paths);

@@ -160,6 +160,17 @@ void start_work(uv_work_t *work)
         job->path = worker_start(&run, &job->error);
 }
 
+void hook_start_work(uv_work_t *work)
+{
+    struct hook_start *start = (struct hook_start *)work;
+    start->path = NULL;
+    char *folder = journal_folder(&start->app->conf.pg, true, &start->error);
+    const struct hook_job job = {&start->app->fleet, start->kind, {start->percent, start->node, start->url}, folder};
+    if (folder != NULL)
+        start->path = hook_start(&job, &start->error);
+    free(folder);
+}
+
 void blocker_work(uv_work_t *work)
 {
     struct blocker_job *job = (struct blocker_job *)work;

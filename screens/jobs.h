@@ -9,6 +9,7 @@
 #include "core/checks/check.h"
 #include "core/cluster/api_guard.h"
 #include "core/cluster/sessions.h"
+#include "core/hook.h"
 #include "core/linger.h"
 #include "core/migrations/losses.h"
 #include "core/worker.h"
@@ -67,6 +68,19 @@ struct start_job {
 };
 
 void start_work(uv_work_t *work);
+
+struct hook_start {
+    uv_work_t work;
+    void *context;
+    const struct app *app;
+    enum hook_kind kind;
+    int percent;
+    char *node, *url;             /* owned; NULL where the hook is of no node */
+    char *path;                   /* of its record; NULL and an error: not started */
+    struct error error;
+};
+
+void hook_start_work(uv_work_t *work);
 
 /* The operator's hand on a session that is in the way. */
 struct blocker_job {

@@ -6,6 +6,7 @@
 #include "core/cluster/traffic.h"
 #include "core/decisions.h"
 #include "core/report.h"
+#include "screens/hooks.h"
 #include "screens/jobs.h"
 #include "tui/terminal.h"
 
@@ -34,6 +35,7 @@ struct loop {
     int64_t looked_at, planned_at;
     struct check_job check;
     struct start_job start;
+    struct hook_start hook;
     struct blocker_job blocker;
     size_t jobs;                 /* under way */
 
@@ -345,6 +347,59 @@ static void read_run(struct loop *loop)
         end_backup(loop);
 }
 
+/* Hooks. */
+
+/* A wall time on the monotonic clock, on which ages are counted. */
+static int64_t monotonic(int64_t wall_ms)
+{
+    return clock_ms() - (clock_wall_ms() - wall_ms);
+}
+
+static void read_diverted(struct loop *loop)
+{
+    struct model *model = &loop->wizard->model;
+    char *folder = journal_folder(&model->app.conf.pg, false, NULL);
+    int64_t at = 0;
+    model->diverted = 0;
+    model->diverted_at = folder != NULL && hook_record_diverted(folder, &model->diverted, &at) ? monotonic(at) : 0;
+    free(folder);
+}
+
+static void show_hook(struct loop *loop, const char *path)
+{
+    struct model *model = &loop->wizard->model;
+    hook_follow(&model->hook, path);
+    model->hook_at = monotonic(model->hook.record.started_ms);
+    read_diverted(loop);
+}
+
+/* The last one, which may run: this wizard's, or another's. */
+static void find_hook(struct loop *loop)
+{
+    struct model *model = &loop->wizard->model;
+    struct names paths = {0};
+    char *folder = journal_folder(&model->app.conf.pg, false, NULL);
+    if (folder != NULL && !hooks_run(model))
+        hook_record_list(folder, &paths);
+    const char *last = paths.count > 0 ? paths.list[paths.count - 1] : NULL;
+    if (last != NULL && (model->hook.path == NULL || strcmp(last, model->hook.path) != 0))
+        show_hook(loop, last);
+    names_free(&paths);
+    free(folder);
+}
+
+static void read_hook(struct loop *loop)
+{
+    struct model *model = &loop->wizard->model;
+    if (model->hook.path == NULL || model->hook.record.result != HOOK_RUNS)
+        return;
+    hook_follow_read(&model->hook);
+    if (model->hook.record.result == HOOK_RUNS)
+        return;
+    read_diverted(loop);
+    hooks_ended(loop->wizard);
+}
+
 /* The nodes. */
 
 static void take_nodes(struct loop *loop)
@@ -423,6 +478,7 @@ static void load(struct loop *loop)
         watch_nodes(loop);
         find_run(loop);
         read_run(loop);
+        find_hook(loop);
         loop_look(loop->wizard, true);
     }
     derive(loop);
@@ -441,8 +497,10 @@ static void on_tick(uv_timer_t *timer)
         if (clock_ms() - loop->sought_at >= SEEK_MS) {
             loop->sought_at = clock_ms();
             find_run(loop);
+            find_hook(loop);
         }
         read_run(loop);
+        read_hook(loop);
         note_traffic(loop);
         take_nodes(loop);
         start_look(loop);
@@ -533,6 +591,45 @@ void loop_backup(struct wizard *wizard, const char *folder)
     free(loop->start.folder);
     loop->start.folder = mem_dup(folder);
     loop_start(wizard, BACKUP_COMMAND, false);
+}
+
+static void on_hook_started(uv_work_t *work, int status)
+{
+    struct hook_start *start = (struct hook_start *)work;
+    struct loop *loop = start->context;
+    struct wizard *wizard = loop->wizard;
+    (void)status;
+    loop->jobs--;
+    wizard->model.hook_starting = false;
+    if (start->path != NULL) {
+        show_hook(loop, start->path);
+        if (wizard->model.hook.record.result != HOOK_RUNS)
+            hooks_ended(wizard);
+    } else if (!wizard->leaving) {
+        wizard->view.overlay = wizard->view.overlay == OVERLAY_HOOK ? OVERLAY_NONE : wizard->view.overlay;
+        wizard_say_error(wizard, &start->error);
+    }
+    error_clear(&start->error);
+    free(start->path);
+    free(start->node);
+    free(start->url);
+    start->path = start->node = start->url = NULL;
+}
+
+void loop_run_hook(struct wizard *wizard, enum hook_kind kind, const struct hook_values *values)
+{
+    struct loop *loop = wizard->loop;
+    if (loop == NULL || hooks_run(&wizard->model) || loop->loads)
+        return;
+    wizard->model.hook_starting = true;
+    loop->hook.app = &wizard->model.app;
+    loop->hook.context = loop;
+    loop->hook.kind = kind;
+    loop->hook.percent = values->percent;
+    loop->hook.node = mem_dup(values->node);
+    loop->hook.url = mem_dup(values->url);
+    loop->jobs++;
+    uv_queue_work(&loop->uv, &loop->hook.work, hook_start_work, on_hook_started);
 }
 
 void loop_stop_worker(struct wizard *wizard)

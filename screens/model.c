@@ -193,6 +193,7 @@ void model_free(struct model *model)
     if (model->journal_path != NULL)
         journal_reader_close(&model->reader);
     run_view_free(&model->run);
+    hook_follow_end(&model->hook);
     free(model->nodes);
     free(model->journal_path);
     free(model->conf_error);

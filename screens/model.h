@@ -10,6 +10,7 @@
 #include "core/cluster/node.h"
 #include "core/cluster/sessions.h"
 #include "core/cluster/traffic.h"
+#include "core/hook_record.h"
 #include "core/journal.h"
 #include "core/migrations/losses.h"
 #include "core/migrations/order.h"
@@ -61,6 +62,12 @@ struct model {
     bool run_alive;               /* its worker lives */
     bool run_is_news;             /* it was seen alive from here, or did not end well: worth showing */
     bool starting;                /* a worker is being started */
+
+    struct hook_follower hook;    /* the last hook's run; path NULL: none has run */
+    bool hook_starting;
+    int64_t hook_at;              /* monotonic ms of its beginning */
+    int diverted;                 /* percent that the last divert hook that went well gave the new cluster */
+    int64_t diverted_at;          /* monotonic ms; 0: none has gone well */
     bool ends_at_logout;          /* a worker that is started here ends with the login session, see linger.h */
     size_t watched_total;         /* changes of the run of someone else that is watched; 0: none is */
     char *report;                 /* Markdown, once the upgrade is done */

@@ -94,6 +94,8 @@ heading '4. Stop old nodes'
 expect 7 finish --confirm kong
 sandbox stop-old "$dir"
 expect 0 nodes
+echo "What the clients have got all the while:"
+sandbox status "$dir" | grep '^clients'
 
 heading '5. Finish'
 expect 7 finish --confirm another
