@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *const kind_names[] = {"acknowledged", "overruled", "over", "cancelled the query of", "ended"};
+static const char *const kind_names[] = {"acknowledged", "overruled", "declared", "over", "cancelled the query of", "ended"};
 
 /* A full disk may have left a line without an end: the next one must not be glued to it. */
 static bool is_torn(int fd)

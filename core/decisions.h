@@ -1,6 +1,6 @@
 /*
- * What the operator decided and nothing else could tell: warnings acknowledged, gates overruled, sessions ended. One JSON object a line, in
- * the state folder beside the journals ("decisions.log", 0600); the report lists them.
+ * What the operator decided and nothing else could tell: warnings acknowledged, gates overruled, another backup declared,
+ * sessions ended. One JSON object a line, in the state folder beside the journals ("decisions.log", 0600); the report lists them.
  */
 #ifndef CORE_DECISIONS_H
 #define CORE_DECISIONS_H
@@ -10,10 +10,15 @@
 
 #include <stdbool.h>
 
-enum decision_kind { DECISION_ACKNOWLEDGED, DECISION_OVERRULED, DECISION_FORGOTTEN, DECISION_CANCELLED, DECISION_ENDED };
+enum decision_kind {
+    DECISION_ACKNOWLEDGED, DECISION_OVERRULED, DECISION_DECLARED, DECISION_FORGOTTEN, DECISION_CANCELLED, DECISION_ENDED
+};
 
-/* Adds one: a check's id, or a step's word; `why` is the finding or the gate's reason at that time. Of a session that was in the way,
- * whose query was cancelled or which was ended: what it was, and its query, masked. */
+/* What is declared where the operator says that there is a backup which was not made here. */
+#define DECISION_OTHER_BACKUP "another backup"
+
+/* Adds one: a check's id, a step's word, or what is declared; `why` is the finding or the gate's reason at that time. Of a session that
+ * was in the way, whose query was cancelled or which was ended: what it was, and its query, masked. */
 bool decisions_add(const char *folder, enum decision_kind kind, const char *what, const char *why, struct error *error);
 
 /* The names of that kind that stand: decided since the last end of an upgrade (see decisions_close). */

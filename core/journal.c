@@ -26,9 +26,7 @@ static uint64_t hash_of(const char *text)
     return hash;
 }
 
-/* Letters that are harmless in a file name stay; the others, of which a host or database name may have any, become %XX. Of what
- * gets too long so, a hash stands for the end. */
-static void add_file_name(struct buf *path, const char *name)
+void journal_add_file_name(struct buf *path, const char *name)
 {
     struct buf part = {0};
     for (const char *c = name; *c != '\0'; c++) {
@@ -75,11 +73,11 @@ char *journal_folder(const struct datastore *datastore, bool create, struct erro
         return NULL;
     }
     buf_add(&path, "/kong-upgrade/");
-    add_file_name(&path, datastore->host);
+    journal_add_file_name(&path, datastore->host);
     buf_addf(&path, "_%d_", datastore->port);
-    add_file_name(&path, datastore->database);
+    journal_add_file_name(&path, datastore->database);
     buf_add(&path, "_");
-    add_file_name(&path, datastore->schema != NULL ? datastore->schema : "default");
+    journal_add_file_name(&path, datastore->schema != NULL ? datastore->schema : "default");
     if (create && !make_folders(buf_text(&path), error))
         buf_free(&path);
     return path.data;

@@ -9,15 +9,20 @@
  *   lock       state: "taken" | "released"
  *   change     id, state: "begin" | "done" | "already" | "failed", ms
  *   wait       id, what: why the change is tried again, blockers[{pid, application, address, state, seconds, query}]
- *   progress   id, rows, total
+ *   progress   id, rows, total; of `backup` also bytes: what the file has
  *   stall      id, worst_ms, p99_ms, samples: what the stall meter (migrations/probe.h) has seen since the change began
  *   record     subsystem, migration, state: "executed" | "pending"
  *   proof      subsystem, migration (neither: before the first change, or after all), versions: of Kong, statements: how many of
  *              theirs were run and rolled back, state: "passed" | "failed", statement: the SQL that failed (its values are our own), ms
+ *   rows       tables[{name, rows}]: of `backup`, as counted in the snapshot that is dumped
+ *   backup     path, bytes, tables, rows, as_of: when the snapshot was taken, host, port, database, schema, owner: of the schema,
+ *              server: its version as libpq counts, restore: the pg_restore that has read it. It is verified: the event comes once
+ *              the file has its name
  *   stop       asked for
  *   note       text: something the operator should know
  *   end        result: "done" | "nothing" | "paused" | "held" | "refused" | "failed", exit, message
- * No secret is ever in it.
+ * What `backup` does (counting, dumping, reading it back) is told as changes, with the ids backup/count, backup/dump, backup/list and
+ * backup/rows. No secret is ever in it.
  */
 #ifndef CORE_JOURNAL_H
 #define CORE_JOURNAL_H
@@ -33,6 +38,10 @@
 
 /* The folder for a datastore; made (0700) where it is not there and `create`. NULL and an error if it can't be. The caller frees. */
 char *journal_folder(const struct datastore *datastore, bool create, struct error *error);
+
+/* Adds a part of a file's name: letters that are harmless in one stay; the others, of which a host or database name may have any,
+ * become %XX. Of what gets too long so, a hash stands for the end. */
+void journal_add_file_name(struct buf *path, const char *name);
 
 /* Writing: the worker. */
 struct journal;

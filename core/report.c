@@ -1,10 +1,13 @@
 #include "core/report.h"
 
+#include "core/backup/backup.h"
+#include "core/backup/made.h"
 #include "core/base/buf.h"
 #include "core/base/clock.h"
 #include "core/base/json.h"
 #include "core/base/mem.h"
 #include "core/decisions.h"
+#include "core/hook_record.h"
 #include "core/journal.h"
 #include "core/migrations/corrections.h"
 #include "core/run_view.h"
@@ -129,6 +132,97 @@ static void add_run(struct buf *out, const char *path)
     run_view_free(&view);
 }
 
+static void add_backup(struct buf *out, const struct backup_made *backup)
+{
+    char as_of[CLOCK_TEXT_SIZE];
+    buf_addf(out, "\n### Backup as of %s%s\n\n", clock_text(backup->as_of_ms, as_of), backup->there ? "" : ": the file is gone");
+    add_text(out, backup->path);
+    buf_addf(out, ", %.1f MB, %lld rows of %lld tables, counted in the database and again in the archive.\n", (double)backup->bytes / 1e6,
+             (long long)backup->rows, (long long)backup->tables);
+    if (!backup->there)
+        return;
+    buf_addf(out, "\nTo restore it, stop all Kong nodes, old and new, and run as a superuser of the database (the role postgres here):\n\n");
+    struct buf commands = {0};
+    backup_add_commands(&commands, backup);
+    for (const char *line = buf_text(&commands); *line != '\0';) {
+        size_t length = strcspn(line, "\n") + 1;
+        buf_add(out, "    ");
+        buf_add_bytes(out, line, length);
+        line += length;
+    }
+    buf_free(&commands);
+    buf_add(out, "\nThen start the old nodes. Everything written to Kong since that time is lost to it: entities, credentials, tokens. What is in the"
+                 " database now stays in it, in a schema whose name ends in \\_before\\_restore; drop that once you don't need it.\n");
+}
+
+static void add_backups(struct buf *out, const char *folder)
+{
+    struct backups backups = {0};
+    backups_read(&backups, folder);
+    buf_add(out, "\n## Backups\n");
+    for (size_t i = 0; i < backups.count; i++)
+        add_backup(out, &backups.list[i]);
+    if (backups.count == 0)
+        buf_add(out, "\nNone was made from this machine.\n");
+    backups_free(&backups);
+}
+
+/* What a hook said last, in few lines: all of it is in its record. */
+#define HOOK_LINES_TOLD 5
+
+static void add_hook(struct buf *out, const struct hook_record *record)
+{
+    char began[CLOCK_TEXT_SIZE], *sentence = hook_record_sentence(record);
+    buf_addf(out, "- %s: ", clock_text(record->started_ms, began));
+    add_text(out, record->user);
+    buf_add(out, " on ");
+    add_text(out, record->host);
+    buf_add(out, ": ");
+    add_text(out, sentence);
+    if (record->ended_ms > 0)
+        buf_addf(out, ", after %.1f s", (double)(record->ended_ms - record->started_ms) / 1000.0);
+    buf_add(out, ". Command: ");
+    add_text(out, record->command);
+    buf_add(out, "\n");
+    size_t count = record->lines.count, first = count > HOOK_LINES_TOLD ? count - HOOK_LINES_TOLD : 0;
+    for (size_t i = first; i < count; i++) {
+        buf_add(out, "  - ");
+        add_text(out, record->lines.list[i]);
+        buf_add(out, "\n");
+    }
+    free(sentence);
+}
+
+static void add_hooks(struct buf *out, const char *folder)
+{
+    struct names paths = {0};
+    hook_record_list(folder, &paths);
+    if (paths.count > 0)
+        buf_add(out, "\n## Hooks\n\n");
+    for (size_t i = 0; i < paths.count; i++) {
+        struct hook_record record;
+        if (hook_record_read(paths.list[i], &record))
+            add_hook(out, &record);
+        hook_record_free(&record);
+    }
+    names_free(&paths);
+}
+
+static json_t *hooks_json(const char *folder)
+{
+    struct names paths = {0};
+    json_t *hooks = json_array();
+    hook_record_list(folder, &paths);
+    for (size_t i = 0; i < paths.count; i++) {
+        struct hook_record record;
+        if (hook_record_read(paths.list[i], &record))
+            json_array_append_new(hooks, hook_record_json(&record));
+        hook_record_free(&record);
+    }
+    names_free(&paths);
+    return hooks;
+}
+
 static void add_database(struct buf *out, const struct state *state)
 {
     if (state == NULL) {
@@ -160,6 +254,8 @@ char *report_markdown(const char *folder, const struct state *state)
         add_run(&out, paths.list[i]);
     if (paths.count == 0)
         buf_add(&out, "\nNone from this machine.\n");
+    add_backups(&out, folder);
+    add_hooks(&out, folder);
     decisions_list(folder, &sentences);
     buf_add(&out, "\n## Decisions\n\n");
     for (size_t i = 0; i < sentences.count; i++) {
@@ -205,6 +301,24 @@ static json_t *run_json(const char *path)
     return json;
 }
 
+static json_t *backups_json(const char *folder)
+{
+    struct backups backups = {0};
+    json_t *json = json_array();
+    backups_read(&backups, folder);
+    for (size_t i = 0; i < backups.count; i++) {
+        const struct backup_made *each = &backups.list[i];
+        struct buf commands = {0};
+        backup_add_commands(&commands, each);
+        json_array_append_new(json, json_pack("{s:O, s:I, s:I, s:I, s:O, s:b, s:o}", "path", json_object_get(each->event, "path"), "bytes", (json_int_t)each->bytes, "rows",
+            (json_int_t)each->rows, "tables", (json_int_t)each->tables, "as_of", json_object_get(each->event, "as_of"), "there", each->there, "restore",
+            json_text(buf_text(&commands))));
+        buf_free(&commands);
+    }
+    backups_free(&backups);
+    return json;
+}
+
 json_t *report_json(const char *folder, const struct state *state)
 {
     struct names paths = {0}, sentences = {0};
@@ -216,7 +330,9 @@ json_t *report_json(const char *folder, const struct state *state)
             json_array_append_new(runs, run);
     }
     decisions_list(folder, &sentences);
-    json_t *json = json_pack("{s:o, s:o, s:o}", "state", state != NULL ? state_json(state) : json_null(), "runs", runs, "decisions", json_names(&sentences));
+    json_t *json = json_pack("{s:o, s:o, s:o, s:o, s:o}", "state", state != NULL ? state_json(state) : json_null(), "runs", runs, "backups",
+                             backups_json(folder), "hooks", hooks_json(folder),
+                             "decisions", json_names(&sentences));
     names_free(&sentences);
     names_free(&paths);
     return json;

@@ -266,6 +266,12 @@ static void on_lock(struct run_view *view, const json_t *event)
     add_line(view, mem_printf("Kong's migrations lock is %s", json_get_text(event, "state")));
 }
 
+static void on_backup(struct run_view *view, const json_t *event)
+{
+    add_line(view, mem_printf("backup: %s, %lld bytes, %lld rows of %lld tables as of %s", json_get_text(event, "path"), (long long)get_number(event, "bytes", 0),
+                              (long long)get_number(event, "rows", 0), (long long)get_number(event, "tables", 0), json_get_text(event, "as_of")));
+}
+
 static void on_stop(struct run_view *view, const json_t *event)
 {
     (void)event;
@@ -300,7 +306,7 @@ void run_view_apply(struct run_view *view, const json_t *event)
     } table[] = {
         {"start", on_start, false}, {"plan", on_plan, false},     {"lock", on_lock, false}, {"change", on_change, false},
         {"wait", on_wait, true},    {"progress", on_progress, false}, {"stall", on_stall, true}, {"record", on_record, false}, {"stop", on_stop, true},
-        {"note", on_note, true},    {"proof", on_proof, false}, {"end", on_end, false},
+        {"note", on_note, true},    {"proof", on_proof, false}, {"backup", on_backup, false}, {"end", on_end, false},
     };
     const char *name = json_get_text(event, "event");
     int64_t time = run_view_time(json_get_text(event, "t"));

@@ -1,38 +1,34 @@
 #include "core/worker.h"
 
+#include "core/backup/backup.h"
 #include "core/base/child.h"
 #include "core/base/json.h"
 #include "core/base/mem.h"
 #include "core/decisions.h"
 #include "core/journal.h"
-#include "core/linger.h"
+#include "core/launch.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
-
-#define READY "ok"
-#define JOB_LIMIT (1 << 20)
 
 /* The job as JSON, through the pipe. */
 
 static char *job_text(const struct run_job *job, const char *journal_path)
 {
     const struct datastore *store = job->datastore;
-    json_t *json = json_pack("{s:s, s:i, s:i, s:b, s:b, s:i, s:s, s:o, s:{s:s, s:i, s:s, s:s, s:s?, s:s?, s:i, s:b, s:b, s:s?}}",
+    json_t *json = json_pack("{s:s, s:i, s:i, s:b, s:b, s:i, s:s, s:o, s:{s:s, s:i, s:s, s:s, s:s?, s:s?, s:i, s:b, s:b, s:s?}, s:s?}",
         "command", job->command, "kind", job->kind, "to", job->to, "resume", job->resume, "clear_dead_lock", job->clear_dead_lock,
         "deadline_ms", job->deadline_ms, "journal", journal_path, "plugins", json_names(job->plugins), "datastore", "host", store->host,
         "port", store->port, "database", store->database, "user", store->user, "password", store->password, "schema", store->schema,
         "timeout_ms", store->timeout_ms, "ssl", store->ssl, "ssl_verify", store->ssl_verify, "trusted_certificate",
-        store->trusted_certificate);
+        store->trusted_certificate, "folder", job->folder);
     char *text = json != NULL ? json_dumps(json, JSON_COMPACT) : NULL;
     json_decref(json);
     return text;
@@ -61,101 +57,6 @@ static void read_datastore(const json_t *json, struct datastore *store)
 
 /* Starting. */
 
-struct launch {
-    char program[PATH_MAX];       /* ours */
-    char *runner;                 /* what starts it; NULL: it is started itself */
-    const char *arguments[LINGER_ARGUMENTS];
-    char **environment;
-    int job[2], ready[2], log;
-};
-
-/* Only calls that are safe between fork and exec in a program with threads. The worker becomes a child of init: no one has to
- * wait for it. */
-static void launch_child(const struct launch *launch)
-{
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    for (int signal_number = 1; signal_number < 32; signal_number++)
-        signal(signal_number, SIG_DFL);
-    setsid();
-    pid_t worker = fork();
-    if (worker != 0)
-        _exit(worker < 0 ? 1 : 0);
-    if (dup2(launch->job[0], STDIN_FILENO) < 0 || dup2(launch->ready[1], STDOUT_FILENO) < 0 || dup2(launch->log, STDERR_FILENO) < 0)
-        _exit(1);
-    for (int fd = 3; fd < 256; fd++)
-        close(fd);
-    execve(launch->runner != NULL ? launch->runner : launch->program, (char *const *)(uintptr_t)launch->arguments, launch->environment);
-    if (launch->runner == NULL)
-        execve("/proc/self/exe", (char *const *)(uintptr_t)launch->arguments, launch->environment);   /* the file was replaced while this ran */
-    static const char message[] = "kong-upgrade: the worker can't be started: the program's file is gone\n";
-    (void)!write(STDOUT_FILENO, message, sizeof message - 1);
-    _exit(1);
-}
-
-/* What the worker says when it is up: "ok", or why it is not. */
-static char *await_ready(int fd)
-{
-    struct buf answer = {0};
-    char bytes[512];
-    ssize_t got;
-    while ((got = read(fd, bytes, sizeof bytes)) > 0 || (got < 0 && errno == EINTR))
-        if (got > 0)
-            buf_add_bytes(&answer, bytes, (size_t)got);
-    return buf_take(&answer);
-}
-
-static bool open_launch(struct launch *launch, const char *log_path, struct error *error)
-{
-    *launch = (struct launch){.job = {-1, -1}, .ready = {-1, -1}, .log = -1};
-    ssize_t length = readlink("/proc/self/exe", launch->program, sizeof launch->program - 1);
-    launch->log = open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    if (launch->log < 0)
-        return error_set(error, ERROR_FILE, "can't write %s: %s; free disk space or make the folder writable", log_path, strerror(errno));
-    if (length <= 0 || pipe2(launch->job, O_CLOEXEC) != 0 || pipe2(launch->ready, O_CLOEXEC) != 0)
-        return error_set(error, ERROR_SYSTEM, "can't start the worker: %s", strerror(errno));
-    launch->environment = child_environment();
-    enum lingers linger = linger_find(NULL);
-    linger_command(linger, NULL, launch->program, launch->arguments);
-    launch->runner = linger == LINGER_SCOPE ? child_find(launch->arguments[0]) : NULL;
-    return true;
-}
-
-static void close_launch(struct launch *launch)
-{
-    int *const fds[] = {&launch->job[0], &launch->job[1], &launch->ready[0], &launch->ready[1], &launch->log};
-    for (size_t i = 0; i < COUNT_OF(fds); i++)
-        if (*fds[i] >= 0)
-            close(*fds[i]);
-    if (launch->environment != NULL)
-        child_free_environment(launch->environment);
-    free(launch->runner);
-}
-
-static bool launch_worker(struct launch *launch, const char *job, struct error *error)
-{
-    pid_t child = fork();
-    if (child == 0)
-        launch_child(launch);
-    if (child < 0)
-        return error_set(error, ERROR_SYSTEM, "can't start the worker: %s", strerror(errno));
-    while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
-        continue;
-    close(launch->job[0]);
-    close(launch->ready[1]);
-    launch->job[0] = launch->ready[1] = -1;
-    bool told = write(launch->job[1], job, strlen(job)) == (ssize_t)strlen(job);
-    close(launch->job[1]);
-    launch->job[1] = -1;
-    char *answer = await_ready(launch->ready[0]);
-    bool ready = told && strcmp(answer, READY) == 0;
-    if (!ready)
-        error_set(error, ERROR_SYSTEM, "%s", answer[0] != '\0' ? answer : "the worker ended before it began; see the .log file beside the journals");
-    free(answer);
-    return ready;
-}
-
 static char *log_path_of(const char *journal_path)
 {
     return mem_printf("%.*s.log", (int)(strlen(journal_path) - strlen(".jsonl")), journal_path);
@@ -167,17 +68,14 @@ char *worker_start(const struct run_job *job, struct error *error)
     if (folder == NULL)
         return NULL;
     char *path = journal_new_path(folder, job->command), *log_path = log_path_of(path), *text = job_text(job, path);
-    struct launch launch;
+    char **environment = child_environment();
+    const struct launch_request request = {WORKER_COMMAND, text, environment, log_path};
     bool started = false;
     if (text == NULL)
         error_set(error, ERROR_CONFIG, "a setting of kong.conf is not valid UTF-8: host, database, user, password and schema must be");
-    else {
-        started = open_launch(&launch, log_path, error) && launch_worker(&launch, text, error);
-        close_launch(&launch);
-    }
-    struct stat log;
-    if (!started && stat(log_path, &log) == 0 && log.st_size == 0)
-        unlink(log_path);
+    else
+        started = launch_start(&request, error);
+    child_free_environment(environment);
     mem_wipe(text);
     free(log_path);
     free(folder);
@@ -273,21 +171,6 @@ static void set_signals(void)
     signal(SIGXFSZ, SIG_IGN);   /* a limit on the size of files is to be like a full disk */
 }
 
-static json_t *read_job(void)
-{
-    struct buf text = {0};
-    char bytes[4096];
-    ssize_t got;
-    while ((got = read(STDIN_FILENO, bytes, sizeof bytes)) > 0 && text.length < JOB_LIMIT)
-        buf_add_bytes(&text, bytes, (size_t)got);
-    json_t *json = json_loads(buf_text(&text), 0, NULL);
-    if (text.data != NULL)
-        explicit_bzero(text.data, text.capacity);
-    explicit_bzero(bytes, sizeof bytes);
-    buf_free(&text);
-    return json;
-}
-
 static bool is_job(const json_t *json)
 {
     static const char *const texts[] = {"host", "database", "user"};
@@ -342,20 +225,14 @@ static void close_decisions(struct journal *journal)
 
 static int work(const struct run_job *job, struct journal *journal)
 {
-    struct run_outcome outcome = run_job(job, journal, &stop_asked);
+    bool is_backup = strcmp(job->command, BACKUP_COMMAND) == 0;
+    struct run_outcome outcome = is_backup ? backup_run(job, journal, &stop_asked) : run_job(job, journal, &stop_asked);
     if (job->kind == PLAN_FINISH && outcome.result == RUN_DONE)
         close_decisions(journal);
     journal_add(journal, true, json_pack("{s:s, s:s, s:i, s:o}", "event", "end", "result", run_result_name(outcome.result), "exit",
         outcome.exit_code, "message", json_text(outcome.message)));
     free(outcome.message);
     return outcome.exit_code;
-}
-
-/* From here on standard output is the log, as standard error is. */
-static void say_ready(const char *answer)
-{
-    (void)!write(STDOUT_FILENO, answer, strlen(answer));
-    dup2(STDERR_FILENO, STDOUT_FILENO);
 }
 
 int worker_main(void)
@@ -365,10 +242,10 @@ int worker_main(void)
     struct names plugins = {0};
     set_signals();
     umask(077);
-    json_t *json = read_job(), *plugin;
+    json_t *json = launch_read_job(), *plugin;
     if (!is_job(json)) {
         json_decref(json);
-        say_ready("kong-upgrade: the worker was given no job; it is not meant to be started by hand\n");
+        launch_answer("kong-upgrade: the worker was given no job; it is not meant to be started by hand\n");
         return 64;
     }
     int nothing = open("/dev/null", O_RDONLY);
@@ -388,11 +265,12 @@ int worker_main(void)
         .resume = json_is_true(json_object_get(json, "resume")),
         .clear_dead_lock = json_is_true(json_object_get(json, "clear_dead_lock")),
         .deadline_ms = (int)json_integer_value(json_object_get(json, "deadline_ms")),
+        .folder = json_get_text(json, "folder"),
     };
     const char *path = json_get_text(json, "journal");
     struct journal *journal = open_journal(path, &job, &error);
     int exit_code = 1;
-    say_ready(journal != NULL ? READY : error.message);
+    launch_answer(journal != NULL ? NULL : error.message);
     if (journal != NULL)
         exit_code = work(&job, journal);
     journal_close(journal);

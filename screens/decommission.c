@@ -1,10 +1,13 @@
 /* Step 4, Decommission: old nodes that still answer, and Kong nodes that the database still sees. */
-#include "screens/screen.h"
+#include "screens/hooks.h"
 #include "tui/layout.h"
 
 #include <stdio.h>
 
+enum { ACTION_DECOMMISSION = ACTION_OWN };
+
 static const struct keys_row keys[] = {
+    {{'d'}, "stop node", "Stop the selected old node by the decommission hook of fleet.ini; its name must be typed.", ACTION_DECOMMISSION, -65, NULL},
     {{K_ENTER}, "details", "All that is known of the selected node.", 0, 45, NULL},
 };
 
@@ -24,6 +27,8 @@ static void add_old(struct prose *prose, const struct model *model)
         prose_add_mark(prose, MARK_UNKNOWN, "No old node is in fleet.ini: that they are stopped can't be seen from here.");
     else if (there > 0 && (!upgrade->gates[STEP_DECOMMISSION].open || model->verdict.level == VERDICT_WORSE))
         prose_add_mark(prose, MARK_WAIT, "%zu of %zu old nodes still %s. Don't stop any yet.", there, all, answer);
+    else if (there > 0 && hooks_has(model, HOOK_DECOMMISSION))
+        prose_add_mark(prose, MARK_WAIT, "%zu of %zu old nodes still %s. Press d to stop the selected one.", there, all, answer);
     else if (there > 0)
         prose_add_mark(prose, MARK_WAIT, "%zu of %zu old nodes still %s. %s: kong quit", there, all, answer, stop);
     else if (unknown > 0)
@@ -37,6 +42,7 @@ static void fill(struct prose *prose, const struct model *model)
 {
     api_guard_add(prose, model);
     verdict_add(prose, model);
+    hooks_add(prose, model, HOOK_DECOMMISSION);
     add_old(prose, model);
     if (!model->state.from_014)
         prose_add_mark(prose, MARK_WARN, "Nothing in Kong keeps a 1.0 to 1.2 node from being started again: see to it that nothing does.");
@@ -102,4 +108,17 @@ static bool key(struct wizard *wizard, const struct input *input)
     return node_pane_key(wizard, input, CLUSTER_OLD, NODE_COLUMNS_TRAFFIC);
 }
 
-const struct screen screen_decommission = {keys, COUNT_OF(keys), NULL, draw, key, NULL};
+static bool enabled(const struct wizard *wizard, int action)
+{
+    (void)action;
+    return hooks_enabled(&wizard->model, HOOK_DECOMMISSION) && wizard->model.upgrade.gates[STEP_DECOMMISSION].open &&
+           model_count_nodes(&wizard->model, CLUSTER_OLD, NULL) > 0;
+}
+
+static void act(struct wizard *wizard, int action)
+{
+    (void)action;
+    hooks_ask_decommission(wizard, node_pane_selected(wizard, CLUSTER_OLD, NODE_COLUMNS_TRAFFIC));
+}
+
+const struct screen screen_decommission = {keys, COUNT_OF(keys), enabled, draw, key, act};

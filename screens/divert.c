@@ -1,5 +1,5 @@
 /* Step 3, Divert: where the traffic is. */
-#include "screens/screen.h"
+#include "screens/hooks.h"
 #include "tui/chart.h"
 #include "tui/layout.h"
 #include "tui/progress.h"
@@ -8,9 +8,10 @@
 
 #define QUIET_MS 5000    /* not a moment between two requests */
 
-enum { ACTION_LONGER = ACTION_OWN, ACTION_SHORTER };
+enum { ACTION_LONGER = ACTION_OWN, ACTION_SHORTER, ACTION_DIVERT };
 
 static const struct keys_row keys[] = {
+    {{'d'}, "divert", "Move traffic by the divert hook of fleet.ini: 1, 5, 25, 50, 100 % to the new cluster, or back to 0.", ACTION_DIVERT, -65, NULL},
     {{K_ENTER}, "details", "All that is known of the selected node.", 0, 45, NULL},
     {{'+', '=', 'z'}, "longer", "The chart over a longer time: 2 min, 10 min, 1 h, 6 h.", ACTION_LONGER, 30, NULL},
     {{'-', '_', 'Z'}, "shorter", "The chart over a shorter time.", ACTION_SHORTER, 25, NULL},
@@ -105,7 +106,7 @@ static enum mark advise(const struct model *model, char *text, size_t size)
     else if (old_serves(model) && new > 0)
         snprintf(text, size, "Both serve. Move more if errors and latency are as before.");
     else if (old_serves(model))
-        snprintf(text, size, "Only the old cluster serves. Move 1 %% to the new one.");
+        snprintf(text, size, "Only the old cluster serves. Move 1 %% to the new one%s.", hooks_enabled(model, HOOK_DIVERT) ? ": press d" : "");
     else if (old >= 0 && new > 0)
         snprintf(text, size, "Only the new one serves. Step 4 opens after %lld s of that.", needed);
     return next->open ? MARK_OK : MARK_WAIT;
@@ -133,6 +134,7 @@ static void draw(struct wizard *wizard, struct area area)
     struct prose_state state = {0};
     api_guard_add(&prose, &wizard->model);
     verdict_add(&prose, &wizard->model);
+    hooks_add(&prose, &wizard->model, HOOK_DIVERT);
     if (text[0] != '\0')
         prose_add_mark(&prose, mark, "%s", text);
     int lines = prose.count > 0 ? prose_height(prose.blocks, prose.count, area.width, area.canvas->charset) : 0;
@@ -155,11 +157,15 @@ static bool key(struct wizard *wizard, const struct input *input)
 
 static bool enabled(const struct wizard *wizard, int action)
 {
+    if (action == ACTION_DIVERT)
+        return hooks_enabled(&wizard->model, HOOK_DIVERT);
     return action == ACTION_LONGER ? wizard->view.span + 1 < COUNT_OF(spans) : action != ACTION_SHORTER || wizard->view.span > 0;
 }
 
 static void act(struct wizard *wizard, int action)
 {
+    if (action == ACTION_DIVERT)
+        hooks_ask_divert(wizard);
     wizard->view.span += action == ACTION_LONGER ? 1 : 0;
     wizard->view.span -= action == ACTION_SHORTER ? 1 : 0;
 }

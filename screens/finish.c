@@ -1,6 +1,7 @@
 /* Step 5, Finish: everything that it destroys, in numbers; the last warnings; the typed name; the run. */
 #include "core/base/mem.h"
 #include "core/linger.h"
+#include "screens/backup_note.h"
 #include "screens/loop.h"
 #include "screens/screen.h"
 #include "tui/layout.h"
@@ -9,10 +10,11 @@
 
 #define FEW 3   /* changes that are listed rather than counted */
 
-enum { ACTION_FINISH = ACTION_OWN, ACTION_STOP, ACTION_BLOCKERS, ACTION_LOG };
+enum { ACTION_FINISH = ACTION_OWN, ACTION_STOP, ACTION_BLOCKERS, ACTION_LOG, ACTION_BACKUP };
 
 static const struct keys_row keys[] = {
     {{'f'}, "finish", "Finish the upgrade. The database's name must be typed.", ACTION_FINISH, 60, NULL},
+    {{'B'}, "back up", "Back up Kong's schema with pg_dump into a folder, and verify it.", ACTION_BACKUP, 57, NULL},
     {{'x'}, "stop", "Ask the worker to stop at the next safe point. Finishing again goes on from there.", ACTION_STOP, 56, NULL},
     {{'k'}, "blockers", "The sessions that the run waits for; cancel a query or end a session, once its number is typed.", ACTION_BLOCKERS, 38, NULL},
     {{'l'}, "log", "The worker's log instead of the list of changes, and back.", ACTION_LOG, 40, NULL},
@@ -26,6 +28,8 @@ static bool is_enabled(const struct wizard *wizard, int action)
         return model->has_plan && model->plan.kind == PLAN_FINISH && model_refusal(model, STEP_FINISH, reason, sizeof reason)[0] == '\0';
     if (action == ACTION_STOP)
         return model->run_alive && !model->run.stop_asked;
+    if (action == ACTION_BACKUP)
+        return backup_can_start(model) && model_is_up(model) && !model_runs(model, STEP_FINISH);
     if (action == ACTION_BLOCKERS)
         return blockers_are_there(model);
     return model_runs(model, STEP_FINISH);
@@ -114,6 +118,7 @@ static void fill(struct prose *prose, const struct model *model)
     prose_add(prose, PROSE_PARAGRAPH, "%zu change%s, %zu migration%s recorded as executed.", plan_remaining(&model->plan), plan_remaining(&model->plan) == 1 ? "" : "s",
               model->plan.step_count, model->plan.step_count == 1 ? "" : "s");
     prose_add(prose, PROSE_HEADING, "Before you go on");
+    backup_add(prose, model, false);
     add_warnings(prose, model);
     if (count_rest(model) > FEW) {
         prose_add(prose, PROSE_HEADING, "Changes that delete no value");
@@ -154,24 +159,41 @@ static bool key(struct wizard *wizard, const struct input *input)
 }
 
 /* What has changed under the dialog is seen here, before anything is sent. */
-static void finish_answered(struct wizard *wizard, size_t answer)
+static void finish(struct wizard *wizard)
 {
     char reason[512];
-    if (answer != 1)
-        return;
     if (model_refusal(&wizard->model, STEP_FINISH, reason, sizeof reason)[0] != '\0')
         wizard_say(wizard, MARK_DANGER, "Nothing was changed: %s", reason);
     else
         loop_start(wizard, "finish", dead_lock_is_there(&wizard->model));
 }
 
+static void finish_answered(struct wizard *wizard, size_t answer)
+{
+    if (answer == 1)
+        finish(wizard);
+}
+
+static void finish_without_answered(struct wizard *wizard, size_t answer)
+{
+    if (answer == 1)
+        backup_ask_folder(wizard);
+    else if (answer == 2 && backup_declare(wizard, STEP_FINISH))
+        finish(wizard);
+}
+
 static void ask_finish(struct wizard *wizard)
 {
     const struct model *model = &wizard->model;
     struct prose *prose = &wizard->view.text;
+    bool without = !backup_is_there(model);
     prose_clear(prose);
     prose_add(prose, PROSE_PARAGRAPH, "Database %s at %s:%d", model->state.database, model->state.host, model->state.port);
     add_losses(prose, model);
+    if (without)
+        prose_add_mark(prose, MARK_DANGER, "No backup was made here. Make one first, or have another.");
+    else
+        backup_add(prose, model, true);
     add_warnings(prose, model);
     if (model->ends_at_logout)
         prose_add_mark(prose, MARK_WARN, "%s", linger_warning);
@@ -180,12 +202,12 @@ static void ask_finish(struct wizard *wizard)
     const struct dialog_model dialog = {
         .title = "Finish: this can't be undone",
         .mark = MARK_DANGER,
-        .answers = {{"Stay", false}, {"Finish", true}},
-        .answer_count = 2,
+        .answers = {{"Stay", false}, {without ? "Back up first" : "Finish", !without}, {"I have another: finish", true}},
+        .answer_count = without ? 3 : 2,
         .must_type = model->state.database,
         .type_label = "Type the database's name",
     };
-    wizard_open_dialog(wizard, &dialog, finish_answered);
+    wizard_open_dialog(wizard, &dialog, without ? finish_without_answered : finish_answered);
 }
 
 static void act(struct wizard *wizard, int action)
@@ -196,6 +218,9 @@ static void act(struct wizard *wizard, int action)
         break;
     case ACTION_STOP:
         loop_stop_worker(wizard);
+        break;
+    case ACTION_BACKUP:
+        backup_ask_folder(wizard);
         break;
     case ACTION_BLOCKERS:
         blockers_open(wizard);

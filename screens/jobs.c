@@ -38,6 +38,7 @@ void look_free(struct database_look *look)
     plan_free(&look->plan);
     losses_free(&look->losses);
     error_clear(&look->error);
+    backups_free(&look->backups);
     free(look->report);
 }
 
@@ -79,6 +80,7 @@ static void look_at_journals(struct database_look *look)
     if (folder == NULL)
         return;
     look->resume = worker_up_interrupted(folder);
+    backups_read(&look->backups, folder);
     if (look->want_report)
         look->report = report_markdown(folder, &look->state);
     free(folder);
@@ -150,11 +152,23 @@ void start_work(uv_work_t *work)
         .resume = folder != NULL && worker_up_interrupted(folder),
         .clear_dead_lock = job->clear_dead_lock,
         .deadline_ms = job->app->fleet.lock_deadline_seconds * 1000,
+        .folder = job->folder,
     };
     free(folder);
     job->path = NULL;
     if (!finishes || old_nodes_are_gone(job))
         job->path = worker_start(&run, &job->error);
+}
+
+void hook_start_work(uv_work_t *work)
+{
+    struct hook_start *start = (struct hook_start *)work;
+    start->path = NULL;
+    char *folder = journal_folder(&start->app->conf.pg, true, &start->error);
+    const struct hook_job job = {&start->app->fleet, start->kind, {start->percent, start->node, start->url}, folder};
+    if (folder != NULL)
+        start->path = hook_start(&job, &start->error);
+    free(folder);
 }
 
 void blocker_work(uv_work_t *work)

@@ -5,9 +5,11 @@
 #ifndef SCREENS_JOBS_H
 #define SCREENS_JOBS_H
 
+#include "core/backup/made.h"
 #include "core/checks/check.h"
 #include "core/cluster/api_guard.h"
 #include "core/cluster/sessions.h"
+#include "core/hook.h"
 #include "core/linger.h"
 #include "core/migrations/losses.h"
 #include "core/worker.h"
@@ -35,6 +37,7 @@ struct database_look {
     struct plan plan;
     struct losses losses;
     bool resume;
+    struct backups backups;
     bool lingers_known;           /* asked once, with the first look */
     enum lingers linger;
     char *report;
@@ -57,13 +60,27 @@ struct start_job {
     uv_work_t work;
     void *context;
     const struct app *app;
-    const char *command;          /* "up", "bootstrap", "finish" */
+    const char *command;          /* "up", "bootstrap", "finish", "backup" */
+    char *folder;                 /* of `backup`; owned */
     bool clear_dead_lock;
     char *path;                   /* of the journal; NULL and an error: not started */
     struct error error;
 };
 
 void start_work(uv_work_t *work);
+
+struct hook_start {
+    uv_work_t work;
+    void *context;
+    const struct app *app;
+    enum hook_kind kind;
+    int percent;
+    char *node, *url;             /* owned; NULL where the hook is of no node */
+    char *path;                   /* of its record; NULL and an error: not started */
+    struct error error;
+};
+
+void hook_start_work(uv_work_t *work);
 
 /* The operator's hand on a session that is in the way. */
 struct blocker_job {

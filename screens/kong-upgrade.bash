@@ -2,7 +2,7 @@
 
 _kong_upgrade() {
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command="" skip="" i
-  local commands='status check plan up bootstrap finish attach stop nodes watch routes conf report'
+  local commands='status check plan up bootstrap finish backup attach stop nodes watch routes conf report'
   local options='--conf --fleet --json --yes --quiet --verbose --plain --ascii --theme --version --help'
 
   case $before in
@@ -42,6 +42,12 @@ _kong_upgrade() {
   up) options+=' --dry-run' ;;
   bootstrap) options+=' --dry-run --to' ;;
   finish) options+=' --dry-run --confirm' ;;
+  backup)
+    if [[ $word != -* ]]; then
+      compopt -o filenames
+      mapfile -t COMPREPLY < <(compgen -d -- "$word")
+      return
+    fi ;;
   esac
   mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")
 }

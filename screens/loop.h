@@ -19,7 +19,13 @@ void loop_check(struct wizard *wizard);
 
 /* Start a worker on "up", "bootstrap" or "finish"; its gates are checked again, off the screen, first. */
 void loop_start(struct wizard *wizard, const char *command, bool clear_dead_lock);
+
+/* Start a worker that backs up into the folder, an absolute path. */
+void loop_backup(struct wizard *wizard, const char *folder);
 void loop_stop_worker(struct wizard *wizard);
+
+/* Run a hook; what it says is then in the model. */
+void loop_run_hook(struct wizard *wizard, enum hook_kind kind, const struct hook_values *values);
 
 /* Cancel the query of a session that is in the way, or, `terminate`, end it. */
 void loop_end_blocker(struct wizard *wizard, const struct run_blocker *blocker, bool terminate);

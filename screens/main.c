@@ -1,5 +1,6 @@
 /* Where it begins: the options, the command, or the wizard. */
 #include "core/base/mem.h"
+#include "core/hook.h"
 #include "core/worker.h"
 #include "screens/app.h"
 #include "screens/plain.h"
@@ -29,6 +30,7 @@ static const struct command {
     {"up", plain_up, "dry-run", 0},
     {"bootstrap", plain_bootstrap, "dry-run to", 0},
     {"finish", plain_finish, "confirm dry-run", 0},
+    {"backup", plain_backup, "", 1},
     {"attach", plain_attach, "", 0},
     {"stop", plain_stop, "", 0},
     {"nodes", plain_nodes, "", 0},
@@ -106,6 +108,8 @@ int main(int argc, char **argv)
     protect();
     if (argc == 2 && strcmp(argv[1], WORKER_COMMAND) == 0)
         return worker_main();
+    if (argc == 2 && strcmp(argv[1], HOOK_COMMAND) == 0)
+        return hook_main();
     int exit_code = options_read(&options, argc, argv);
     if (exit_code < 0) {
         const struct command *command = options.command != NULL ? find_command(options.command) : NULL;

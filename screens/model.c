@@ -1,5 +1,6 @@
 #include "screens/model.h"
 
+#include "core/backup/backup.h"
 #include "core/base/mem.h"
 
 #include <stdio.h>
@@ -71,15 +72,16 @@ static void count_checks(const struct model *model, struct upgrade_facts *facts)
 bool model_finish_first(const struct model *model)
 {
     const struct state *state = &model->state;
-    return model->has_state && state_pending_from_before(state) && !state_up_begun(state) && !model->resume && !model_runs(model, STEP_UP);
+    return model->has_state && state_pending_from_before(state) && !state_up_begun(state) && !model->resume &&
+           (model_backs_up(model) || !model_runs(model, STEP_UP));
 }
 
 void model_derive(struct model *model)
 {
     struct upgrade_facts facts = {
         .state = model->has_state ? &model->state : NULL,
-        .worker_running = model->run_alive || model_is_watching(model),
-        .worker_finishing = model->run_alive ? model_runs(model, STEP_FINISH) : model_is_watching(model) && model_is_up(model),
+        .worker_running = (model->run_alive && !model_backs_up(model)) || model_is_watching(model),
+        .worker_finishing = model->run_alive ? !model_backs_up(model) && model_runs(model, STEP_FINISH) : model_is_watching(model) && model_is_up(model),
         .finish_first = model_finish_first(model),
         .old_nodes = count_nodes(model, CLUSTER_OLD),
         .old_answering = model_count_nodes(model, CLUSTER_OLD, node_is_there),
@@ -102,10 +104,17 @@ void model_derive(struct model *model)
     upgrade_derive(&facts, &model->upgrade);
 }
 
+bool model_backs_up(const struct model *model)
+{
+    return model->journal_path != NULL && model->run.command != NULL && strcmp(model->run.command, BACKUP_COMMAND) == 0;
+}
+
 bool model_runs(const struct model *model, enum step step)
 {
     if (model->journal_path == NULL || !model->run_is_news || model->run.command == NULL)
         return false;
+    if (model_backs_up(model))
+        return model->run_alive && step == (model_is_up(model) ? STEP_FINISH : STEP_UP);
     bool finishes = strcmp(model->run.command, "finish") == 0;
     return step == (finishes ? STEP_FINISH : STEP_UP);
 }
@@ -119,7 +128,7 @@ bool model_is_up(const struct model *model)
 /* Of a worker of ours that has just ended the last look at the database still tells. */
 bool model_is_watching(const struct model *model)
 {
-    return model->has_state && model->state.lock.worker_alive && !model->run_alive && !model->starting &&
+    return model->has_state && model->state.lock.worker_alive && !model->state.lock.backs_up && !model->run_alive && !model->starting &&
            !lock_is_of(&model->state.lock, model->run.host, model->run.pid);
 }
 
@@ -151,6 +160,10 @@ const char *model_refusal(const struct model *model, enum step step, char *text,
         snprintf(text, size, "The database has not answered yet.");
     } else if (model_is_watching(model)) {
         model_watched(model, text, size);
+    } else if (model->state.lock.worker_alive && model->state.lock.backs_up) {
+        char *sentence = lock_sentence(&model->state.lock);
+        snprintf(text, size, "Wait a moment: %s.", sentence);
+        free(sentence);
     } else {
         enum plan_kind kind = step == STEP_FINISH ? PLAN_FINISH : model->state.stage == STAGE_EMPTY ? PLAN_BOOTSTRAP : PLAN_UP;
         struct verdict verdict = order_check(&model->state, kind, model->resume);
@@ -176,9 +189,11 @@ void model_free(struct model *model)
     check_results_free(&model->checks);
     names_free(&model->acknowledged);
     names_free(&model->overruled);
+    backups_free(&model->backups);
     if (model->journal_path != NULL)
         journal_reader_close(&model->reader);
     run_view_free(&model->run);
+    hook_follow_end(&model->hook);
     free(model->nodes);
     free(model->journal_path);
     free(model->conf_error);

@@ -4,11 +4,13 @@
 #ifndef SCREENS_MODEL_H
 #define SCREENS_MODEL_H
 
+#include "core/backup/made.h"
 #include "core/checks/check.h"
 #include "core/cluster/api_guard.h"
 #include "core/cluster/node.h"
 #include "core/cluster/sessions.h"
 #include "core/cluster/traffic.h"
+#include "core/hook_record.h"
 #include "core/journal.h"
 #include "core/migrations/losses.h"
 #include "core/migrations/order.h"
@@ -42,6 +44,8 @@ struct model {
     struct check_results checks;
     struct names acknowledged;    /* ids of checks */
     struct names overruled;       /* words of steps */
+    struct backups backups;       /* made from here */
+    bool other_backup;            /* the operator said that there is another */
 
     struct node_view *nodes;      /* in the fleet's order */
     size_t node_count;
@@ -58,6 +62,12 @@ struct model {
     bool run_alive;               /* its worker lives */
     bool run_is_news;             /* it was seen alive from here, or did not end well: worth showing */
     bool starting;                /* a worker is being started */
+
+    struct hook_follower hook;    /* the last hook's run; path NULL: none has run */
+    bool hook_starting;
+    int64_t hook_at;              /* monotonic ms of its beginning */
+    int diverted;                 /* percent that the last divert hook that went well gave the new cluster */
+    int64_t diverted_at;          /* monotonic ms; 0: none has gone well */
     bool ends_at_logout;          /* a worker that is started here ends with the login session, see linger.h */
     size_t watched_total;         /* changes of the run of someone else that is watched; 0: none is */
     char *report;                 /* Markdown, once the upgrade is done */
@@ -70,8 +80,12 @@ struct model {
 void model_derive(struct model *model);
 void model_free(struct model *model);
 
-/* The run shown is one of that step: `up` or `bootstrap` for STEP_UP, `finish` for STEP_FINISH. */
+/* The run shown is one of that step: `up` or `bootstrap` for STEP_UP, `finish` for STEP_FINISH; a backup, while it goes on, is of
+ * the step that comes next. */
 bool model_runs(const struct model *model, enum step step);
+
+/* The run shown is a backup. */
+bool model_backs_up(const struct model *model);
 
 /* What is pending stems from an earlier upgrade that was never finished; this one has not begun. */
 bool model_finish_first(const struct model *model);

@@ -210,6 +210,13 @@ static void open_details(struct wizard *wizard, const struct node_view *view)
     free(number);
 }
 
+const struct node *node_pane_selected(const struct wizard *wizard, enum cluster cluster, enum node_columns columns)
+{
+    const struct rows rows = rows_of(wizard, cluster, columns, CHARSET_UTF8);
+    const struct node_view *view = find_row(&rows, wizard->view.tables[wizard->view.shown].selected);
+    return view != NULL ? view->node : NULL;
+}
+
 bool node_pane_key(struct wizard *wizard, const struct input *input, enum cluster cluster, enum node_columns columns)
 {
     const struct rows rows = rows_of(wizard, cluster, columns, CHARSET_UTF8);

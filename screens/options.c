@@ -21,6 +21,7 @@ static const char usage[] =
     "  bootstrap                 install Kong 1.3 on an empty database (--dry-run)\n"
     "  up                        step 1: migrate up; destroys nothing (--dry-run)\n"
     "  finish --confirm DBNAME   step 5: finish; irreversible (--dry-run)\n"
+    "  backup [DIR]              back up Kong's schema with pg_dump into a folder, and verify it\n"
     "  attach, stop              follow the running worker, stop it at a safe point\n"
     "  nodes, watch              the nodes of both clusters, once or continuously\n"
     "  routes                    requests that 1.3 sends elsewhere (--request 'METHOD URL', --requests FILE)\n"

@@ -1,10 +1,13 @@
 /* The commands that change the database: they are refused here as early as they can be, started as a worker, and followed. */
+#include "core/backup/backup.h"
 #include "core/base/json.h"
 #include "core/base/mem.h"
+#include "core/decisions.h"
 #include "core/journal.h"
 #include "core/linger.h"
 #include "core/migrations/order.h"
 #include "core/worker.h"
+#include "screens/backup_note.h"
 #include "screens/fleet_nodes.h"
 #include "screens/plain.h"
 #include "screens/say.h"
@@ -110,6 +113,23 @@ static bool confirms_dead_lock(const struct app *app, const struct state *state)
     return app->options->yes || ask("The migrations lock was left behind by a worker that no longer runs (%s). Remove it?", state->lock.owner);
 }
 
+/* Before the database is changed, on a terminal: what backup there is. */
+static void say_backup(const struct app *app)
+{
+    struct backups backups = {0};
+    struct names declared = {0};
+    char text[1200], *folder = journal_folder(&app->conf.pg, false, NULL);
+    if (folder != NULL) {
+        backups_read(&backups, folder);
+        decisions_read(folder, DECISION_DECLARED, &declared);
+    }
+    enum mark mark = backup_sentence(&backups, names_have(&declared, DECISION_OTHER_BACKUP), false, text, sizeof text);
+    say("%s%s\n", text, mark == MARK_WARN ? "; `kong-upgrade backup` makes one" : "");
+    names_free(&declared);
+    backups_free(&backups);
+    free(folder);
+}
+
 /* Someone else's worker, whose journal is not here. */
 static bool is_in_hand(const struct state *state)
 {
@@ -129,6 +149,8 @@ static int confirm_harmless(const struct app *app, struct pg *pg, const struct s
     if (app->options->yes || !isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
         return 0;
     dry_run(app, pg, state, job);
+    if (job->kind != PLAN_BOOTSTRAP)
+        say_backup(app);
     return ask("Start now?") ? 0 : EXIT_ERROR;
 }
 
@@ -231,6 +253,7 @@ static int confirm_finish(const struct app *app, struct pg *pg, const struct sta
         return exit_code;
     if (confirm == NULL) {
         dry_run(app, pg, state, job);
+        say_backup(app);
         if (!types_name(state)) {
             complain_text("that is not the database's name: nothing was changed");
             return 7;
@@ -243,6 +266,23 @@ int plain_finish(struct app *app)
 {
     struct run_job job = {.command = "finish", .kind = PLAN_FINISH, .to = KONG_1_3};
     return run_command(app, &job, confirm_finish);
+}
+
+/* The folder is the argument, if there is one. */
+int plain_backup(struct app *app)
+{
+    struct error error = {0};
+    int exit_code = follow_running(app, BACKUP_COMMAND);
+    if (exit_code >= 0)
+        return exit_code;
+    bool named = app->options->argument_count > 0 && app->options->arguments[0][0] != '\0';
+    char *folder = named ? backup_absolute_folder(app->options->arguments[0]) : backup_default_folder(&app->conf.pg, &error);
+    if (folder == NULL)
+        return complain(&error);
+    const struct run_job job = {.command = BACKUP_COMMAND, .datastore = &app->conf.pg, .plugins = &app->conf.plugins, .folder = folder};
+    exit_code = start_and_follow(app, &job);
+    free(folder);
+    return exit_code;
 }
 
 int plain_attach(struct app *app)

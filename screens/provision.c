@@ -1,8 +1,11 @@
 /* Step 2, Provision: the new nodes as they come up. */
-#include "screens/screen.h"
+#include "screens/hooks.h"
 #include "tui/layout.h"
 
+enum { ACTION_PROVISION = ACTION_OWN };
+
 static const struct keys_row keys[] = {
+    {{'p'}, "provision", "Start the new nodes by the provision hook of fleet.ini.", ACTION_PROVISION, -65, NULL},
     {{K_ENTER}, "details", "All that is known of the selected node.", 0, 45, NULL},
 };
 
@@ -13,6 +16,9 @@ static void add_ready(struct prose *prose, const struct model *model)
     const char *file = model->app.conf.file != NULL ? model->app.conf.file : "/etc/kong/kong.conf";
     if (!model->upgrade.gates[STEP_PROVISION].open)
         prose_add_mark(prose, MARK_UNKNOWN, "Don't start new nodes yet.");
+    else if (all > 0 && ready < all && hooks_has(model, HOOK_PROVISION))
+        prose_add_mark(prose, MARK_WAIT, "%zu of %zu new nodes %s ready.%s", ready, all, ready == 1 ? "is" : "are",
+                       hooks_run(model) ? "" : " Press p to start them by the provision hook.");
     else if (all == 0)
         prose_add_mark(prose, MARK_UNKNOWN, "Start 1.3 nodes with this kong.conf (kong start -c %s), and add them to fleet.ini on the Welcome screen.", file);
     else if (ready < all)
@@ -33,6 +39,7 @@ static void fill(struct prose *prose, const struct model *model)
                        model_count_nodes(model, CLUSTER_NEW, node_is_there) == 0 ? "" : " It answers from here: let a firewall, or admin_listen = off, keep others off it.");
     api_guard_add(prose, model);
     verdict_add(prose, model);
+    hooks_add(prose, model, HOOK_PROVISION);
     add_ready(prose, model);
 }
 
@@ -56,4 +63,16 @@ static bool key(struct wizard *wizard, const struct input *input)
     return node_pane_key(wizard, input, CLUSTER_NEW, NODE_COLUMNS_IDENTITY);
 }
 
-const struct screen screen_provision = {keys, COUNT_OF(keys), NULL, draw, key, NULL};
+static bool enabled(const struct wizard *wizard, int action)
+{
+    (void)action;
+    return hooks_enabled(&wizard->model, HOOK_PROVISION) && wizard->model.upgrade.gates[STEP_PROVISION].open;
+}
+
+static void act(struct wizard *wizard, int action)
+{
+    (void)action;
+    hooks_ask_provision(wizard);
+}
+
+const struct screen screen_provision = {keys, COUNT_OF(keys), enabled, draw, key, act};

@@ -132,7 +132,8 @@ static void draw_progress(const struct wizard *wizard, struct area area)
     const struct run_view *run = &wizard->model.run;
     if (run->change_count == 0)
         return;
-    struct progress_model model = {.done = (double)run->done_count, .total = (double)run->change_count, .seconds_left = -1, .unit = "changes"};
+    struct progress_model model = {.done = (double)run->done_count, .total = (double)run->change_count, .seconds_left = -1,
+                                    .unit = model_backs_up(&wizard->model) ? "parts" : "changes"};
     progress_draw(area, 0, &model);
     if (run->current < run->change_count && !run->ended) {
         const struct run_change *each = &run->changes[run->current];

@@ -1,6 +1,7 @@
 /* Step 1, Migrate up: the plan, its start, the run live, its result. On an empty database it is the installation. */
 #include "core/base/mem.h"
 #include "core/linger.h"
+#include "screens/backup_note.h"
 #include "screens/loop.h"
 #include "screens/say.h"
 #include "screens/screen.h"
@@ -10,12 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define COST_LINES 4            /* one less where there is nothing to back up */
 #define WORTH_SAYING_MS 100     /* as much as a node notices */
 
-enum { ACTION_START = ACTION_OWN, ACTION_STOP, ACTION_BLOCKERS, ACTION_LOG };
+enum { ACTION_START = ACTION_OWN, ACTION_STOP, ACTION_BLOCKERS, ACTION_LOG, ACTION_BACKUP };
 
 static const struct keys_row keys[] = {
     {{'s'}, "start", "Start the migration. It asks once more.", ACTION_START, 60, NULL},
+    {{'B'}, "back up", "Back up Kong's schema with pg_dump into a folder, and verify it.", ACTION_BACKUP, 57, NULL},
     {{'x'}, "stop", "Ask the worker to stop at the next safe point. Starting again goes on from there.", ACTION_STOP, 56, NULL},
     {{'k'}, "blockers", "The sessions that the run waits for; cancel a query or end a session, once its number is typed.", ACTION_BLOCKERS, 38, NULL},
     {{'l'}, "log", "The worker's log instead of the list of changes, and back.", ACTION_LOG, 40, NULL},
@@ -30,6 +33,8 @@ static bool is_enabled(const struct wizard *wizard, int action)
         return model->has_plan && model_refusal(model, STEP_UP, reason, sizeof reason)[0] == '\0';
     if (action == ACTION_STOP)
         return model->run_alive && !model->run.stop_asked;
+    if (action == ACTION_BACKUP)
+        return backup_can_start(model) && !model_is_up(model) && !model_runs(model, STEP_UP);
     if (action == ACTION_BLOCKERS)
         return blockers_are_there(model);
     return model_runs(model, STEP_UP);
@@ -74,6 +79,7 @@ static void draw_cost(const struct wizard *wizard, struct area area)
     const struct model *model = &wizard->model;
     char reason[512];
     size_t remaining = plan_remaining(&model->plan);
+    int last = area.height - 1;
     if (!model->has_plan) {
         frame_status(area, 0, MARK_WAIT, "The plan is being made.");
         return;
@@ -81,11 +87,13 @@ static void draw_cost(const struct wizard *wizard, struct area area)
     area_textf(area, 0, 0, ROLE_STRONG, "%zu change%s to make, %zu migration%s to record", remaining, remaining == 1 ? "" : "s",
                model->plan.step_count, model->plan.step_count == 1 ? "" : "s");
     draw_heaviest(&model->plan, area_part(area, (struct rect){0, 1, area.width, 1}));
+    if (model->plan.kind != PLAN_BOOTSTRAP)
+        backup_draw(model, area, 2);
     model_refusal(model, STEP_UP, reason, sizeof reason);
     if (model->starting)
-        frame_status(area, 2, MARK_WAIT, "The worker is being started.");
+        frame_status(area, last, MARK_WAIT, "The worker is being started.");
     else if (reason[0] == '\0')
-        frame_status(area, 2, MARK_INFO, "Press s to start: it asks once more.");
+        frame_status(area, last, MARK_INFO, "Press s to start: it asks once more.");
 }
 
 /* Its work is done, by whomever: the plan at hand is that of step 5 already, or there is none. */
@@ -114,7 +122,8 @@ static void draw(struct wizard *wizard, struct area area)
         draw_complete(&wizard->model, area);
         return;
     }
-    const struct layout_request rows[] = {LAYOUT_FIXED(3, 2), LAYOUT_FILL(3, 1)};
+    bool installs = wizard->model.has_plan && wizard->model.plan.kind == PLAN_BOOTSTRAP;
+    const struct layout_request rows[] = {LAYOUT_FIXED(installs ? COST_LINES - 1 : COST_LINES, 2), LAYOUT_FILL(3, 1)};
     struct area parts[2];
     layout_rows(area, 0, rows, 2, parts);
     draw_cost(wizard, parts[0]);
@@ -133,10 +142,23 @@ static const char *command_for(const struct model *model)
     return model->state.stage == STAGE_EMPTY ? "bootstrap" : "up";
 }
 
+static void start(struct wizard *wizard)
+{
+    loop_start(wizard, command_for(&wizard->model), dead_lock_is_there(&wizard->model));
+}
+
 static void start_answered(struct wizard *wizard, size_t answer)
 {
     if (answer == 1)
-        loop_start(wizard, command_for(&wizard->model), dead_lock_is_there(&wizard->model));
+        start(wizard);
+}
+
+static void start_without_answered(struct wizard *wizard, size_t answer)
+{
+    if (answer == 1)
+        backup_ask_folder(wizard);
+    else if (answer == 2 && backup_declare(wizard, STEP_UP))
+        start(wizard);
 }
 
 /* Every other change takes a moment; these don't, and no one can read or write the table meanwhile. */
@@ -155,7 +177,7 @@ static void ask_start(struct wizard *wizard)
 {
     const struct model *model = &wizard->model;
     struct prose *prose = &wizard->view.text;
-    bool installs = model->state.stage == STAGE_EMPTY;
+    bool installs = model->state.stage == STAGE_EMPTY, without = !installs && !backup_is_there(model);
     prose_clear(prose);
     if (installs)
         prose_add(prose, PROSE_PARAGRAPH, "Kong 1.3's tables are made in database %s, in one transaction.", model->state.database);
@@ -170,13 +192,17 @@ static void ask_start(struct wizard *wizard)
         prose_add(prose, PROSE_PARAGRAPH, "The work runs in a process of its own: closing this screen or losing the connection does not stop it.");
     if (dead_lock_is_there(model))
         prose_add_mark(prose, MARK_WARN, "Kong's migrations lock was left behind by a worker that no longer runs (%s). It is removed first.", model->state.lock.owner);
+    if (without)
+        prose_add_mark(prose, MARK_WARN, "No backup was made here. What this step adds can stay; should anything else go wrong, only a backup brings back what is there now.");
+    else if (!installs)
+        backup_add(prose, model, true);
     const struct dialog_model dialog = {
         .title = installs ? "Install Kong 1.3 on it?" : "Migrate up?",
         .mark = MARK_INFO,
-        .answers = {{"Not now", false}, {"Start", false}},
-        .answer_count = 2,
+        .answers = {{"Not now", false}, {without ? "Back up first" : "Start", false}, {"I have another: start", false}},
+        .answer_count = without ? 3 : 2,
     };
-    wizard_open_dialog(wizard, &dialog, start_answered);
+    wizard_open_dialog(wizard, &dialog, without ? start_without_answered : start_answered);
 }
 
 static void act(struct wizard *wizard, int action)
@@ -187,6 +213,9 @@ static void act(struct wizard *wizard, int action)
         break;
     case ACTION_STOP:
         loop_stop_worker(wizard);
+        break;
+    case ACTION_BACKUP:
+        backup_ask_folder(wizard);
         break;
     case ACTION_BLOCKERS:
         blockers_open(wizard);

@@ -8,7 +8,7 @@ struct step_text why_text(const struct wizard *wizard)
     const struct model *model = &wizard->model;
     struct step_text text = step_texts[wizard->view.shown];
     bool done = model->has_state && model->state.stage == STAGE_CURRENT;
-    bool begun = model_runs(model, STEP_FINISH) && model->run.done_count > 0;
+    bool begun = !model_backs_up(model) && model_runs(model, STEP_FINISH) && model->run.done_count > 0;
     if (text.number > 0 && (done || begun)) {
         text.irreversible = true;
         text.safe = done ? "Step 5 is done: old nodes must never run on this database again."

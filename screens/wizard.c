@@ -5,6 +5,7 @@
 
 #include "core/base/mem.h"
 #include "core/decisions.h"
+#include "screens/hooks.h"
 #include "screens/loop.h"
 #include "screens/say.h"
 #include "screens/screen.h"
@@ -41,6 +42,8 @@ static bool is_enabled_everywhere(const void *context, int action)
         return !gate->open && gate->can_overrule;
     if (action == ACTION_GUARD)
         return api_guard_is_there(&wizard->model);
+    if (action == ACTION_HOOK)
+        return wizard->model.hook.path != NULL || wizard->model.hook_starting;
     if (action == ACTION_PREVIOUS)
         return wizard->view.shown > STEP_WELCOME;
     return action != ACTION_NEXT || wizard->view.shown < STEP_DONE;
@@ -58,6 +61,7 @@ static const struct keys_row common_rows[] = {
     {{K_LEFT}, NULL, NULL, ACTION_PREVIOUS, 0, NULL},
     {{'o'}, NULL, "Open this step though its gate is shut: its word must be typed, and the report says so.", ACTION_OVERRULE, 0, NULL},
     {{'v'}, NULL, "What the Admin API guard found: writes through new nodes, and what only 1.3 understands.", ACTION_GUARD, 0, NULL},
+    {{'h'}, NULL, "What the last hook of fleet.ini says, or said.", ACTION_HOOK, 0, NULL},
     {{'1'}, NULL, "Go to step 1, Migrate up; 2 to 5: the other steps.", ACTION_GO_1, 0, NULL},
     {{'2'}, NULL, NULL, ACTION_GO_2, 0, NULL},
     {{'3'}, NULL, NULL, ACTION_GO_3, 0, NULL},
@@ -73,6 +77,12 @@ static const struct keys_row common_rows[] = {
 
 static const struct keys_row text_rows[] = {
     {{K_NONE}, "scroll", NULL, 0, 50, "↑↓"},
+    {{K_NONE}, "close", NULL, 0, 90, "Esc"},
+};
+
+static const struct keys_row hook_rows[] = {
+    {{K_NONE}, "scroll", NULL, 0, 50, "↑↓"},
+    {{K_NONE}, "stop", NULL, 0, 60, "x"},
     {{K_NONE}, "close", NULL, 0, 90, "Esc"},
 };
 
@@ -232,7 +242,10 @@ static void act_everywhere(struct wizard *wizard, int action)
     struct view *view = &wizard->view;
     switch (action) {
     case ACTION_QUIT:
-        wizard->leaving = true;
+        if (hooks_run(&wizard->model))
+            hooks_ask_quit(wizard);
+        else
+            wizard->leaving = true;
         break;
     case ACTION_HELP:
         open_help(wizard);
@@ -256,6 +269,9 @@ static void act_everywhere(struct wizard *wizard, int action)
     case ACTION_GUARD:
         api_guard_open(wizard);
         break;
+    case ACTION_HOOK:
+        hook_pane_open(wizard);
+        break;
     case ACTION_OVERRULE:
         open_overrule(wizard);
         break;
@@ -274,6 +290,8 @@ static void key_overlay(struct wizard *wizard, const struct input *input)
                      (input->key == K_ESC || input->key == K_ENTER || input->key == 'q' || input->key == '?');
         if (close)
             view->overlay = OVERLAY_NONE;
+    } else if (view->overlay == OVERLAY_HOOK) {
+        hook_pane_key(wizard, input);
     } else if (view->overlay == OVERLAY_DIALOG) {
         enum reaction reaction = dialog_key(&view->dialog, &view->dialog_state, input);
         if (reaction == REACTION_ACTIVATE || reaction == REACTION_CANCEL) {
@@ -417,6 +435,7 @@ static void draw_footer(struct wizard *wizard, struct area area)
         [OVERLAY_TEXT] = {text_rows, COUNT_OF(text_rows), NULL, NULL, NULL},
         [OVERLAY_DIALOG] = {dialog_rows, COUNT_OF(dialog_rows), NULL, NULL, NULL},
         [OVERLAY_PROMPT] = {prompt_rows, COUNT_OF(prompt_rows), NULL, NULL, NULL},
+        [OVERLAY_HOOK] = {hook_rows, COUNT_OF(hook_rows), NULL, NULL, NULL},
     };
     keys_draw(area, wizard->view.overlay == OVERLAY_NONE ? &here : &overlays[wizard->view.overlay]);
 }
@@ -428,6 +447,8 @@ static void draw_overlay(struct wizard *wizard, struct area area)
         area.canvas->cursor_shown = false;
     if (view->overlay == OVERLAY_DIALOG) {
         dialog_draw(area, &view->dialog, &view->dialog_state);
+    } else if (view->overlay == OVERLAY_HOOK) {
+        hook_pane_draw(wizard, area);
     } else if (view->overlay == OVERLAY_TEXT) {
         struct area box = layout_centre(area, 96, area.height);
         area_fill(box, ROLE_TEXT);
@@ -502,6 +523,8 @@ void wizard_draw(struct wizard *wizard, struct canvas *canvas)
 static void say_what_goes_on(const struct wizard *wizard)
 {
     const struct model *model = &wizard->model;
+    if (hooks_run(model))
+        say("The hook that was begun goes on. Start kong-upgrade again to see how it comes out.\n");
     if (model->run_alive)
         say("The worker goes on with `%s` on database %s. Start kong-upgrade again to see it, or: kong-upgrade attach\n", model->run.command, model->app.conf.pg.database);
     else if (model->has_state && model->state.stage == STAGE_PENDING)

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Builds kong-upgrade and opens it on a throwaway cluster: PostgreSQL, a Kong 1.2 database, three old nodes and three new ones, all in
-# a temporary folder and on loopback. At the end everything is removed.
+# Builds kong-upgrade and opens it on a throwaway cluster: PostgreSQL, a Kong 1.2 database, three old nodes and three new ones behind
+# HAProxy, with clients that send requests, all in a temporary folder and on loopback. At the end everything is removed.
 #
 #   sh tests/try.sh             the wizard; nodes and traffic move by themselves once `up` is complete
-#   sh tests/try.sh --by-hand   the wizard; you move them, in another terminal
+#   sh tests/try.sh --by-hand   the wizard; you move them, by the hooks of fleet.ini or in another terminal
 #   sh tests/try.sh --plain     the whole upgrade through the plain commands, as it is done without a terminal too
 #
 # --built FOLDER: what was built there is used; nothing is installed, nothing built.
@@ -40,7 +40,7 @@ build() {
     meson setup -Dbuildtype=debugoptimized "$built" "$root" >"$built.log" 2>&1 || { cat "$built.log"; exit 1; }
   fi
   echo "Building kong-upgrade"
-  ninja -C "$built" kong-upgrade tests/fake-node >"$built.log" 2>&1 || { cat "$built.log"; exit 1; }
+  ninja -C "$built" kong-upgrade tests/fake-node tests/load >"$built.log" 2>&1 || { cat "$built.log"; exit 1; }
 }
 
 dir='' stagehand=''
@@ -80,12 +80,15 @@ diverted, old nodes are stopped. To move it yourself: sh tests/try.sh --by-hand
 TEXT
 else
   cat <<TEXT
-Everything beside the database is moved by you, in another terminal:
+Everything beside the database is moved by you. fleet.ini has hooks for it, which
+the wizard runs: p on step 2 starts the new nodes, d on step 3 diverts traffic by
+HAProxy's weights, d on step 4 stops the selected old node, h shows what a hook
+says. The same by hand, in another terminal:
 
   $sandbox new $dir             start the new nodes, after \`up\`
   $sandbox divert $dir 25       divert 25 % of the traffic to them; in the end 100
   $sandbox stop-old $dir        stop the old nodes
-  $sandbox status $dir          what runs
+  $sandbox status $dir          what runs, and what the clients have got
 TEXT
 fi
 echo

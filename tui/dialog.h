@@ -16,7 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define DIALOG_ANSWERS 4
+#define DIALOG_ANSWERS 8
 
 struct dialog_answer {
     const char *label; /* "Stay here" */

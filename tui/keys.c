@@ -3,6 +3,7 @@
 #include "tui/layout.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define FOOTER_GAP 2
@@ -83,9 +84,12 @@ static size_t collect(const struct keys_map *map, struct footer_item *items)
 {
     size_t count = 0;
     for (; map != NULL; map = map->next)
-        for (size_t i = 0; i < map->count && count < LAYOUT_BOXES; i++)
-            if (map->rows[i].label != NULL)
-                items[count++] = (struct footer_item){&map->rows[i], is_enabled(map, map->rows[i].action)};
+        for (size_t i = 0; i < map->count && count < LAYOUT_BOXES; i++) {
+            const struct keys_row *row = &map->rows[i];
+            bool enabled = is_enabled(map, row->action);
+            if (row->label != NULL && (enabled || row->importance >= 0))
+                items[count++] = (struct footer_item){row, enabled};
+        }
     return count;
 }
 
@@ -100,7 +104,7 @@ void keys_draw(struct area area, const struct keys_map *map)
     for (size_t i = 0; i < count; i++) {
         const struct keys_row *row = items[i].row;
         int width = text_width(row_name(row, charset, name), charset) + 1 + text_width(row->label, charset);
-        requests[i] = (struct layout_request)LAYOUT_FIXED(width, row->importance);
+        requests[i] = (struct layout_request)LAYOUT_FIXED(width, abs(row->importance));
     }
     struct area line = area_part(area, (struct rect){0, 0, area.width, 1});
     area_fill(line, ROLE_BAR);

@@ -20,7 +20,8 @@ struct keys_row {
     const char *label;              /* in the footer: one or two words; NULL: only in the help */
     const char *help;               /* a sentence; NULL: not in the help */
     int action;                     /* > 0; 0: the row is only shown (keys that a widget handles itself) */
-    int importance;                 /* what stays in a narrow footer: higher stays longer */
+    int importance; /* what stays in a narrow footer: higher stays longer. < 0: as without the sign, and while it is
+                       disabled it is not in the footer at all (what most operators never use) */
     const char *shown; /* a name for the keys instead of the first one's, e.g. "↑↓" for two; NULL: the first's */
 };
 

@@ -17,7 +17,8 @@
 char **child_environment(void)
 {
     static const char *const kept[] = {"PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "XDG_STATE_HOME", "XDG_RUNTIME_DIR",
-                                       "DBUS_SESSION_BUS_ADDRESS", "TMPDIR", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"};
+                                       "DBUS_SESSION_BUS_ADDRESS", "TMPDIR", "KONG_UPGRADE_PG_BIN", "ASAN_OPTIONS", "UBSAN_OPTIONS",
+                                       "LSAN_OPTIONS"};
     const size_t kept_count = sizeof kept / sizeof kept[0];
     char **environment = mem_zero(kept_count + 1, sizeof *environment);
     size_t count = 0;

@@ -139,6 +139,8 @@ static int on_value(void *context, const char *section, const char *key, const c
     struct reading *reading = context;
     if (reading->failed)
         return 0;
+    if (strcmp(section, "hooks") == 0)
+        return hooks_set(&reading->fleet->hooks, key, value, reading->error) ? 1 : fail(reading);
     for (size_t i = 0; i < sizeof grammar / sizeof grammar[0]; i++)
         if (strcmp(grammar[i].section, section) == 0 && strcmp(grammar[i].key, key) == 0)
             return grammar[i].set(reading->fleet, value, reading->error) ? 1 : fail(reading);
@@ -146,7 +148,7 @@ static int on_value(void *context, const char *section, const char *key, const c
     if (access != NULL)
         return fleet_access_set(access, key, value, reading->error) ? 1 : fail(reading);
     if (!is_known_section(section))
-        error_set(reading->error, ERROR_CONFIG, "there is no section [%s]: known are [datastore], [old], [new], [gates]", section);
+        error_set(reading->error, ERROR_CONFIG, "there is no section [%s]: known are [datastore], [old], [new], [gates], [hooks]", section);
     else
         error_set(reading->error, ERROR_CONFIG, "[%s] has no key '%s'", section, key);
     return fail(reading);
@@ -221,6 +223,8 @@ static bool read_file(struct fleet *fleet, FILE *file, struct error *error)
         return error_set(error, ERROR_CONFIG, "can't read %s: %s", fleet->file, strerror(errno));
     if (!reading.failed && line != 0)
         return error_set(error, ERROR_CONFIG, "%s line %d: not understood; a line is KEY = VALUE or [SECTION]", fleet->file, line);
+    if (!reading.failed && (status.st_mode & S_IWOTH) != 0 && hooks_have_any(&fleet->hooks))
+        return error_set(error, ERROR_CONFIG, "%s names commands in [hooks], and everyone may write it: chmod o-w first", fleet->file);
     for (enum cluster cluster = CLUSTER_OLD; !reading.failed && cluster <= CLUSTER_NEW; cluster++)
         if (fleet->access[cluster].key != NULL && fleet->access[cluster].certificate == NULL)
             return error_set(error, ERROR_CONFIG, "%s has a key in [%s], but no certificate: give both", fleet->file, cluster_name(cluster));
@@ -280,6 +284,7 @@ static char *fleet_text(const struct fleet *fleet)
         buf_addf(&text, "quiet_rps = %g\n", fleet->quiet_rps);
     if (deadline)
         buf_addf(&text, "lock_deadline = %d\n", fleet->lock_deadline_seconds);
+    hooks_add_text(&fleet->hooks, &text);
     return buf_take(&text);
 }
 

@@ -18,6 +18,8 @@
  *     quiet = 120
  *     quiet_rps = 0.5
  *     lock_deadline = 600
+ *     [hooks]                        (hooks.h)
+ *     divert = /usr/local/bin/move-traffic {percent}
  *
  * One setting a line, unknown ones are refused. Nothing in the file is secret: an address with a password in it is refused, and so is
  * a header's value that is not `${VARIABLE}`, which is taken from the environment when the file is read.
@@ -33,6 +35,7 @@
 #define CORE_CONF_FLEET_H
 
 #include "core/base/error.h"
+#include "core/conf/hooks.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -71,6 +74,7 @@ struct fleet {
     char *kong_conf;           /* NULL: not said */
     int quiet_seconds, lock_deadline_seconds;
     double quiet_rps;
+    struct hooks hooks;        /* [hooks]: see hooks.h */
     struct fleet_node *nodes;
     size_t count;
     struct fleet_access access[2];   /* by enum cluster */
@@ -78,7 +82,8 @@ struct fleet {
 
 /* Reads `file`, or, where that is NULL, the first that exists of $XDG_CONFIG_HOME/kong-upgrade/fleet.ini (~/.config without it)
  * and /etc/kong-upgrade/fleet.ini; none is an empty fleet, whose `file` is the first of them (a user without a home has the last).
- * Errors name file and line: unknown section or key, over-long line, a bad node. On failure the fleet is empty. */
+ * Errors name file and line: unknown section or key, over-long line, a bad node, a bad hook; and hooks in a file that everyone may
+ * write. On failure the fleet is empty. */
 bool fleet_load(struct fleet *fleet, const char *file, struct error *error);
 
 /* Writes it to its `file` (0600), by way of a temporary file, making folders (0700); it loads back equal, the old cluster's nodes

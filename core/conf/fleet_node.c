@@ -241,6 +241,7 @@ void fleet_copy(struct fleet *to, const struct fleet *from)
     *to = *from;
     to->file = mem_dup(from->file);
     to->kong_conf = mem_dup(from->kong_conf);
+    hooks_copy(&to->hooks, &from->hooks);
     to->nodes = mem_zero(from->count, sizeof *to->nodes);
     for (to->count = 0; to->count < from->count; to->count++) {
         const struct fleet_node *node = &from->nodes[to->count];
@@ -258,6 +259,7 @@ void fleet_free(struct fleet *fleet)
     free(fleet->nodes);
     free(fleet->file);
     free(fleet->kong_conf);
+    hooks_free(&fleet->hooks);
     for (enum cluster cluster = CLUSTER_OLD; cluster <= CLUSTER_NEW; cluster++)
         fleet_access_free(&fleet->access[cluster]);
     *fleet = (struct fleet){0};

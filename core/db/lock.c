@@ -34,10 +34,11 @@ static bool read_worker(struct pg *pg, struct lock_info *info, struct error *err
     const char *const values[] = {pg_schema(pg)};
     PGresult *result = pg_query_params(pg, error,
         "SELECT CASE WHEN a.client_port = -1 THEN 'local' ELSE host(a.client_addr) END,"
-        " to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
-        " FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid WHERE " ADVISORY_LOCKS " LIMIT 1", 1, values);
+        " to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'),"
+        " coalesce(a.application_name = 'kong-upgrade " LOCK_BACKUP_ROLE "', false) FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid WHERE " ADVISORY_LOCKS " LIMIT 1", 1, values);
     info->worker_alive = PQntuples(result) > 0;
     if (info->worker_alive) {
+        info->backs_up = strcmp(PQgetvalue(result, 0, 2), "t") == 0;
         info->address = PQgetisnull(result, 0, 0) ? NULL : mem_dup(PQgetvalue(result, 0, 0));
         info->since = PQgetisnull(result, 0, 1) ? NULL : mem_dup(PQgetvalue(result, 0, 1));
     }
@@ -104,12 +105,12 @@ static char *since_text(const char *since)
 
 char *lock_sentence(const struct lock_info *info)
 {
-    char *who = lock_who(info), *since = since_text(info->since);
+    char *who = info->backs_up ? NULL : lock_who(info), *since = since_text(info->since);
     const char *command = who != NULL ? command_of(info->owner) : NULL;
     const char *address = info->address != NULL ? info->address : "an address that this role may not see";
     if (who != NULL)
         *strstr(who, " pid ") = '\0';
-    char *what = command != NULL ? mem_printf("running `%s`", command) : mem_dup("changing the database");
+    char *what = command != NULL ? mem_printf("running `%s`", command) : mem_dup(info->backs_up ? "backing it up" : "changing the database");
     char *sentence = who != NULL ? mem_printf("%s (%s) has been %s%s", who, address, what, since)
                                  : mem_printf("someone (%s) has been %s%s", address, what, since);
     free(what);

@@ -15,6 +15,7 @@ struct pg;
 
 #define LOCK_SECONDS 60
 #define LOCK_OWNER_PREFIX "kong-upgrade "
+#define LOCK_BACKUP_ROLE "worker backup"   /* pg_connect's role by which a backup's session is known */
 
 /* What the row says. Owns its strings; lock_info_free frees them. */
 struct lock_info {
@@ -23,6 +24,7 @@ struct lock_info {
     char *expires;       /* ISO time, UTC */
     int seconds_left;
     bool worker_alive;   /* another session holds the advisory lock: a worker of ours is connected somewhere */
+    bool backs_up;       /* and it makes a backup, which changes nothing */
     char *address, *since;   /* that session's: where it comes from ("local": the server's machine), and when it began (ISO time, UTC);
                                 NULL where our role may not see that */
 };

@@ -23,7 +23,7 @@
 #define RUN_GRACE_MS 5000           /* after a request to stop, so long may the statement in hand take */
 
 struct run_job {
-    const char *command;            /* for the journal: "up", "finish", "bootstrap" */
+    const char *command;            /* for the journal: "up", "finish", "bootstrap", "backup" */
     enum plan_kind kind;
     enum kong_version to;           /* KONG_1_3 but for building test databases */
     const struct datastore *datastore;
@@ -31,6 +31,7 @@ struct run_job {
     bool resume;                    /* an interrupted `up` of ours is being continued */
     bool clear_dead_lock;           /* the operator confirmed that the lock row of a dead worker of ours be removed */
     int deadline_ms;                /* how long one change may be tried for its lock */
+    const char *folder;             /* of `backup` (core/backup/backup.h): where to; absolute */
 };
 
 enum run_result { RUN_DONE, RUN_NOTHING, RUN_PAUSED, RUN_HELD, RUN_REFUSED, RUN_FAILED };

@@ -62,6 +62,11 @@ port=$(PG_OPTIONS=$settings sh "$root/tests/sandbox/postgres.sh" start "$dir/pos
 
 sql() { psql -qXAt -v ON_ERROR_STOP=1 -h "$dir/postgres" -p "$port" -U kong "$@"; }
 
+as_superuser() { psql -qX -v ON_ERROR_STOP=1 -h "$dir/postgres" -p "$port" -U postgres "$@" postgres; }
+
+# Autovacuum may be at work in it.
+drop() { as_superuser -c "DROP DATABASE $1 WITH (FORCE)"; }
+
 kong_upgrade() {
   database=$1
   shift
@@ -102,7 +107,7 @@ stop_clients() {
 
 fresh_copy() {
   sql -c "CREATE DATABASE $1 TEMPLATE filled" postgres
-  psql -qX -h "$dir/postgres" -p "$port" -U postgres -c CHECKPOINT postgres
+  as_superuser -c CHECKPOINT
 }
 
 # A migration that ends in a deadlock is rolled back; the rest is then run again from there on, as its operator would.
@@ -150,7 +155,7 @@ measure() {
   row "$1" "$title" finish $((ended - upped)) $(sed -n 2p "$dir/$name.figures")
   awk -v ms=$((ended - begun)) '$2 > worst { worst = $2 } END { print ms, worst }' "$dir/$name.figures" >"$dir/$name.sum"
   sql -f "$here/catalog.sql" "$name" >"$dir/$name.catalog"
-  sql -c "DROP DATABASE $name WITH (FORCE)" postgres
+  drop "$name"
 }
 
 # The load alone: what the machine itself makes clients wait.
@@ -163,7 +168,7 @@ measure_idle() {
   stop_clients
   # shellcheck disable=SC2046
   row "$1" none - $((ended - begun)) $(sed -n 1p "$dir/bench_idle.figures")
-  sql -c 'DROP DATABASE bench_idle WITH (FORCE)' postgres
+  drop bench_idle
 }
 
 compare() {
@@ -189,7 +194,7 @@ for from in 0.14 1.0; do
   measure_idle $from
   for way in $ways; do measure $from "$way"; done
   compare $from
-  sql -c 'DROP DATABASE filled' postgres
+  drop filled
 done
 if [ -n "$check" ] && grep -vE '^(\| [^|]+ ){3}(\| [0-9]+(\.[0-9])? ){8}\|$' "$dir/rows" >&2; then
   echo "migrate.sh: a number is missing" >&2

@@ -399,16 +399,16 @@ char *db_catalog(const char *name)
     static const char sql[] =
         "SELECT line FROM (SELECT format('column %s.%s %s %s %s', c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,"
         " pg_get_expr(d.adbin, d.adrelid)) AS line FROM pg_attribute a"
-        " JOIN pg_class c ON c.oid = a.attrelid AND c.relkind = 'r' AND c.relnamespace = current_schema()::regnamespace"
+        " JOIN pg_class c ON c.oid = a.attrelid AND c.relkind = 'r' AND c.relnamespace = quote_ident(current_schema())::regnamespace"
         " LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum WHERE a.attnum > 0 AND NOT a.attisdropped"
         " UNION ALL SELECT format('index %s %s %s', pg_get_indexdef(i.indexrelid), i.indisvalid, i.indisready)"
-        " FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid AND c.relnamespace = current_schema()::regnamespace"
+        " FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid AND c.relnamespace = quote_ident(current_schema())::regnamespace"
         " UNION ALL SELECT format('constraint %s %s %s %s', c.relname, k.conname, pg_get_constraintdef(k.oid), k.convalidated)"
-        " FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid AND c.relnamespace = current_schema()::regnamespace"
+        " FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid AND c.relnamespace = quote_ident(current_schema())::regnamespace"
         " UNION ALL SELECT 'trigger ' || pg_get_triggerdef(t.oid) FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid"
-        " AND c.relnamespace = current_schema()::regnamespace WHERE NOT t.tgisinternal"
+        " AND c.relnamespace = quote_ident(current_schema())::regnamespace WHERE NOT t.tgisinternal"
         " UNION ALL SELECT format('function %s(%s) %s', p.proname, pg_get_function_identity_arguments(p.oid), p.prosrc)"
-        " FROM pg_proc p WHERE p.pronamespace = current_schema()::regnamespace) listing ORDER BY line COLLATE \"C\"";
+        " FROM pg_proc p WHERE p.pronamespace = quote_ident(current_schema())::regnamespace) listing ORDER BY line COLLATE \"C\"";
     return db_ask(name, sql);
 }
 
@@ -416,7 +416,7 @@ char *db_rows(const char *name)
 {
     char *selects = db_ask(name,
         "SELECT string_agg(format('SELECT %L || '' '' || to_jsonb(t)::text AS line FROM %I t', relname, relname), ' UNION ALL ')"
-        " FROM pg_class WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace AND relname NOT IN ('locks', 'cluster_events')");
+        " FROM pg_class WHERE relkind = 'r' AND relnamespace = quote_ident(current_schema())::regnamespace AND relname NOT IN ('locks', 'cluster_events')");
     return selects[0] == '\0' ? selects : db_ask(name, text_printf("SELECT line FROM (%s) rows ORDER BY line COLLATE \"C\"", selects));
 }
 

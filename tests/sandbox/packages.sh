@@ -8,7 +8,7 @@
 packages_build='gcc libc6-dev meson ninja-build pkg-config libncurses-dev libpq-dev libinih-dev libuv1-dev libcurl4-openssl-dev libjansson-dev uuid-dev libpcre2-dev'
 
 # To set up the sandbox: a server of its own, and nodes.
-packages_sandbox='postgresql postgresql-client libmicrohttpd-dev util-linux'
+packages_sandbox='postgresql postgresql-client libmicrohttpd-dev haproxy python3 util-linux'
 
 # To run the tests.
 packages_tests='clang libcmocka-dev libvterm-dev openssh-client openssh-server valgrind'

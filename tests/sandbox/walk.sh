@@ -66,6 +66,9 @@ if sandbox new "$dir" 1; then
   exit 1
 fi
 
+expect 0 backup "$dir/backups"
+ls "$dir"/backups/kong-kong-*.dump >/dev/null
+
 heading '1. Migrate up'
 expect 0 up --yes
 expect 4 status
@@ -91,6 +94,8 @@ heading '4. Stop old nodes'
 expect 7 finish --confirm kong
 sandbox stop-old "$dir"
 expect 0 nodes
+echo "What the clients have got all the while:"
+sandbox status "$dir" | grep '^clients'
 
 heading '5. Finish'
 expect 7 finish --confirm another

@@ -1,6 +1,8 @@
 /* What the scenes have in common, and all of them in the order of the steps. */
 #include "scenes.h"
 
+#include "core/base/clock.h"
+
 const struct scene *scene_at(size_t index)
 {
     static const struct scene_group *const groups[] = {&scenes_welcome, &scenes_up, &scenes_cluster, &scenes_end};
@@ -87,6 +89,34 @@ void scenes_begin_last_step(struct fixture *fixture, const char *version)
     fixture_traffic(fixture, 0, 120, 300000);
     fixture_session(fixture, "10.0.0.21", false, 1);
     fixture_session(fixture, "10.0.0.22", false, 3);
+}
+
+void scenes_add_backup(struct fixture *fixture, int hours)
+{
+    struct backups *backups = &fixture->wizard.model.backups;
+    backups->list = mem_grow(backups->list, backups->count + 1, sizeof *backups->list);
+    backups->list[backups->count++] = (struct backup_made){
+        .path = mem_printf("/var/backups/%s/kong-kong-2026-03-02T02-10-44.120Z.dump", fixture_name(fixture, "kong")),
+        .as_of_ms = clock_wall_ms() - hours * 3600000LL,
+        .bytes = 35600000,
+        .rows = 210000,
+        .tables = 25,
+        .there = true,
+    };
+}
+
+void scenes_start_backup(struct fixture *fixture)
+{
+    static const char *const parts[][2] = {{"backup/count", "count the rows of 25 tables"},
+        {"backup/dump", "dump schema public to /var/backups/kong/kong-kong-2026-03-02T02-10-44.120Z.dump"},
+        {"backup/list", "look for every table in the archive"}, {"backup/rows", "read the archive and count its rows"}};
+    json_t *changes = json_array();
+    for (size_t i = 0; i < COUNT_OF(parts); i++)
+        json_array_append_new(changes, json_pack("{s:s, s:o, s:s, s:s, s:b, s:b, s:i, s:i, s:n}", "id", parts[i][0], "what",
+            json_text(fixture_name(fixture, parts[i][1])), "table", "", "lock", i < 2 ? "ACCESS SHARE" : "", "rewrite", 0, "scan", 1, "rows", 210000, "bytes",
+            48000000, "correction"));
+    fixture_start(fixture, "backup");
+    fixture_event(fixture, "{s:s, s:o}", "event", "plan", "changes", changes);
 }
 
 void scenes_lock_by_another(struct fixture *fixture, const char *command)

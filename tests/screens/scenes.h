@@ -19,6 +19,8 @@ struct scene_group {
 extern const struct scene_group scenes_welcome, scenes_up, scenes_cluster, scenes_end;
 
 void scenes_add_fleet(struct fixture *fixture);
+void scenes_add_backup(struct fixture *fixture, int hours);   /* made so long ago */
+void scenes_start_backup(struct fixture *fixture);
 void scenes_add_sessions(struct fixture *fixture);
 void scenes_show(struct fixture *fixture, enum step step);
 void scenes_begin_upgrade(struct fixture *fixture, enum step step);

@@ -199,6 +199,114 @@ static void decommission_no_nodes(struct fixture *fixture)
     fixture->wizard.model.sessions.restricted = true;
 }
 
+/* Hooks. */
+
+static void add_hooks(struct fixture *fixture)
+{
+    static const char *const lines[HOOKS] = {"/opt/gateway/start-new", "/opt/gateway/move \"to new\" {percent}", "/opt/gateway/stop {node} {url}"};
+    struct error error = {0};
+    for (int kind = 0; kind < HOOKS; kind++)
+        hooks_set(&fixture->wizard.model.app.fleet.hooks, hook_name((enum hook_kind)kind), lines[kind], &error);
+    error_clear(&error);
+}
+
+/* The last hook, begun so many seconds ago; what comes from outside may be hostile. */
+static void add_hook(struct fixture *fixture, enum hook_kind kind, enum hook_result result, const char *message, const char *said, int ago)
+{
+    struct hook_follower *hook = &fixture->wizard.model.hook;
+    hook->path = mem_dup("/nowhere/2026-03-02T03-14-00.000Z.hook");
+    hook->record = (struct hook_record){
+        .kind = kind, .percent = 25, .result = result, .exit_code = result == HOOK_DONE ? 0 : 3, .ended_ms = result == HOOK_RUNS ? 0 : 1,
+        .command = mem_dup(fixture_name(fixture, "/opt/gateway/move \"to new\" 25")), .message = mem_dup(fixture_name(fixture, message)),
+        .node = kind == HOOK_DECOMMISSION ? mem_dup(fixture_name(fixture, "old-1")) : NULL, .user = mem_dup("ops"), .host = mem_dup("ops-1"),
+    };
+    fixture->wizard.model.hook_at = FIXTURE_NOW - (int64_t)ago * 1000;
+    for (int i = 0; i < 30; i++) {
+        const char *line = fixture_name(fixture, said);
+        hook_lines_add(&hook->lines, line, strlen(line));
+        hook_lines_end(&hook->lines);
+    }
+}
+
+static void set_diverted(struct fixture *fixture, int percent, int ago)
+{
+    fixture->wizard.model.diverted = percent;
+    fixture->wizard.model.diverted_at = FIXTURE_NOW - (int64_t)ago * 1000;
+}
+
+static void hook_provision_dialog(struct fixture *fixture)
+{
+    provision_some(fixture);
+    add_hooks(fixture);
+    fixture_key(fixture, 'p');
+}
+
+static void hook_divert_dialog(struct fixture *fixture)
+{
+    divert_half(fixture);
+    add_hooks(fixture);
+    set_diverted(fixture, 25, 12);
+    fixture_key(fixture, 'd');
+}
+
+static void hook_divert_too_early(struct fixture *fixture)
+{
+    hook_divert_dialog(fixture);
+    for (int i = 0; i < 5; i++)
+        fixture_key(fixture, K_TAB);
+    fixture_key(fixture, K_ENTER);
+}
+
+static void hook_divert_worse(struct fixture *fixture)
+{
+    divert_worse(fixture);
+    add_hooks(fixture);
+    set_diverted(fixture, 25, 90);
+    fixture_key(fixture, 'd');
+    for (int i = 0; i < 6; i++)
+        fixture_key(fixture, K_TAB);
+    fixture_key(fixture, K_ENTER);
+}
+
+static void hook_divert_moved(struct fixture *fixture)
+{
+    divert_half(fixture);
+    add_hooks(fixture);
+    set_diverted(fixture, 50, 12);
+}
+
+static void hook_divert_runs(struct fixture *fixture)
+{
+    divert_half(fixture);
+    add_hooks(fixture);
+    add_hook(fixture, HOOK_DIVERT, HOOK_RUNS, "", "balancer-1: draining, 12 connections left", 7);
+    fixture_key(fixture, 'h');
+}
+
+static void hook_divert_failed(struct fixture *fixture)
+{
+    divert_half(fixture);
+    add_hooks(fixture);
+    add_hook(fixture, HOOK_DIVERT, HOOK_FAILED, "exit code 3", "balancer-1 does not answer", 60);
+}
+
+static void hook_decommission_dialog(struct fixture *fixture)
+{
+    scenes_decommission_some(fixture);
+    add_hooks(fixture);
+    fixture_key(fixture, K_DOWN);
+    fixture_key(fixture, 'd');
+    fixture_type(fixture, "old-");
+}
+
+static void hook_quit_dialog(struct fixture *fixture)
+{
+    scenes_decommission_some(fixture);
+    add_hooks(fixture);
+    add_hook(fixture, HOOK_DECOMMISSION, HOOK_RUNS, "", "stopping", 3);
+    fixture_key(fixture, 'q');
+}
+
 static const struct scene scenes[] = {
     {"provision-early", provision_early, false},
     {"provision-none", provision_none, false},
@@ -224,5 +332,14 @@ static const struct scene scenes[] = {
     {"decommission-unknown", decommission_unknown, false},
     {"decommission-gone", decommission_gone, false},
     {"decommission-no-nodes", decommission_no_nodes, false},
+    {"hook-provision-dialog", hook_provision_dialog, false},
+    {"hook-divert-dialog", hook_divert_dialog, true},
+    {"hook-divert-too-early", hook_divert_too_early, false},
+    {"hook-divert-worse", hook_divert_worse, false},
+    {"hook-divert-moved", hook_divert_moved, false},
+    {"hook-divert-runs", hook_divert_runs, true},
+    {"hook-divert-failed", hook_divert_failed, false},
+    {"hook-decommission-dialog", hook_decommission_dialog, false},
+    {"hook-quit-dialog", hook_quit_dialog, false},
 };
 const struct scene_group scenes_cluster = {scenes, COUNT_OF(scenes)};

@@ -44,6 +44,19 @@ static void finish_dialog(struct fixture *fixture)
     fixture_key(fixture, 'f');
 }
 
+static void finish_dialog_backed_up(struct fixture *fixture)
+{
+    scenes_begin_last_step(fixture, "1.2");
+    scenes_add_backup(fixture, 9 * 24);
+    fixture_key(fixture, 'f');
+}
+
+static void finish_declared(struct fixture *fixture)
+{
+    scenes_begin_last_step(fixture, "1.2");
+    fixture->wizard.model.other_backup = true;
+}
+
 static void finish_dialog_part(struct fixture *fixture)
 {
     finish_dialog(fixture);
@@ -168,6 +181,8 @@ static const struct scene scenes[] = {
     {"finish-overruled", finish_overruled, false},
     {"finish-overrule", finish_overrule, false},
     {"finish-dialog", finish_dialog, true},
+    {"finish-dialog-backed-up", finish_dialog_backed_up, false},
+    {"finish-declared", finish_declared, false},
     {"finish-dialog-part", finish_dialog_part, false},
     {"finish-dialog-full", finish_dialog_full, false},
     {"finish-dialog-014", finish_dialog_014, false},

@@ -49,6 +49,41 @@ static void up_confirm_lock(struct fixture *fixture)
     fixture_key(fixture, 's');
 }
 
+static void up_backed_up(struct fixture *fixture)
+{
+    scenes_begin_upgrade(fixture, STEP_UP);
+    scenes_add_backup(fixture, 3);
+}
+
+static void up_confirm_backed_up(struct fixture *fixture)
+{
+    up_backed_up(fixture);
+    fixture_key(fixture, 's');
+}
+
+static void up_backup_folder(struct fixture *fixture)
+{
+    up_backed_up(fixture);
+    fixture_key(fixture, 'B');
+}
+
+static void up_backup_failed(struct fixture *fixture)
+{
+    scenes_begin_upgrade(fixture, STEP_UP);
+    fixture->wizard.model.backups.failure = mem_printf("no backup was made: %s has 3.0 MB of room, and the backup may need 41.2 MB", fixture_name(fixture, "/backups"));
+}
+
+static void up_backing_up(struct fixture *fixture)
+{
+    scenes_begin_upgrade(fixture, STEP_UP);
+    scenes_start_backup(fixture);
+    fixture_change(fixture, 0, "begin", -1);
+    fixture_change(fixture, 0, "done", 812);
+    fixture_change(fixture, 1, "begin", -1);
+    for (int i = 1; i <= 8; i++)
+        fixture_event(fixture, "{s:s, s:s, s:i, s:i, s:i}", "event", "progress", "id", "backup/dump", "rows", i * 9000, "total", 210000, "bytes", i * 800000);
+}
+
 static void up_confirm_logout(struct fixture *fixture)
 {
     scenes_begin_upgrade(fixture, STEP_UP);
@@ -230,6 +265,11 @@ static const struct scene scenes[] = {
     {"up-confirm", up_confirm, false},
     {"up-confirm-rewrite", up_confirm_rewrite, false},
     {"up-confirm-lock", up_confirm_lock, false},
+    {"up-backed-up", up_backed_up, false},
+    {"up-confirm-backed-up", up_confirm_backed_up, false},
+    {"up-backup-folder", up_backup_folder, false},
+    {"up-backup-failed", up_backup_failed, false},
+    {"up-backing-up", up_backing_up, false},
     {"up-confirm-logout", up_confirm_logout, false},
     {"up-watched", up_watched, false},
     {"up-bootstrap", up_bootstrap, false},

@@ -169,6 +169,18 @@ static void an_upgrade_is_walked_by_keys(void **state)
     session_press(ENTER);            /* the safe answer has the focus */
     session_listen(500);
     assert_int_equal(status(), 5);
+    session_see("Backup: none yet");
+    session_press("s");
+    session_see("No backup was made here");
+    session_press(TAB ENTER);
+    session_see("Folder");
+    session_press("\025");
+    session_press(folder);
+    session_press("/backups" ENTER);
+    session_see("The backup is made and verified");
+    session_see("Backup: just now");
+    session_see("Press s to start");
+    assert_int_equal(shell("test -s %s/backups/kong-*.dump", folder), 0);
     stand_in_the_way();
     session_press("s");
     session_see("Migrate up?");

@@ -416,6 +416,24 @@ static bool may(const void *context, int action)
     return action != 2 || *(const bool *)context;
 }
 
+static void a_row_may_be_left_out_while_it_is_disabled(void **state)
+{
+    (void)state;
+    static const struct keys_row seldom_rows[] = {{{'d'}, "divert", "By the hook.", 2, -9, NULL}, {{K_ENTER}, "open", "Opens the row.", 1, 3, NULL}};
+    bool there = false;
+    struct keys_map map = {seldom_rows, 2, may, &there, NULL};
+    struct input input = key('d');
+    keys_draw(blank_area(30, 1, CHARSET_UTF8), &map);
+    assert_drawn(&canvas, " Enter open\n");
+    assert_int_equal(keys_action(&map, &input), 0);
+    there = true;
+    keys_draw(blank_area(30, 1, CHARSET_UTF8), &map);
+    assert_drawn(&canvas, " d divert  Enter open\n");
+    keys_draw(blank_area(12, 1, CHARSET_UTF8), &map);
+    assert_drawn(&canvas, "d divert\n");
+    assert_int_equal(keys_action(&map, &input), 2);
+}
+
 static void keys_agree_with_footer_and_help(void **state)
 {
     (void)state;
@@ -751,6 +769,7 @@ int main(void)
         cmocka_unit_test(prose_indents_what_goes_on),
         cmocka_unit_test(prose_knows_whether_it_was_read),
         cmocka_unit_test(prose_follows_a_log),
+        cmocka_unit_test(a_row_may_be_left_out_while_it_is_disabled),
         cmocka_unit_test(keys_agree_with_footer_and_help),
         cmocka_unit_test(field_edits_a_line),
         cmocka_unit_test(field_draws),

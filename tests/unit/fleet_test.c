@@ -480,7 +480,7 @@ static void a_failed_save_leaves_the_old_file(void **state)
 
 static void random_files_are_survived(void **state)
 {
-    static const char *const pieces[] = {"[old]", "[new]", "[gates]", "node", "quiet", "=", ":", " ", "\n", "\r\n", ";", "#", "a", "http://h", "@", "[", "]",
+    static const char *const pieces[] = {"[hooks]", "divert", "{percent}", "[old]", "[new]", "[gates]", "node", "quiet", "=", ":", " ", "\n", "\r\n", ";", "#", "a", "http://h", "@", "[", "]",
                                          "\xFF", "\"", "/", "9", NAME64};
     srand(13);
     for (int round = 0; round < 500; round++) {
@@ -494,6 +494,122 @@ static void random_files_are_survived(void **state)
         fleet_free(&fleet);
         error_clear(&error);
     }
+}
+
+/* The hooks. */
+
+static const char hooks_text[] =
+    "[hooks]\nprovision = /opt/start \"nodes of 1.3\"  -v\ndivert = /opt/a\" b\"/move --to={percent}% {percent} \"\" {\n"
+    "decommission = /opt/stop {node} \"at {url}\" ; comment\ndeadline = 7\nwait = 3\n";
+
+static void assert_arguments(const struct fleet *fleet, enum hook_kind kind, const char *const *expected, size_t count)
+{
+    const struct hook_values values = {25, "old-1", "http://10.0.0.11:8001"};
+    struct names arguments = {0};
+    hook_fill(&fleet->hooks.list[kind], &values, &arguments);
+    assert_int_equal(arguments.count, count);
+    for (size_t i = 0; i < count; i++)
+        assert_string_equal(arguments.list[i], expected[i]);
+    names_free(&arguments);
+}
+
+static void assert_hooks(const struct fleet *fleet)
+{
+    static const char *const provision[] = {"/opt/start", "nodes of 1.3", "-v"};
+    static const char *const divert[] = {"/opt/a b/move", "--to=25%", "25", "", "{"};
+    static const char *const decommission[] = {"/opt/stop", "old-1", "at http://10.0.0.11:8001"};
+    assert_arguments(fleet, HOOK_PROVISION, provision, 3);
+    assert_arguments(fleet, HOOK_DIVERT, divert, 5);
+    assert_arguments(fleet, HOOK_DECOMMISSION, decommission, 3);
+    assert_int_equal(hooks_deadline(&fleet->hooks), 7);
+    assert_int_equal(hooks_wait(&fleet->hooks), 3);
+}
+
+static void hooks_become_arguments_and_are_saved(void **state)
+{
+    struct fleet fleet, again;
+    struct hooks copy;
+    struct error error = {0};
+    umask(022);
+    if (!load(state, hooks_text, &fleet, &error))
+        fail_msg("%s", error.message);
+    assert_hooks(&fleet);
+    if (!fleet_save(&fleet, &error) || !fleet_load(&again, fleet.file, &error))
+        fail_msg("%s", error.message);
+    assert_hooks(&again);
+    hooks_copy(&copy, &fleet.hooks);
+    hooks_free(&fleet.hooks);
+    fleet.hooks = copy;
+    assert_hooks(&fleet);
+    fleet_free(&again);
+    fleet_free(&fleet);
+    assert_true(load(state, "", &fleet, &error));
+    assert_int_equal(hooks_deadline(&fleet.hooks), 120);
+    assert_int_equal(hooks_wait(&fleet.hooks), 30);
+    assert_null(fleet.hooks.list[HOOK_DIVERT].text);
+    fleet_free(&fleet);
+}
+
+static void hooks_that_can_not_work_are_refused(void **state)
+{
+    static const struct {
+        const char *line, *said;
+    } cases[] = {
+        {"provision =", "names no command"},
+        {"provision = start", "full path"},
+        {"provision = ./start", "full path"},
+        {"provision = \"\" /bin/true", "full path"},
+        {"provision = /bin/start {percent}", "takes no placeholder {percent}"},
+        {"divert = /bin/move", "lacks the argument {percent}"},
+        {"divert = /bin/{percent}", "only arguments"},
+        {"divert = /bin/move {percent} {node}", "takes no placeholder {node}"},
+        {"divert = /bin/move {percent} {percents}", "{percents}"},
+        {"divert = /bin/move {percent} {}", "{}"},
+        {"divert = /bin/move \"{percent}", "not closed"},
+        {"divert = /bin/move \"{percent} ; x\"", "not closed"},
+        {"decommission = /bin/stop", "{node} or {url}"},
+        {"decommission = /bin/stop {node} {NODE}", "{NODE}"},
+        {"divert = /bin/move {percent} \xFF", "not plain text"},
+        {"divert = /bin/move {percent} \033[2J", "not plain text"},
+        {"deadline = 0", "seconds from 1 to 86400"},
+        {"deadline = 10s", "seconds from 1 to 86400"},
+        {"wait = -1", "seconds from 1 to 86400"},
+        {"wait =", "seconds from 1 to 86400"},
+        {"migrate = /bin/true", "no key 'migrate'"},
+        {"provision = /bin/a\nprovision = /bin/b", "there twice"},
+    };
+    for (EACH(cases)) {
+        struct fleet fleet;
+        struct error error = {0};
+        char *text = mem_printf("[hooks]\n%s\n", cases[i].line);
+        bool loaded = load(state, text, &fleet, &error);
+        if (loaded)
+            fail_msg("taken: %s", cases[i].line);
+        if (strstr(error.message, cases[i].said) == NULL || strstr(error.message, i < sizeof cases / sizeof cases[0] - 1 ? "fleet.ini line 2: " : "fleet.ini line 3: ") == NULL)
+            fail_msg("%s: %s", cases[i].line, error.message);
+        error_clear(&error);
+        fleet_free(&fleet);
+        free(text);
+    }
+}
+
+static void hooks_that_anyone_could_have_written_are_refused(void **state)
+{
+    struct fleet fleet;
+    struct error error = {0};
+    char *path = path_in(*state, "fleet.ini");
+    write_text(path, hooks_text);
+    chmod(path, 0666);
+    assert_false(fleet_load(&fleet, path, &error));
+    assert_error(&error, ERROR_CONFIG, "chmod o-w");
+    chmod(path, 0664);
+    assert_true(fleet_load(&fleet, path, &error));
+    fleet_free(&fleet);
+    write_text(path, "[gates]\nquiet = 9\n");
+    chmod(path, 0666);
+    assert_true(fleet_load(&fleet, path, &error));
+    fleet_free(&fleet);
+    free(path);
 }
 
 int main(void)
@@ -513,6 +629,9 @@ int main(void)
         TEST(what_could_not_be_read_back_is_not_saved),
         TEST(a_failed_save_leaves_the_old_file),
         TEST(random_files_are_survived),
+        TEST(hooks_become_arguments_and_are_saved),
+        TEST(hooks_that_can_not_work_are_refused),
+        TEST(hooks_that_anyone_could_have_written_are_refused),
     };
     return cmocka_run_group_tests_name("fleet", tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /* What is made of journals: the view of a run, the report; and decisions. No database is asked. */
 #include "tests/unit/unit.h"
 
+#include "core/backup/made.h"
 #include "core/base/clock.h"
 #include "core/base/json.h"
 #include "core/decisions.h"
@@ -327,6 +328,50 @@ static void the_report_in_json_has_the_same_facts(void **state)
     json_decref(report);
 }
 
+static void a_backup_is_in_the_report_with_how_to_restore_it(void **state)
+{
+    struct error error = {0};
+    struct backups backups = {0};
+    char *journal = mem_printf("%s/2026-11-24T10-00-00.000Z-backup.jsonl", (char *)*state), *dump = mem_printf("%s/it's <b>`a` $(b).dump", (char *)*state);
+    backups_read(&backups, *state);
+    assert_int_equal(backups.count, 0);
+    assert_null(backups_newest(&backups));
+    assert_true(report_save(dump, "12345", &error));
+    struct journal *out = journal_create(journal, &error);
+    journal_add(out, true, json_pack("{s:s, s:s, s:s, s:{}}", "event", "start", "command", "backup", "user", "ann", "database"));
+    journal_add(out, true, json_pack("{s:s, s:s}", "event", "backup", "path", "relative"));
+    journal_add(out, true, json_pack("{s:s, s:s, s:i, s:i, s:i, s:s, s:s, s:i, s:s, s:s, s:s, s:i, s:s}", "event", "backup", "path", dump, "bytes", 5, "rows", 7,
+                                     "tables", 2, "as_of", "2026-11-24T10:00:00.000Z", "host", "db;x", "port", 5432, "database", "ko\ng'", "schema", "we\"ird",
+                                     "owner", "kong", "server", 140000, "restore", "/usr/bin/pg_restore"));
+    journal_add(out, true, json_pack("{s:s, s:s, s:i, s:s}", "event", "end", "result", "done", "exit", 0, "message", "made"));
+    backups_read(&backups, *state);
+    assert_int_equal(backups.count, 1);
+    assert_true(backups.list[0].there);
+    assert_ptr_equal(backups_newest(&backups), &backups.list[0]);
+    char *text = report_markdown(*state, NULL);
+    assert_has(text, "### Backup as of 2026-11-24T10:00:00.000Z\n");
+    assert_has(text, "    psql -h 'db;x' -p 5432 -U postgres -d 'ko?g'\\''' -X -1 -v ON_ERROR_STOP=1"
+                     " -c 'ALTER SCHEMA \"we\"\"ird\" RENAME TO \"we\"\"ird_before_restore\"'\n");
+    assert_has(text, "/it'\\''s <b>`a` $(b).dump'\n");
+    assert_has(text, "is lost to it");
+    free(text);
+    unlink(dump);
+    journal_add(out, true, json_pack("{s:s, s:s, s:i, s:s}", "event", "end", "result", "failed", "exit", 1, "message", "no room"));
+    journal_close(out);
+    backups_read(&backups, *state);
+    assert_null(backups_newest(&backups));
+    assert_string_equal(backups.failure, "no room");
+    assert_true(decisions_add(*state, DECISION_DECLARED, DECISION_OTHER_BACKUP, "asked before up", &error));
+    text = report_markdown(*state, NULL);
+    assert_has(text, ": the file is gone");
+    assert_null(strstr(text, "psql"));
+    assert_has(text, " declared another backup (asked before up)");
+    backups_free(&backups);
+    free(text);
+    free(dump);
+    free(journal);
+}
+
 int main(void)
 {
 #define TEST(name_) cmocka_unit_test_setup_teardown(name_, make_folder, remove_folder)
@@ -340,6 +385,7 @@ int main(void)
         TEST(the_report_tells_what_was_done),
         TEST(a_run_that_lives_is_said_to_run),
         TEST(the_report_in_json_has_the_same_facts),
+        TEST(a_backup_is_in_the_report_with_how_to_restore_it),
     };
     return cmocka_run_group_tests_name("report", tests, NULL, NULL);
 }
