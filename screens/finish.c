@@ -16,7 +16,7 @@ static const struct keys_row keys[] = {
     {{'f'}, "finish", "Finish the upgrade. The database's name must be typed.", ACTION_FINISH, 60, NULL},
     {{'B'}, "back up", "Back up Kong's schema with pg_dump into a folder, and verify it.", ACTION_BACKUP, 57, NULL},
     {{'x'}, "stop", "Ask the worker to stop at the next safe point. Finishing again goes on from there.", ACTION_STOP, 56, NULL},
-    {{'k'}, "blockers", "The sessions that the run waits for; cancel a query or end a session, once its number is typed.", ACTION_BLOCKERS, 38, NULL},
+    {{'k'}, "blockers", "The sessions that the run waits for; cancel a query or end a session, once its number is typed.", ACTION_BLOCKERS, -58, NULL},
     {{'l'}, "log", "The worker's log instead of the list of changes, and back.", ACTION_LOG, 40, NULL},
 };
 
