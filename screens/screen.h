@@ -82,6 +82,10 @@ struct wizard {
 void wizard_draw(struct wizard *wizard, struct canvas *canvas);
 void wizard_key(struct wizard *wizard, const struct input *input);
 
+/* The screen that is shown; and the footer, with the keys that work there now. */
+const struct screen *wizard_screen(const struct wizard *wizard);
+void wizard_draw_keys(const struct wizard *wizard, struct area area);
+
 /* A text over the screen. Fill `wizard->view.text` after it. */
 void wizard_open_text(struct wizard *wizard, const char *title);
 

@@ -1,10 +1,8 @@
 /*
- * The frame around the screens, what is over them, and the keys they share.
+ * The frame around the screens, and what is over them.
  */
 #include "screens/wizard.h"
 
-#include "core/base/mem.h"
-#include "core/decisions.h"
 #include "screens/hooks.h"
 #include "screens/loop.h"
 #include "screens/say.h"
@@ -15,10 +13,8 @@
 #include "tui/steps.h"
 #include "tui/terminal.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #define WIDE_STEPS 100       /* columns from which the steps stand beside the screen */
@@ -26,316 +22,6 @@
 #define NARROW_STEPS 76      /* on one line only the five numbered ones have room below that */
 #define STATUS_LINES 3
 #define STATUS_SIZE 400
-#define MESSAGE_MS 8000
-
-static const struct screen *const screens[STEPS] = {
-    [STEP_WELCOME] = &screen_welcome, [STEP_PREFLIGHT] = &screen_preflight, [STEP_UP] = &screen_up,
-    [STEP_PROVISION] = &screen_provision, [STEP_DIVERT] = &screen_divert, [STEP_DECOMMISSION] = &screen_decommission,
-    [STEP_FINISH] = &screen_finish, [STEP_DONE] = &screen_done,
-};
-
-static bool is_enabled_everywhere(const void *context, int action)
-{
-    const struct wizard *wizard = context;
-    const struct gate *gate = &wizard->model.upgrade.gates[wizard->view.shown];
-    if (action == ACTION_OVERRULE)
-        return !gate->open && gate->can_overrule;
-    if (action == ACTION_GUARD)
-        return api_guard_is_there(&wizard->model);
-    if (action == ACTION_HOOK)
-        return wizard->model.hook.path != NULL || wizard->model.hook_starting;
-    if (action == ACTION_PREVIOUS)
-        return wizard->view.shown > STEP_WELCOME;
-    return action != ACTION_NEXT || wizard->view.shown < STEP_DONE;
-}
-
-static bool is_enabled_here(const void *context, int action)
-{
-    const struct wizard *wizard = context;
-    const struct screen *screen = screens[wizard->view.shown];
-    return screen->enabled == NULL || screen->enabled(wizard, action);
-}
-
-static const struct keys_row common_rows[] = {
-    {{K_RIGHT}, "screens", "Go to the next screen, and back to the one before.", ACTION_NEXT, 60, "←→"},
-    {{K_LEFT}, NULL, NULL, ACTION_PREVIOUS, 0, NULL},
-    {{'o'}, NULL, "Open this step though its gate is shut: its word must be typed, and the report says so.", ACTION_OVERRULE, 0, NULL},
-    {{'v'}, NULL, "What the Admin API guard found: writes through new nodes, and what only 1.3 understands.", ACTION_GUARD, 0, NULL},
-    {{'h'}, NULL, "What the last hook of fleet.ini says, or said.", ACTION_HOOK, 0, NULL},
-    {{'1'}, NULL, "Go to step 1, Migrate up; 2 to 5: the other steps.", ACTION_GO_1, 0, NULL},
-    {{'2'}, NULL, NULL, ACTION_GO_2, 0, NULL},
-    {{'3'}, NULL, NULL, ACTION_GO_3, 0, NULL},
-    {{'4'}, NULL, NULL, ACTION_GO_4, 0, NULL},
-    {{'5'}, NULL, NULL, ACTION_GO_5, 0, NULL},
-    {{'w'}, NULL, "Show or hide what this step does, what is safe and how to get out.", ACTION_WHY, 0, NULL},
-    {{'b'}, NULL, "Change between line-drawing and plain ASCII characters.", ACTION_GLYPHS, 0, NULL},
-    {{'t'}, NULL, "Change the colours: dark, light, contrast, mono.", ACTION_THEME, 0, NULL},
-    {{K_CTRL('l')}, NULL, "Paint the screen anew.", ACTION_REPAINT, 0, NULL},
-    {{'?', K_F1}, "help", "This help.", ACTION_HELP, 80, NULL},
-    {{'q', K_F1 + 9}, "quit", "Leave. Nothing is lost: a running worker goes on, and the wizard opens where the upgrade stands.", ACTION_QUIT, 90, NULL},
-};
-
-static const struct keys_row text_rows[] = {
-    {{K_NONE}, "scroll", NULL, 0, 50, "↑↓"},
-    {{K_NONE}, "close", NULL, 0, 90, "Esc"},
-};
-
-static const struct keys_row hook_rows[] = {
-    {{K_NONE}, "scroll", NULL, 0, 50, "↑↓"},
-    {{K_NONE}, "stop", NULL, 0, 60, "x"},
-    {{K_NONE}, "close", NULL, 0, 90, "Esc"},
-};
-
-static const struct keys_row prompt_rows[] = {
-    {{K_NONE}, "accept", NULL, 0, 90, "Enter"},
-    {{K_NONE}, "cancel", NULL, 0, 80, "Esc"},
-};
-
-static const struct keys_row dialog_rows[] = {
-    {{K_NONE}, "choose", NULL, 0, 90, "Enter"},
-    {{K_NONE}, "move", NULL, 0, 80, "Tab"},
-    {{K_NONE}, "scroll", NULL, 0, 40, "↑↓"},
-    {{K_NONE}, "cancel", NULL, 0, 70, "Esc"},
-};
-
-static struct keys_map map_common(const struct wizard *wizard)
-{
-    return (struct keys_map){common_rows, COUNT_OF(common_rows), is_enabled_everywhere, wizard, NULL};
-}
-
-static struct keys_map map_here(const struct wizard *wizard, const struct keys_map *common)
-{
-    const struct screen *screen = screens[wizard->view.shown];
-    return (struct keys_map){screen->keys, screen->key_count, is_enabled_here, wizard, common};
-}
-
-/* Services. */
-
-void wizard_say(struct wizard *wizard, enum mark mark, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(wizard->view.message, sizeof wizard->view.message, format, arguments);
-    va_end(arguments);
-    wizard->view.message_mark = mark;
-    wizard->view.message_until = wizard->model.now + (mark == MARK_DANGER ? 3 : 1) * MESSAGE_MS;
-}
-
-void wizard_say_error(struct wizard *wizard, struct error *error)
-{
-    wizard_say(wizard, MARK_DANGER, "%s", error->message != NULL ? error->message : "unknown error");
-    error_clear(error);
-}
-
-void wizard_open_text(struct wizard *wizard, const char *title)
-{
-    struct view *view = &wizard->view;
-    free(view->title);
-    view->title = mem_dup(title);
-    prose_clear(&view->text);
-    view->text_state = (struct prose_state){0};
-    view->overlay = OVERLAY_TEXT;
-}
-
-void wizard_open_dialog(struct wizard *wizard, const struct dialog_model *model, void (*answered)(struct wizard *wizard, size_t answer))
-{
-    struct view *view = &wizard->view;
-    free(view->must_type);
-    view->must_type = mem_dup(model->must_type);   /* the model it comes from is read anew meanwhile */
-    view->dialog = *model;
-    view->dialog.must_type = view->must_type;
-    view->dialog.blocks = view->text.blocks;
-    view->dialog.block_count = view->text.count;
-    view->answered = answered;
-    dialog_open(&view->dialog, &view->dialog_state);
-    if (wizard->loop != NULL)
-        terminal_flush_input();
-    view->overlay = OVERLAY_DIALOG;
-}
-
-void wizard_open_prompt(struct wizard *wizard, const char *title, const struct field_model *field, const char *text,
-                        void (*submitted)(struct wizard *wizard, const char *text))
-{
-    struct view *view = &wizard->view;
-    free(view->title);
-    view->title = mem_dup(title);
-    view->field = *field;
-    view->field_state = (struct field_state){0};
-    field_set(&view->field_state, text);
-    view->submitted = submitted;
-    view->overlay = OVERLAY_PROMPT;
-}
-
-void wizard_go(struct wizard *wizard, enum step step)
-{
-    wizard->view.shown = step;
-    wizard->view.message[0] = '\0';
-}
-
-/* Actions that all screens share. */
-
-static void open_help(struct wizard *wizard)
-{
-    const struct step_text text = why_text(wizard);
-    struct keys_map common = map_common(wizard), here = map_here(wizard, &common);
-    wizard_open_text(wizard, "Help");
-    struct prose *prose = &wizard->view.text;
-    prose_add(prose, PROSE_HEADING, "%s", text.title);
-    prose_add(prose, PROSE_PARAGRAPH, "%s", text.does);
-    prose_add_mark(prose, text.irreversible ? MARK_DANGER : MARK_INFO, "%s", text.safe);
-    prose_add_key(prose, "Way out", text.out);
-    prose_add(prose, PROSE_HEADING, "Keys");
-    keys_help(&here, prose, wizard->view.charset);
-    prose_add(prose, PROSE_HEADING, "Lists");
-    prose_add_key(prose, "↑ ↓ PgUp PgDn", "Move; Home and End go to the ends.");
-    prose_add_key(prose, "/ n N", "Search; next and previous match.");
-}
-
-static void overrule_typed(struct wizard *wizard, size_t answer)
-{
-    enum step step = wizard->view.shown;
-    const char *word = step_texts[step].word;
-    struct error error = {0};
-    if (answer == 0)
-        return;
-    char *folder = journal_folder(&wizard->model.app.conf.pg, true, &error);
-    if (folder != NULL && decisions_add(folder, DECISION_OVERRULED, word, wizard->model.upgrade.gates[step].reason, &error)) {
-        names_add(&wizard->model.overruled, word);
-        wizard_say(wizard, MARK_WARN, "Overruled; the report says so.");
-    } else {
-        wizard_say_error(wizard, &error);
-    }
-    free(folder);
-}
-
-static void open_overrule(struct wizard *wizard)
-{
-    enum step step = wizard->view.shown;
-    prose_clear(&wizard->view.text);
-    prose_add(&wizard->view.text, PROSE_PARAGRAPH, "%s", wizard->model.upgrade.gates[step].reason);
-    prose_add(&wizard->view.text, PROSE_PARAGRAPH, "You can go on all the same if you know better. The report will say that you did.");
-    const struct dialog_model dialog = {
-        .title = "Overrule this gate",
-        .mark = MARK_WARN,
-        .answers = {{"Stay", false}, {"Overrule", true}},
-        .answer_count = 2,
-        .must_type = step_texts[step].word,
-    };
-    wizard_open_dialog(wizard, &dialog, overrule_typed);
-}
-
-static void next_theme(void)
-{
-    const char *current = NULL;
-    int index = 0;
-    for (int i = 0; theme_name(i) != NULL; i++)
-        if (theme_find(theme_name(i)) == terminal_theme()) {
-            current = theme_name(i);
-            index = i;
-        }
-    const char *next = current != NULL && theme_name(index + 1) != NULL ? theme_name(index + 1) : theme_name(0);
-    terminal_set_theme(theme_find(next));
-}
-
-static void act_everywhere(struct wizard *wizard, int action)
-{
-    struct view *view = &wizard->view;
-    switch (action) {
-    case ACTION_QUIT:
-        if (hooks_run(&wizard->model))
-            hooks_ask_quit(wizard);
-        else
-            wizard->leaving = true;
-        break;
-    case ACTION_HELP:
-        open_help(wizard);
-        break;
-    case ACTION_NEXT:
-    case ACTION_PREVIOUS:
-        wizard_go(wizard, (enum step)((int)view->shown + (action == ACTION_NEXT ? 1 : -1)));
-        break;
-    case ACTION_WHY:
-        view->why_hidden = !view->why_hidden;
-        break;
-    case ACTION_GLYPHS:
-        terminal_set_ascii(terminal_charset() == CHARSET_UTF8);
-        break;
-    case ACTION_THEME:
-        next_theme();
-        break;
-    case ACTION_REPAINT:
-        terminal_repaint();
-        break;
-    case ACTION_GUARD:
-        api_guard_open(wizard);
-        break;
-    case ACTION_HOOK:
-        hook_pane_open(wizard);
-        break;
-    case ACTION_OVERRULE:
-        open_overrule(wizard);
-        break;
-    default:
-        wizard_go(wizard, (enum step)(STEP_UP + (action - ACTION_GO_1)));
-    }
-}
-
-/* Keys. */
-
-static void key_overlay(struct wizard *wizard, const struct input *input)
-{
-    struct view *view = &wizard->view;
-    if (view->overlay == OVERLAY_TEXT) {
-        bool close = prose_key(&view->text_state, input) == REACTION_NONE && !input->pasted &&
-                     (input->key == K_ESC || input->key == K_ENTER || input->key == 'q' || input->key == '?');
-        if (close)
-            view->overlay = OVERLAY_NONE;
-    } else if (view->overlay == OVERLAY_HOOK) {
-        hook_pane_key(wizard, input);
-    } else if (view->overlay == OVERLAY_DIALOG) {
-        enum reaction reaction = dialog_key(&view->dialog, &view->dialog_state, input);
-        if (reaction == REACTION_ACTIVATE || reaction == REACTION_CANCEL) {
-            size_t answer = reaction == REACTION_ACTIVATE ? view->dialog_state.answer : view->dialog.safe;
-            view->overlay = OVERLAY_NONE;
-            view->answered(wizard, answer);
-        }
-    } else {
-        enum reaction reaction = field_key(&view->field, &view->field_state, input);
-        if (reaction == REACTION_ACTIVATE || reaction == REACTION_CANCEL)
-            view->overlay = OVERLAY_NONE;
-        if (reaction == REACTION_ACTIVATE)
-            view->submitted(wizard, view->field_state.text);
-    }
-}
-
-void wizard_key(struct wizard *wizard, const struct input *input)
-{
-    if (input->kind != INPUT_KEY)
-        return;
-    wizard->view.settled = true;
-    if (wizard->view.overlay != OVERLAY_NONE) {
-        key_overlay(wizard, input);
-        return;
-    }
-    const struct screen *screen = screens[wizard->view.shown];
-    struct keys_map common = map_common(wizard), here = map_here(wizard, &common);
-    bool typing = wizard->view.tables[wizard->view.shown].typing;
-    if (input->key == K_CTRL('c')) {
-        wizard_say(wizard, MARK_INFO, "Press q to leave; a running worker goes on, and x stops it.");
-        return;
-    }
-    if (typing && screen->key != NULL && screen->key(wizard, input))
-        return;
-    int action = keys_action(&here, input);
-    if (action >= ACTION_OWN)
-        screen->act(wizard, action);
-    else if (action > 0)
-        act_everywhere(wizard, action);
-    else if (screen->key != NULL)
-        screen->key(wizard, input);
-}
-
-/* Drawing. */
 
 static void draw_header(struct wizard *wizard, struct area area)
 {
@@ -428,18 +114,6 @@ static void draw_status(struct wizard *wizard, struct area area)
         prose_draw(area, &block, 1, &state);
 }
 
-static void draw_footer(struct wizard *wizard, struct area area)
-{
-    struct keys_map common = map_common(wizard), here = map_here(wizard, &common);
-    const struct keys_map overlays[] = {
-        [OVERLAY_TEXT] = {text_rows, COUNT_OF(text_rows), NULL, NULL, NULL},
-        [OVERLAY_DIALOG] = {dialog_rows, COUNT_OF(dialog_rows), NULL, NULL, NULL},
-        [OVERLAY_PROMPT] = {prompt_rows, COUNT_OF(prompt_rows), NULL, NULL, NULL},
-        [OVERLAY_HOOK] = {hook_rows, COUNT_OF(hook_rows), NULL, NULL, NULL},
-    };
-    keys_draw(area, wizard->view.overlay == OVERLAY_NONE ? &here : &overlays[wizard->view.overlay]);
-}
-
 static void draw_overlay(struct wizard *wizard, struct area area)
 {
     struct view *view = &wizard->view;
@@ -486,14 +160,14 @@ static void draw_middle(struct wizard *wizard, struct area area)
     if (wide_why) {
         int height = why_height(wizard, parts[2].width, area.canvas->charset);
         why_draw(wizard, area_part(parts[2], (struct rect){0, 0, parts[2].width, height}));
-        screens[wizard->view.shown]->draw(wizard, parts[1]);
+        wizard_screen(wizard)->draw(wizard, parts[1]);
         return;
     }
     bool runs = model_runs(&wizard->model, wizard->view.shown);
     bool why = !wizard->view.why_hidden && parts[1].height >= (runs ? 26 : 18);
     const struct layout_request split[] = {LAYOUT_FILL(8, 2), LAYOUT_FIXED(why ? why_height(wizard, parts[1].width, area.canvas->charset) : 0, 1)};
     layout_rows(parts[1], 0, split, 2, rows);
-    screens[wizard->view.shown]->draw(wizard, rows[0]);
+    wizard_screen(wizard)->draw(wizard, rows[0]);
     if (why && rows[1].height > 0)
         why_draw(wizard, rows[1]);
 }
@@ -517,7 +191,7 @@ void wizard_draw(struct wizard *wizard, struct canvas *canvas)
     draw_middle(wizard, parts[3]);
     draw_status(wizard, parts[4]);
     draw_overlay(wizard, parts[3]);
-    draw_footer(wizard, parts[5]);
+    wizard_draw_keys(wizard, parts[5]);
 }
 
 static void say_what_goes_on(const struct wizard *wizard)

@@ -1,0 +1,61 @@
+/* What the files of the loop share: loop.c (terminal, tick, configuration, beginning and end), loop_looks.c (the database, the preflight),
+ * loop_nodes.c (nodes and their traffic), loop_runs.c (workers, backups, hooks, blockers). */
+#ifndef SCREENS_LOOP_INTERNAL_H
+#define SCREENS_LOOP_INTERNAL_H
+
+#include "core/cluster/traffic.h"
+#include "screens/hooks.h"
+#include "screens/jobs.h"
+#include "screens/loop.h"
+
+#include <uv.h>
+
+struct loop {
+    struct wizard *wizard;
+    uv_loop_t uv;
+    uv_poll_t terminal;
+    uv_timer_t tick;
+    uv_signal_t terminate;
+    struct canvas canvas;
+
+    struct database_look look;            /* one at a time */
+    bool look_at_once, want_plan;
+    int64_t looked_at, planned_at;
+    struct check_job check;
+    struct start_job start;
+    struct hook_start hook;
+    struct blocker_job blocker;
+    size_t jobs;                 /* under way */
+
+    struct nodes *nodes;
+    struct traffic *traffic;
+    int64_t noted_at, sought_at, settles_at;
+
+    char *wanted_conf;           /* another kong.conf is to be read; "" the one by default */
+    bool loads;
+};
+
+/* Paints the frame. */
+void loop_draw(struct loop *loop);
+
+/* Derives the upgrade from what is known now. */
+void loop_derive(struct loop *loop);
+
+/* What the operator acknowledged and overruled, from the state folder. */
+void loop_read_decisions(struct model *model, const char *folder);
+
+/* Looks at the database where that is due and no look is under way. */
+void loop_start_look(struct loop *loop);
+
+/* The nodes of the fleet, watched from now on; their figures into the model; a second of traffic. */
+void loop_restart_nodes(struct loop *loop);
+void loop_take_nodes(struct loop *loop);
+void loop_note_traffic(struct loop *loop);
+
+/* The worker that runs, or the last run; what its journal has to tell. The same for hooks. */
+void loop_find_run(struct loop *loop);
+void loop_read_run(struct loop *loop);
+void loop_find_hook(struct loop *loop);
+void loop_read_hook(struct loop *loop);
+
+#endif

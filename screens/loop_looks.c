@@ -1,0 +1,178 @@
+/* Looks at the database and the preflight, made on the thread pool, and what they found. */
+#include "screens/loop_internal.h"
+
+#include "core/base/clock.h"
+#include "core/decisions.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define LOOK_MS 2000             /* between looks at the database */
+#define WATCH_MS 4000            /* between plans while someone else's run is watched */
+
+void loop_read_decisions(struct model *model, const char *folder)
+{
+    struct names declared = {0};
+    decisions_read(folder, DECISION_DECLARED, &declared);
+    model->other_backup = names_have(&declared, DECISION_OTHER_BACKUP);
+    names_free(&declared);
+    names_free(&model->acknowledged);
+    names_free(&model->overruled);
+    decisions_read(folder, DECISION_ACKNOWLEDGED, &model->acknowledged);
+    decisions_read(folder, DECISION_OVERRULED, &model->overruled);
+}
+
+/* What is recorded leaves the plan: how much there was is remembered. */
+static void note_watched(struct model *model, bool planned)
+{
+    if (!model_is_watching(model) || !model->has_plan)
+        model->watched_total = 0;
+    else if (planned && model->watched_total < model->plan.change_count)
+        model->watched_total = model->plan.change_count;
+}
+
+static void take_look(struct loop *loop)
+{
+    struct model *model = &loop->wizard->model;
+    struct database_look *look = &loop->look;
+    bool first = !model->has_state;
+    free(model->state_error);
+    model->state_error = look->error.message;
+    look->error = (struct error){0};
+    if (!look->good)
+        return;
+    if (model->has_state)
+        state_free(&model->state);
+    model->state = look->state;
+    look->good = false;
+    model->has_state = true;
+    model->state_at = clock_ms();
+    model->resume = look->resume;
+    backups_free(&model->backups);
+    model->backups = look->backups;
+    look->backups = (struct backups){0};
+    model->ends_at_logout = look->linger == LINGER_ENDS;
+    sessions_free(&model->sessions);
+    model->sessions = look->sessions;
+    look->sessions = (struct sessions){0};
+    if (model_sees_old_sessions(model))
+        model->old_session_at = clock_ms();
+    api_guard_free(&model->guard);
+    model->guard = look->guard;
+    look->guard = (struct api_guard){0};
+    if (look->has_plan) {
+        plan_free(&model->plan);
+        losses_free(&model->losses);
+        model->plan = look->plan;
+        model->losses = look->losses;
+        model->has_plan = true;
+        look->plan = (struct plan){0};
+        look->losses = (struct losses){0};
+    }
+    note_watched(model, look->has_plan);
+    if (look->report != NULL) {
+        free(model->report);
+        model->report = look->report;
+        look->report = NULL;
+    }
+    if (first)
+        loop_check(loop->wizard);
+}
+
+static void on_looked(uv_work_t *work, int status)
+{
+    struct database_look *look = (struct database_look *)work;
+    struct loop *loop = look->context;
+    (void)status;
+    loop->jobs--;
+    look->busy = false;
+    loop->looked_at = clock_ms();
+    if (loop->wizard->leaving)
+        return;
+    take_look(loop);
+    loop_derive(loop);
+    loop_draw(loop);
+}
+
+static bool stage_changed(const struct loop *loop)
+{
+    const struct model *model = &loop->wizard->model;
+    return !model->has_plan || (model->plan.kind == PLAN_FINISH) != model_is_up(model);
+}
+
+/* Whether a change is there may be a question to all rows of a table: so not with every look. Once more when that run has ended. */
+static bool watch_is_due(const struct loop *loop)
+{
+    const struct model *model = &loop->wizard->model;
+    if (!model_is_watching(model))
+        return model->watched_total > 0;
+    return clock_ms() - loop->planned_at >= WATCH_MS;
+}
+
+static void name_new_nodes(const struct model *model, struct names *ids)
+{
+    names_free(ids);
+    for (size_t i = 0; i < model->node_count; i++) {
+        const struct node *node = model->nodes[i].node;
+        if (node->cluster == CLUSTER_NEW && node->node_id != NULL)
+            names_add(ids, node->node_id);
+    }
+}
+
+void loop_start_look(struct loop *loop)
+{
+    struct model *model = &loop->wizard->model;
+    struct database_look *look = &loop->look;
+    bool due = loop->look_at_once || clock_ms() - loop->looked_at >= LOOK_MS;
+    if (look->busy || !model->configured || loop->loads || !due)
+        return;
+    look->app = &model->app;
+    look->context = loop;
+    look->want_plan = loop->want_plan || (model->has_state && !model->run_alive && (stage_changed(loop) || watch_is_due(loop)));
+    if (look->want_plan)
+        loop->planned_at = clock_ms();
+    look->want_report = model->has_state && model->state.stage == STAGE_CURRENT && (model->report == NULL || loop->want_plan);
+    loop->look_at_once = loop->want_plan = false;
+    name_new_nodes(model, &look->new_node_ids);
+    look->busy = true;
+    loop->jobs++;
+    uv_queue_work(&loop->uv, &look->work, look_work, on_looked);
+}
+
+void loop_look(struct wizard *wizard, bool plan)
+{
+    if (wizard->loop == NULL)
+        return;
+    wizard->loop->look_at_once = true;
+    wizard->loop->want_plan = wizard->loop->want_plan || plan;
+}
+
+static void on_checked(uv_work_t *work, int status)
+{
+    struct check_job *job = (struct check_job *)work;
+    struct loop *loop = job->context;
+    struct model *model = &loop->wizard->model;
+    (void)status;
+    loop->jobs--;
+    if (loop->wizard->leaving)
+        return;
+    model->checks_running = false;
+    model->checks_run = true;
+    check_results_free(&model->checks);
+    model->checks = job->results;
+    job->results = (struct check_results){0};
+    loop_derive(loop);
+    loop_draw(loop);
+}
+
+void loop_check(struct wizard *wizard)
+{
+    struct loop *loop = wizard->loop;
+    if (loop == NULL || wizard->model.checks_running || !wizard->model.configured || loop->loads)
+        return;
+    wizard->model.checks_running = true;
+    loop->check.app = &wizard->model.app;
+    loop->check.context = loop;
+    loop->jobs++;
+    uv_queue_work(&loop->uv, &loop->check.work, check_work, on_checked);
+}

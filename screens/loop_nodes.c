@@ -1,0 +1,51 @@
+/* The nodes of the fleet, and their traffic. */
+#include "screens/loop_internal.h"
+
+#include "core/base/clock.h"
+#include "core/base/mem.h"
+
+void loop_take_nodes(struct loop *loop)
+{
+    struct model *model = &loop->wizard->model;
+    model->node_count = nodes_count(loop->nodes);
+    model->nodes = mem_grow(model->nodes, model->node_count, sizeof *model->nodes);
+    for (size_t i = 0; i < model->node_count; i++) {
+        const struct node *node = nodes_get(loop->nodes, i);
+        model->nodes[i] = (struct node_view){node, traffic_node_rps(loop->traffic, node)};
+    }
+    for (int cluster = CLUSTER_OLD; cluster <= CLUSTER_NEW; cluster++) {
+        for (int step = 0; step < TRAFFIC_STEPS; step++)
+            model->history[step][cluster] = traffic_history(loop->traffic, (enum cluster)cluster, (enum traffic_step)step, &model->history_count[step][cluster]);
+        model->metrics[cluster] = *traffic_metrics(loop->traffic, (enum cluster)cluster);
+        model->rps[cluster] = traffic_cluster_rps(loop->traffic, (enum cluster)cluster);
+    }
+    model->verdict = *traffic_verdict(loop->traffic);
+    model->old_quiet_ms = traffic_old_quiet_ms(loop->traffic, clock_ms());
+}
+
+void loop_restart_nodes(struct loop *loop)
+{
+    struct model *model = &loop->wizard->model;
+    struct error error = {0};
+    nodes_stop(loop->nodes);
+    loop->nodes = nodes_start(&loop->uv, &model->app.fleet, &model->app.conf.pg, NULL, NULL, &error);
+    if (loop->nodes == NULL)
+        wizard_say_error(loop->wizard, &error);
+    loop_take_nodes(loop);
+}
+
+void loop_note_traffic(struct loop *loop)
+{
+    int64_t now = clock_ms();
+    if (loop->nodes == NULL || now - loop->noted_at < 1000)
+        return;
+    traffic_allow(loop->traffic, loop->wizard->model.app.fleet.quiet_rps);
+    loop->noted_at = now - loop->noted_at < 2000 ? loop->noted_at + 1000 : now;
+    traffic_note(loop->traffic, loop->nodes, now);
+}
+
+void loop_watch_nodes(struct wizard *wizard)
+{
+    if (wizard->loop != NULL)
+        loop_restart_nodes(wizard->loop);
+}

@@ -1,0 +1,280 @@
+/* What is started and goes on beside the screen: workers, backups, hooks; and who is in their way. */
+#include "screens/loop_internal.h"
+
+#include "core/backup/backup.h"
+#include "core/base/clock.h"
+#include "core/base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The run. */
+
+static void apply_event(void *context, const json_t *event)
+{
+    run_view_apply(context, event);
+}
+
+static void leave_run(struct model *model)
+{
+    if (model->journal_path != NULL)
+        journal_reader_close(&model->reader);
+    free(model->journal_path);
+    run_view_free(&model->run);
+    model->journal_path = NULL;
+    model->run_is_news = false;
+}
+
+static void show_run(struct loop *loop, char *path)
+{
+    struct model *model = &loop->wizard->model;
+    leave_run(model);
+    if (journal_open(&model->reader, path, NULL))
+        model->journal_path = path;
+    else
+        free(path);
+}
+
+/* A backup that has ended is on the screens as a line; what ran before it, if it was cut short, is to be seen again. */
+static void end_backup(struct loop *loop)
+{
+    struct model *model = &loop->wizard->model;
+    if (!model->run.ended)
+        wizard_say(loop->wizard, MARK_DANGER, "The backup ended without a word: none was made.");
+    else
+        wizard_say(loop->wizard, model->run.exit_code == 0 ? MARK_OK : model->run.exit_code == 10 ? MARK_WARN : MARK_DANGER, "%s.", model->run.message);
+    if (loop->wizard->view.message[0] >= 'a' && loop->wizard->view.message[0] <= 'z')
+        loop->wizard->view.message[0] = (char)(loop->wizard->view.message[0] - 'a' + 'A');
+    model->state.lock.worker_alive = model->state.lock.backs_up = false;   /* as the next look will tell */
+    leave_run(model);
+}
+
+static char *last_run(const char *folder)
+{
+    struct names paths = {0};
+    char *path = NULL;
+    journal_list(folder, &paths);
+    for (size_t i = paths.count; i > 0 && path == NULL; i--)
+        if (strstr(strrchr(paths.list[i - 1], '/'), "-" BACKUP_COMMAND ".") == NULL)
+            path = mem_dup(paths.list[i - 1]);
+    names_free(&paths);
+    return path;
+}
+
+/* The worker's journal, or, where none runs, the last one: a run that was cut short is to be seen. */
+void loop_find_run(struct loop *loop)
+{
+    struct model *model = &loop->wizard->model;
+    if (model->run_alive)
+        return;
+    char *folder = journal_folder(&model->app.conf.pg, false, NULL), *path = NULL;
+    if (folder != NULL) {
+        path = journal_find_running(folder);
+        if (path == NULL && model->journal_path == NULL)
+            path = last_run(folder);
+    }
+    if (path != NULL && (model->journal_path == NULL || strcmp(path, model->journal_path) != 0))
+        show_run(loop, path);
+    else
+        free(path);
+    free(folder);
+}
+
+void loop_read_run(struct loop *loop)
+{
+    struct model *model = &loop->wizard->model;
+    if (model->journal_path == NULL)
+        return;
+    bool was_alive = model->run_alive;
+    model->run_alive = journal_alive(model->journal_path);
+    journal_read(&model->reader, apply_event, &model->run);
+    bool ended_well = model->run.ended && model->run.exit_code == 0;
+    model->run_is_news = model->run_is_news || model->run_alive || !ended_well;
+    if (was_alive && !model->run_alive)
+        loop_look(loop->wizard, true);
+    if (!was_alive && model->run_alive && !loop->wizard->view.settled && !model_backs_up(model)) {
+        loop->wizard->view.settled = true;
+        wizard_go(loop->wizard, model_runs(model, STEP_FINISH) ? STEP_FINISH : STEP_UP);
+    }
+    if (!model->run_alive && model_backs_up(model))
+        end_backup(loop);
+}
+
+/* Hooks. */
+
+/* A wall time on the monotonic clock, on which ages are counted. */
+static int64_t monotonic(int64_t wall_ms)
+{
+    return clock_ms() - (clock_wall_ms() - wall_ms);
+}
+
+static void read_diverted(struct loop *loop)
+{
+    struct model *model = &loop->wizard->model;
+    char *folder = journal_folder(&model->app.conf.pg, false, NULL);
+    int64_t at = 0;
+    model->diverted = 0;
+    model->diverted_at = folder != NULL && hook_record_diverted(folder, &model->diverted, &at) ? monotonic(at) : 0;
+    free(folder);
+}
+
+static void show_hook(struct loop *loop, const char *path)
+{
+    struct model *model = &loop->wizard->model;
+    hook_follow(&model->hook, path);
+    model->hook_at = monotonic(model->hook.record.started_ms);
+    read_diverted(loop);
+}
+
+/* The last one, which may run: this wizard's, or another's. */
+void loop_find_hook(struct loop *loop)
+{
+    struct model *model = &loop->wizard->model;
+    struct names paths = {0};
+    char *folder = journal_folder(&model->app.conf.pg, false, NULL);
+    if (folder != NULL && !hooks_run(model))
+        hook_record_list(folder, &paths);
+    const char *last = paths.count > 0 ? paths.list[paths.count - 1] : NULL;
+    if (last != NULL && (model->hook.path == NULL || strcmp(last, model->hook.path) != 0))
+        show_hook(loop, last);
+    names_free(&paths);
+    free(folder);
+}
+
+void loop_read_hook(struct loop *loop)
+{
+    struct model *model = &loop->wizard->model;
+    if (model->hook.path == NULL || model->hook.record.result != HOOK_RUNS)
+        return;
+    hook_follow_read(&model->hook);
+    if (model->hook.record.result == HOOK_RUNS)
+        return;
+    read_diverted(loop);
+    hooks_ended(loop->wizard);
+}
+
+static void on_started(uv_work_t *work, int status)
+{
+    struct start_job *job = (struct start_job *)work;
+    struct loop *loop = job->context;
+    struct wizard *wizard = loop->wizard;
+    (void)status;
+    loop->jobs--;
+    wizard->model.starting = false;
+    if (job->path == NULL) {
+        if (!wizard->leaving)
+            wizard_say_error(wizard, &job->error);
+        error_clear(&job->error);
+        return;
+    }
+    show_run(loop, job->path);
+    job->path = NULL;
+    wizard->model.run_is_news = true;
+    loop_read_run(loop);
+}
+
+void loop_start(struct wizard *wizard, const char *command, bool clear_dead_lock)
+{
+    struct loop *loop = wizard->loop;
+    if (loop == NULL || wizard->model.starting || wizard->model.run_alive)
+        return;
+    wizard->model.starting = true;
+    loop->start.app = &wizard->model.app;
+    loop->start.context = loop;
+    loop->start.command = command;
+    loop->start.clear_dead_lock = clear_dead_lock;
+    loop->jobs++;
+    uv_queue_work(&loop->uv, &loop->start.work, start_work, on_started);
+}
+
+void loop_backup(struct wizard *wizard, const char *folder)
+{
+    struct loop *loop = wizard->loop;
+    if (loop == NULL || wizard->model.starting || wizard->model.run_alive)
+        return;
+    free(loop->start.folder);
+    loop->start.folder = mem_dup(folder);
+    loop_start(wizard, BACKUP_COMMAND, false);
+}
+
+static void on_hook_started(uv_work_t *work, int status)
+{
+    struct hook_start *start = (struct hook_start *)work;
+    struct loop *loop = start->context;
+    struct wizard *wizard = loop->wizard;
+    (void)status;
+    loop->jobs--;
+    wizard->model.hook_starting = false;
+    if (start->path != NULL) {
+        show_hook(loop, start->path);
+        if (wizard->model.hook.record.result != HOOK_RUNS)
+            hooks_ended(wizard);
+    } else if (!wizard->leaving) {
+        wizard->view.overlay = wizard->view.overlay == OVERLAY_HOOK ? OVERLAY_NONE : wizard->view.overlay;
+        wizard_say_error(wizard, &start->error);
+    }
+    error_clear(&start->error);
+    free(start->path);
+    free(start->node);
+    free(start->url);
+    start->path = start->node = start->url = NULL;
+}
+
+void loop_run_hook(struct wizard *wizard, enum hook_kind kind, const struct hook_values *values)
+{
+    struct loop *loop = wizard->loop;
+    if (loop == NULL || hooks_run(&wizard->model) || loop->loads)
+        return;
+    wizard->model.hook_starting = true;
+    loop->hook.app = &wizard->model.app;
+    loop->hook.context = loop;
+    loop->hook.kind = kind;
+    loop->hook.percent = values->percent;
+    loop->hook.node = mem_dup(values->node);
+    loop->hook.url = mem_dup(values->url);
+    loop->jobs++;
+    uv_queue_work(&loop->uv, &loop->hook.work, hook_start_work, on_hook_started);
+}
+
+void loop_stop_worker(struct wizard *wizard)
+{
+    struct error error = {0};
+    if (wizard->loop == NULL)
+        return;
+    if (wizard->model.journal_path == NULL || worker_stop(wizard->model.journal_path, &error))
+        wizard_say(wizard, MARK_WAIT, "Asked the worker to stop at the next safe point.");
+    else
+        wizard_say_error(wizard, &error);
+}
+
+static void on_blocker(uv_work_t *work, int status)
+{
+    struct blocker_job *job = (struct blocker_job *)work;
+    struct loop *loop = job->context;
+    (void)status;
+    loop->jobs--;
+    job->busy = false;
+    if (loop->wizard->leaving)
+        error_clear(&job->error);
+    else if (job->error.code != ERROR_NONE)
+        wizard_say_error(loop->wizard, &job->error);
+    else
+        wizard_say(loop->wizard, MARK_OK, job->terminate ? "Ended %s; the report says so." : "Cancelled the query of %s; the report says so.", job->what);
+    free(job->what);
+    free(job->query);
+}
+
+void loop_end_blocker(struct wizard *wizard, const struct run_blocker *blocker, bool terminate)
+{
+    struct loop *loop = wizard->loop;
+    if (loop == NULL || loop->blocker.busy)
+        return;
+    loop->blocker = (struct blocker_job){
+        .context = loop, .app = &wizard->model.app, .busy = true, .pid = blocker->pid, .terminate = terminate,
+        .what = mem_printf("backend %d (%s, %s, %s for %d s)", blocker->pid, blocker->application, blocker->address, blocker->state, blocker->seconds),
+        .query = mem_dup(blocker->query),
+    };
+    wizard_say(wizard, MARK_WAIT, "Asking the server to %s backend %d.", terminate ? "end" : "cancel the query of", blocker->pid);
+    loop->jobs++;
+    uv_queue_work(&loop->uv, &loop->blocker.work, blocker_work, on_blocker);
+}
