@@ -1,11 +1,11 @@
 #include "core/hook_record.h"
 
 #include "core/base/clock.h"
+#include "core/base/folder.h"
 #include "core/base/json.h"
 #include "core/base/mem.h"
 #include "core/journal.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -120,29 +120,9 @@ void hook_record_free(struct hook_record *record)
     *record = (struct hook_record){0};
 }
 
-static int is_record(const struct dirent *entry)
-{
-    size_t length = strlen(entry->d_name), end = strlen(SUFFIX);
-    return length > end && strcmp(entry->d_name + length - end, SUFFIX) == 0;
-}
-
-/* By bytes: times come first. */
-static int compare_names(const struct dirent **left, const struct dirent **right)
-{
-    return strcmp((*left)->d_name, (*right)->d_name);
-}
-
 void hook_record_list(const char *folder, struct names *paths)
 {
-    struct dirent **entries = NULL;
-    int count = scandir(folder, &entries, is_record, compare_names);
-    for (int i = 0; i < count; i++) {
-        char *path = mem_printf("%s/%s", folder, entries[i]->d_name);
-        names_add(paths, path);
-        free(path);
-        free(entries[i]);
-    }
-    free(entries);
+    folder_list(folder, SUFFIX, paths);
 }
 
 bool hook_record_diverted(const char *folder, int *percent, int64_t *at)

@@ -2,9 +2,9 @@
 
 #include "core/base/ascii.h"
 #include "core/base/clock.h"
+#include "core/base/folder.h"
 #include "core/base/mem.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -239,29 +239,9 @@ bool journal_alive(const char *path)
     return locked;
 }
 
-static int is_journal(const struct dirent *entry)
-{
-    size_t length = strlen(entry->d_name);
-    return length > 6 && strcmp(entry->d_name + length - 6, ".jsonl") == 0;
-}
-
-/* By bytes, not as the locale sorts: times come first. */
-static int compare_names(const struct dirent **left, const struct dirent **right)
-{
-    return strcmp((*left)->d_name, (*right)->d_name);
-}
-
 void journal_list(const char *folder, struct names *paths)
 {
-    struct dirent **entries = NULL;
-    int count = scandir(folder, &entries, is_journal, compare_names);
-    for (int i = 0; i < count; i++) {
-        char *path = mem_printf("%s/%s", folder, entries[i]->d_name);
-        names_add(paths, path);
-        free(path);
-        free(entries[i]);
-    }
-    free(entries);
+    folder_list(folder, ".jsonl", paths);
 }
 
 char *journal_find_running(const char *folder)

@@ -10,14 +10,11 @@
 
 #define FEW 3   /* changes that are listed rather than counted */
 
-enum { ACTION_FINISH = ACTION_OWN, ACTION_STOP, ACTION_BLOCKERS, ACTION_LOG, ACTION_BACKUP };
+enum { ACTION_FINISH = ACTION_OWN };
 
 static const struct keys_row keys[] = {
     {{'f'}, "finish", "Finish the upgrade. The database's name must be typed.", ACTION_FINISH, 60, NULL},
-    {{'B'}, "back up", "Back up Kong's schema with pg_dump into a folder, and verify it.", ACTION_BACKUP, 57, NULL},
-    {{'x'}, "stop", "Ask the worker to stop at the next safe point. Finishing again goes on from there.", ACTION_STOP, 56, NULL},
-    {{'k'}, "blockers", "The sessions that the run waits for; cancel a query or end a session, once its number is typed.", ACTION_BLOCKERS, -58, NULL},
-    {{'l'}, "log", "The worker's log instead of the list of changes, and back.", ACTION_LOG, 40, NULL},
+    RUN_PANE_KEYS,
 };
 
 static bool is_enabled(const struct wizard *wizard, int action)
@@ -26,13 +23,7 @@ static bool is_enabled(const struct wizard *wizard, int action)
     char reason[512];
     if (action == ACTION_FINISH)
         return model->has_plan && model->plan.kind == PLAN_FINISH && model_refusal(model, STEP_FINISH, reason, sizeof reason)[0] == '\0';
-    if (action == ACTION_STOP)
-        return model->run_alive && !model->run.stop_asked;
-    if (action == ACTION_BACKUP)
-        return backup_can_start(model) && model_is_up(model) && !model_runs(model, STEP_FINISH);
-    if (action == ACTION_BLOCKERS)
-        return blockers_are_there(model);
-    return model_runs(model, STEP_FINISH);
+    return run_pane_enabled(wizard, action);
 }
 
 static bool loses_values(const struct loss *loss)
@@ -212,23 +203,10 @@ static void ask_finish(struct wizard *wizard)
 
 static void act(struct wizard *wizard, int action)
 {
-    switch (action) {
-    case ACTION_FINISH:
+    if (action == ACTION_FINISH)
         ask_finish(wizard);
-        break;
-    case ACTION_STOP:
-        loop_stop_worker(wizard);
-        break;
-    case ACTION_BACKUP:
-        backup_ask_folder(wizard);
-        break;
-    case ACTION_BLOCKERS:
-        blockers_open(wizard);
-        break;
-    default:
-        wizard->view.show_log = !wizard->view.show_log;
-        wizard->view.proses[STEP_FINISH].follow = true;
-    }
+    else
+        run_pane_act(wizard, action);
 }
 
 const struct screen screen_finish = {keys, COUNT_OF(keys), is_enabled, draw, key, act};

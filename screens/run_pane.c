@@ -6,6 +6,8 @@
 
 #include "core/base/mem.h"
 #include "core/migrations/corrections.h"
+#include "screens/backup_note.h"
+#include "screens/loop.h"
 #include "screens/say.h"
 #include "tui/layout.h"
 #include "tui/progress.h"
@@ -344,4 +346,38 @@ bool dead_lock_is_there(const struct model *model)
 {
     const struct lock_info *lock = &model->state.lock;
     return model->has_state && lock->held && !lock->worker_alive && strncmp(lock->owner, LOCK_OWNER_PREFIX, strlen(LOCK_OWNER_PREFIX)) == 0;
+}
+
+bool run_pane_enabled(const struct wizard *wizard, int action)
+{
+    const struct model *model = &wizard->model;
+    enum step step = wizard->view.shown;
+    switch (action) {
+    case ACTION_STOP:
+        return model->run_alive && !model->run.stop_asked;
+    case ACTION_BACKUP:
+        return backup_can_start(model) && model_is_up(model) == (step == STEP_FINISH) && !model_runs(model, step);
+    case ACTION_BLOCKERS:
+        return blockers_are_there(model);
+    default:
+        return model_runs(model, step);
+    }
+}
+
+void run_pane_act(struct wizard *wizard, int action)
+{
+    switch (action) {
+    case ACTION_STOP:
+        loop_stop_worker(wizard);
+        break;
+    case ACTION_BACKUP:
+        backup_ask_folder(wizard);
+        break;
+    case ACTION_BLOCKERS:
+        blockers_open(wizard);
+        break;
+    default:
+        wizard->view.show_log = !wizard->view.show_log;
+        wizard->view.proses[wizard->view.shown].follow = true;
+    }
 }

@@ -14,14 +14,11 @@
 #define COST_LINES 4            /* one less where there is nothing to back up */
 #define WORTH_SAYING_MS 100     /* as much as a node notices */
 
-enum { ACTION_START = ACTION_OWN, ACTION_STOP, ACTION_BLOCKERS, ACTION_LOG, ACTION_BACKUP };
+enum { ACTION_START = ACTION_OWN };
 
 static const struct keys_row keys[] = {
     {{'s'}, "start", "Start the migration. It asks once more.", ACTION_START, 60, NULL},
-    {{'B'}, "back up", "Back up Kong's schema with pg_dump into a folder, and verify it.", ACTION_BACKUP, 57, NULL},
-    {{'x'}, "stop", "Ask the worker to stop at the next safe point. Starting again goes on from there.", ACTION_STOP, 56, NULL},
-    {{'k'}, "blockers", "The sessions that the run waits for; cancel a query or end a session, once its number is typed.", ACTION_BLOCKERS, -58, NULL},
-    {{'l'}, "log", "The worker's log instead of the list of changes, and back.", ACTION_LOG, 40, NULL},
+    RUN_PANE_KEYS,
     {{K_ENTER}, "details", "The selected change: what it does, its lock, its cost.", 0, 45, NULL},
 };
 
@@ -31,13 +28,7 @@ static bool is_enabled(const struct wizard *wizard, int action)
     char reason[512];
     if (action == ACTION_START)
         return model->has_plan && model_refusal(model, STEP_UP, reason, sizeof reason)[0] == '\0';
-    if (action == ACTION_STOP)
-        return model->run_alive && !model->run.stop_asked;
-    if (action == ACTION_BACKUP)
-        return backup_can_start(model) && !model_is_up(model) && !model_runs(model, STEP_UP);
-    if (action == ACTION_BLOCKERS)
-        return blockers_are_there(model);
-    return model_runs(model, STEP_UP);
+    return run_pane_enabled(wizard, action);
 }
 
 /* The largest table that is rewritten; NULL if none. `count`: how many changes rewrite one. */
@@ -207,23 +198,10 @@ static void ask_start(struct wizard *wizard)
 
 static void act(struct wizard *wizard, int action)
 {
-    switch (action) {
-    case ACTION_START:
+    if (action == ACTION_START)
         ask_start(wizard);
-        break;
-    case ACTION_STOP:
-        loop_stop_worker(wizard);
-        break;
-    case ACTION_BACKUP:
-        backup_ask_folder(wizard);
-        break;
-    case ACTION_BLOCKERS:
-        blockers_open(wizard);
-        break;
-    default:
-        wizard->view.show_log = !wizard->view.show_log;
-        wizard->view.proses[STEP_UP].follow = true;
-    }
+    else
+        run_pane_act(wizard, action);
 }
 
 const struct screen screen_up = {keys, COUNT_OF(keys), is_enabled, draw, key, act};
