@@ -134,7 +134,7 @@ static void start_up(struct cut *cut)
         session_see("Press s to start");
         session_press("s");
         session_see("Migrate up?");
-        session_press("\t\r");
+        session_press("\t\t\r");   /* "I have another: start" */
     }
     cut->journal = await_journal(cut->database, WAITING);
     session_see(cut->wizard ? "Waits for backend" : "add column upstreams.algorithm");
