@@ -8,7 +8,7 @@
 # Debian packages that are missing are installed first (root, else sudo). Exit code 0 only if something passed and nothing failed.
 # What was built is kept under build/, so that the next run compiles what has changed:
 #
-#   build/san     gcc, AddressSanitizer and UndefinedBehaviorSanitizer: all tests, two at a time
+#   build/san     gcc, AddressSanitizer and UndefinedBehaviorSanitizer: all tests, four at a time
 #   build/clang   clang, the same sanitizers: the tests that need no server
 #   build/gcc     gcc, as it is installed: the same, under valgrind
 set -eu
@@ -86,7 +86,7 @@ if [ -n "$everywhere" ]; then
     for server in $servers; do run_on "$server" $(suites db checks); done
   fi
 else
-  if build san gcc $sanitized; then run san $(suites "$@"); fi
+  if build san gcc $sanitized; then run san --num-processes 4 $(suites "$@"); fi   # most of them wait
   if [ $# = 0 ]; then
     if build clang clang $sanitized; then run clang $(suites unit tui); fi
     if build gcc gcc; then
