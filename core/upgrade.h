@@ -51,7 +51,6 @@ struct upgrade_facts {
 
 #define UPGRADE_QUIET_MS 120000
 #define UPGRADE_POLLS_RPS 2.0    /* so few requests a second of an old node may be no clients' but somebody's polls: then the gate says so */
-#define UPGRADE_GONE_MS 5000     /* an old node must have been silent for so long to be taken for stopped */
 
 /* A node that has not answered for so long is gone. One that is restarted, or misses a poll, is back before (nodes are asked once a
  * second, see NODE_POLL_MS). */
