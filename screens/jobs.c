@@ -4,6 +4,7 @@
 #include "core/db/blocker.h"
 #include "core/decisions.h"
 #include "core/journal.h"
+#include "core/kong_run.h"
 #include "core/migrations/order.h"
 #include "core/report.h"
 #include "screens/fleet_nodes.h"
@@ -145,7 +146,7 @@ void start_work(uv_work_t *work)
     char *folder = journal_folder(&job->app->conf.pg, false, NULL);
     struct run_job run = {
         .command = job->command,
-        .kind = finishes ? PLAN_FINISH : strcmp(job->command, "bootstrap") == 0 ? PLAN_BOOTSTRAP : PLAN_UP,
+        .kind = finishes || strcmp(job->command, KONG_CUSTOM_FINISH) == 0 ? PLAN_FINISH : strcmp(job->command, "bootstrap") == 0 ? PLAN_BOOTSTRAP : PLAN_UP,
         .to = KONG_1_3,
         .datastore = &job->app->conf.pg,
         .plugins = &job->app->conf.plugins,
@@ -157,7 +158,7 @@ void start_work(uv_work_t *work)
     free(folder);
     job->path = NULL;
     if (!finishes || old_nodes_are_gone(job))
-        job->path = worker_start(&run, &job->error);
+        job->path = app_start(job->app, &run, &job->error);
 }
 
 void hook_start_work(uv_work_t *work)

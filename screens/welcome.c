@@ -98,14 +98,12 @@ static void add_database(struct prose *prose, const struct model *model)
     free(text);
     if (state->reason != NULL)
         prose_add_mark(prose, MARK_DANGER, "%s", state->reason);
-    if (state->unknown.count > 0) {
-        struct buf names = {0};
-        for (size_t i = 0; i < state->unknown.count; i++)
-            buf_addf(&names, "%s%s", i > 0 ? ", " : "", state->unknown.list[i]);
-        text = mem_printf("%s: their own migrations are left to `kong migrations`", buf_text(&names));
+    if (state_has_custom(state)) {
+        char *plugins = state_custom_text(state);
+        text = mem_printf("%s: their own migrations are left to `kong migrations`", plugins);
         prose_add_key(prose, "Custom", text);
         free(text);
-        buf_free(&names);
+        free(plugins);
     }
 }
 

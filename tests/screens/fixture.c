@@ -159,6 +159,19 @@ static void add_changes(struct plan *plan, const struct state *state, size_t ste
     }
 }
 
+void fixture_custom(struct fixture *fixture, const char *plugin, size_t executed, size_t pending)
+{
+    struct state *state = &fixture->wizard.model.state;
+    struct custom_state custom = {.name = mem_dup(fixture_name(fixture, plugin))};
+    for (size_t i = 0; i < executed + pending; i++) {
+        char *migration = mem_printf("%03zu_step", i);
+        names_add(i < executed ? &custom.executed : &custom.pending, migration);
+        free(migration);
+    }
+    state->customs = mem_grow(state->customs, state->custom_count + 1, sizeof *state->customs);
+    state->customs[state->custom_count++] = custom;
+}
+
 void fixture_plan(struct fixture *fixture, enum plan_kind kind)
 {
     struct model *model = &fixture->wizard.model;

@@ -75,8 +75,8 @@ static void welcome_no_nodes(struct fixture *fixture)
 {
     fixture_configure(fixture);
     fixture_state(fixture, STAGE_LEGACY_014, "0.14");
-    names_add(&fixture->wizard.model.state.unknown, fixture_name(fixture, "acme-auth"));
-    names_add(&fixture->wizard.model.state.unknown, fixture_name(fixture, "acme-billing"));
+    fixture_custom(fixture, "acme-auth", 3, 0);
+    fixture_custom(fixture, "acme-billing", 1, 1);
 }
 
 static void welcome_message(struct fixture *fixture)
