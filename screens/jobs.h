@@ -97,4 +97,18 @@ struct blocker_job {
 
 void blocker_work(uv_work_t *work);
 
+/* What was copied, into a file. */
+struct copy_job {
+    uv_work_t work;
+    void *context;
+    const struct app *app;
+    bool busy;                    /* the loop's */
+    char *text;                   /* owned */
+    const char *cut;
+    char *path;                   /* where it is; NULL and an error: nowhere */
+    struct error error;
+};
+
+void copy_work(uv_work_t *work);
+
 #endif

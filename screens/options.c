@@ -38,12 +38,13 @@ static const char usage[] =
     "      --plain               no full-screen wizard\n"
     "      --ascii               no characters beyond ASCII\n"
     "      --theme NAME          dark, light, contrast, mono\n"
+    "      --copy WAY            how y copies: auto, terminal (its clipboard, by OSC 52), file, off\n"
     "      --version, -h, --help\n"
     "\n"
     "Exit codes: 0 done or nothing to do, 1 error, 2 older than 0.14, 3 needs bootstrap, 4 pending, 5 new migrations,\n"
     "6 warnings, differences, 7 blocked, 8 newer or not Kong's, 9 lock held, 10 paused, 64 wrong usage, 75 terminal lost.\n";
 
-enum long_option { OPTION_JSON = 256, OPTION_PLAIN, OPTION_ASCII, OPTION_THEME, OPTION_VERSION, OPTION_DRY_RUN, OPTION_SQL,
+enum long_option { OPTION_JSON = 256, OPTION_PLAIN, OPTION_ASCII, OPTION_THEME, OPTION_COPY, OPTION_VERSION, OPTION_DRY_RUN, OPTION_SQL,
                    OPTION_FINISH, OPTION_FIX, OPTION_CONFIRM, OPTION_TO, OPTION_IGNORE, OPTION_REQUEST, OPTION_REQUESTS };
 
 static const struct option long_options[] = {
@@ -56,6 +57,7 @@ static const struct option long_options[] = {
     {"plain", no_argument, NULL, OPTION_PLAIN},
     {"ascii", no_argument, NULL, OPTION_ASCII},
     {"theme", required_argument, NULL, OPTION_THEME},
+    {"copy", required_argument, NULL, OPTION_COPY},
     {"version", no_argument, NULL, OPTION_VERSION},
     {"help", no_argument, NULL, 'h'},
     {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
@@ -94,6 +96,7 @@ static int read_one(struct options *options, int option)
     case OPTION_PLAIN: options->plain = true; break;
     case OPTION_ASCII: options->ascii = true; break;
     case OPTION_THEME: options->theme = optarg; break;
+    case OPTION_COPY: options->copy = optarg; break;
     case OPTION_DRY_RUN: options->dry_run = true; break;
     case OPTION_SQL: options->sql = true; break;
     case OPTION_FINISH: options->finish = true; break;

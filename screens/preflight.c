@@ -3,6 +3,7 @@
 #include "core/decisions.h"
 #include "screens/loop.h"
 #include "screens/screen.h"
+#include "screens/whole.h"
 #include "tui/layout.h"
 
 #include <stdio.h>
@@ -11,7 +12,6 @@
 enum { ACTION_RUN = ACTION_OWN, ACTION_ACKNOWLEDGE };
 
 static const struct keys_row keys[] = {
-    {{K_ENTER}, "details", "What the selected check found, why it matters, and the remedy.", 0, 55, NULL},
     {{'a'}, "acknowledge", "Take note of the selected warning: it no longer holds you up, and the report names it.", ACTION_ACKNOWLEDGE, 58, NULL},
     {{'r'}, "run again", "Look at everything again.", ACTION_RUN, 45, NULL},
 };
@@ -98,8 +98,9 @@ static struct table_model check_table(const struct wizard *wizard)
                                 model->checks_running ? "Looking…" : "Press r to look.", false, false};
 }
 
-static void draw_summary(const struct model *model, struct area area)
+static void draw_summary(struct wizard *wizard, struct area area)
 {
+    const struct model *model = &wizard->model;
     char text[120] = "";
     size_t blocks = 0, warns = 0;
     for (size_t i = 0; i < model->checks.count; i++) {
@@ -112,9 +113,9 @@ static void draw_summary(const struct model *model, struct area area)
             warns++;
     }
     if (model->checks_running)
-        frame_status(area, 0, MARK_WAIT, "Looking at the database, the configuration and the fleet…");
+        whole_line(wizard, area, 0, MARK_WAIT, "Looking at the database, the configuration and the fleet…");
     else if (!model->checks_run)
-        frame_status(area, 0, MARK_UNKNOWN, "Not looked yet.");
+        whole_line(wizard, area, 0, MARK_UNKNOWN, "Not looked yet.");
     else if (blocks > 0)
         snprintf(text, sizeof text, "%zu to mend and %zu to acknowledge, of %zu checks. Enter shows the remedy.", blocks, warns, model->checks.count);
     else if (warns > 0)
@@ -122,7 +123,7 @@ static void draw_summary(const struct model *model, struct area area)
     else
         snprintf(text, sizeof text, "Nothing of %zu checks speaks against going on. Press 1 for step 1.", model->checks.count);
     if (text[0] != '\0')
-        frame_status(area, 0, blocks > 0 ? MARK_DANGER : warns > 0 ? MARK_WARN : MARK_OK, text);
+        whole_line(wizard, area, 0, blocks > 0 ? MARK_DANGER : warns > 0 ? MARK_WARN : MARK_OK, text);
 }
 
 static void draw(struct wizard *wizard, struct area area)
@@ -130,12 +131,12 @@ static void draw(struct wizard *wizard, struct area area)
     const struct layout_request rows[] = {LAYOUT_FIXED(1, 2), LAYOUT_FILL(3, 1)};
     struct area parts[2];
     layout_rows(area, 1, rows, 2, parts);
-    draw_summary(&wizard->model, parts[0]);
+    draw_summary(wizard, parts[0]);
     struct table_model table = check_table(wizard);
     table_clamp(&table, &wizard->view.tables[STEP_PREFLIGHT]);
     const struct check_result *result = selected(wizard);
     bool noted = result != NULL && result->outcome != CHECK_OK && result->evidence.count > 0;
-    struct area list = note_draw(parts[1], table.row_count, noted ? mark_of(&wizard->model, result) : MARK_OK, noted ? result->evidence.list[0] : NULL);
+    struct area list = note_draw(wizard, parts[1], table.row_count, noted ? mark_of(&wizard->model, result) : MARK_OK, noted ? result->evidence.list[0] : NULL);
     table_draw(list, &table, &wizard->view.tables[STEP_PREFLIGHT], true);
 }
 
@@ -153,8 +154,9 @@ static const char *advice_of(const struct model *model, const struct check_resul
     return result->severity == CHECK_WARNS ? "It warns. Mend it and press r in the list, or press a there to take note of it." : "Good to know; nothing has to be done.";
 }
 
-static void open_details(struct wizard *wizard, const struct check_result *result)
+static void open_details(struct wizard *wizard, size_t row)
 {
+    const struct check_result *result = &wizard->model.checks.list[row];
     wizard_open_text(wizard, result->check->title);
     struct prose *prose = &wizard->view.text;
     prose_add_mark(prose, mark_of(&wizard->model, result), "%s", advice_of(&wizard->model, result));
@@ -172,13 +174,10 @@ static void open_details(struct wizard *wizard, const struct check_result *resul
         prose_add_key(prose, "Source", result->check->source);
 }
 
-static bool key(struct wizard *wizard, const struct input *input)
+static bool pane(struct wizard *wizard, size_t index, struct pane *pane)
 {
-    struct table_model table = check_table(wizard);
-    enum reaction reaction = table_key(&table, &wizard->view.tables[STEP_PREFLIGHT], input);
-    if (reaction == REACTION_ACTIVATE && selected(wizard) != NULL)
-        open_details(wizard, selected(wizard));
-    return reaction != REACTION_NONE;
+    *pane = (struct pane){.list = &wizard->view.tables[STEP_PREFLIGHT], .table = check_table(wizard), .open = open_details};
+    return index == 0;
 }
 
 static void acknowledge(struct wizard *wizard)
@@ -204,4 +203,4 @@ static void act(struct wizard *wizard, int action)
         acknowledge(wizard);
 }
 
-const struct screen screen_preflight = {keys, COUNT_OF(keys), is_enabled, draw, key, act};
+const struct screen screen_preflight = {keys, COUNT_OF(keys), is_enabled, draw, pane, act};
