@@ -4,6 +4,7 @@
 #ifndef SCREENS_SCREEN_H
 #define SCREENS_SCREEN_H
 
+#include "core/conf/conf_fix.h"
 #include "screens/model.h"
 #include "tui/canvas.h"
 #include "tui/dialog.h"
@@ -52,6 +53,10 @@ struct view {
     char *title;                        /* of the text or prompt */
     struct prose text;                  /* of the overlay; the dialog's blocks too */
     struct prose_state text_state;
+    const struct keys_row *text_keys;   /* the screen's own keys while the text is open: its actions, enabled as it says; NULL: none */
+    size_t text_key_count;
+    const struct check *check_shown;    /* the text is of this check; NULL: of something else */
+    const struct check *check_kept;     /* the operator chose this one in the list: the selection stays with it */
     int blocker_pid;                    /* which the dialog of blockers is about */
     struct dialog_model dialog;
     int percent;                        /* chosen, while it is asked whether to go there all the same */
@@ -86,7 +91,7 @@ void wizard_key(struct wizard *wizard, const struct input *input);
 const struct screen *wizard_screen(const struct wizard *wizard);
 void wizard_draw_keys(const struct wizard *wizard, struct area area);
 
-/* A text over the screen. Fill `wizard->view.text` after it. */
+/* A text over the screen. Fill `wizard->view.text` after it (and say what keys of the screen's it has). */
 void wizard_open_text(struct wizard *wizard, const char *title);
 
 /* A question: text in view.text (filled before), answers in `model` (its blocks are set here). */
@@ -132,6 +137,18 @@ void watch_pane_draw(struct wizard *wizard, struct area area);
 /* Sessions are in the way of the run shown: a dialog to end them. */
 bool blockers_are_there(const struct model *model);
 void blockers_open(struct wizard *wizard);
+
+/* Preflight. A check has been through (the result is taken over); all, or those of `ids`, are to be looked at again. */
+void preflight_take(struct wizard *wizard, struct check_result *result);
+void preflight_wait(struct wizard *wizard, const struct names *ids);
+
+/* kong.conf mended, from the check `configuration`: asks for it; shows the difference and asks whether to write it (`fix` NULL: the error
+ * says why not); says what came of writing (the error's code: ERROR_NONE). What `fix` points to is there until the next call. */
+bool conf_pane_is_of(const struct check_result *result);   /* it is the check, and something is deprecated */
+bool conf_pane_enabled(const struct wizard *wizard);       /* there is a kong.conf */
+void conf_pane_begin(struct wizard *wizard);
+void conf_pane_made(struct wizard *wizard, const struct conf_fix *fix, struct error *error);
+void conf_pane_written(struct wizard *wizard, const struct conf_fix *fix, const char *target, struct error *error);
 
 /* The Admin API guard: whether it found something, a line about it, all of it. */
 bool api_guard_is_there(const struct model *model);

@@ -104,13 +104,15 @@ static struct keys_map map_here(const struct wizard *wizard, const struct keys_m
 void wizard_draw_keys(const struct wizard *wizard, struct area area)
 {
     struct keys_map common = map_common(wizard), here = map_here(wizard, &common);
+    const struct view *view = &wizard->view;
+    const struct keys_map text = {text_rows, COUNT_OF(text_rows), NULL, NULL, NULL};
     const struct keys_map overlays[] = {
-        [OVERLAY_TEXT] = {text_rows, COUNT_OF(text_rows), NULL, NULL, NULL},
+        [OVERLAY_TEXT] = {view->text_keys, view->text_key_count, is_enabled_here, wizard, &text},
         [OVERLAY_DIALOG] = {dialog_rows, COUNT_OF(dialog_rows), NULL, NULL, NULL},
         [OVERLAY_PROMPT] = {prompt_rows, COUNT_OF(prompt_rows), NULL, NULL, NULL},
         [OVERLAY_HOOK] = {hook_rows, COUNT_OF(hook_rows), NULL, NULL, NULL},
     };
-    keys_draw(area, wizard->view.overlay == OVERLAY_NONE ? &here : &overlays[wizard->view.overlay]);
+    keys_draw(area, view->overlay == OVERLAY_NONE ? &here : &overlays[view->overlay]);
 }
 
 /* Services. */
@@ -138,6 +140,9 @@ void wizard_open_text(struct wizard *wizard, const char *title)
     view->title = mem_dup(title);
     prose_clear(&view->text);
     view->text_state = (struct prose_state){0};
+    view->text_keys = NULL;
+    view->text_key_count = 0;
+    view->check_shown = NULL;
     view->overlay = OVERLAY_TEXT;
 }
 
@@ -289,7 +294,11 @@ static void act_everywhere(struct wizard *wizard, int action)
 static void key_overlay(struct wizard *wizard, const struct input *input)
 {
     struct view *view = &wizard->view;
-    if (view->overlay == OVERLAY_TEXT) {
+    const struct keys_map own = {view->text_keys, view->text_key_count, is_enabled_here, wizard, NULL};
+    int action = view->overlay == OVERLAY_TEXT ? keys_action(&own, input) : 0;
+    if (action > 0) {
+        wizard_screen(wizard)->act(wizard, action);
+    } else if (view->overlay == OVERLAY_TEXT) {
         bool close = prose_key(&view->text_state, input) == REACTION_NONE && !input->pasted &&
                      (input->key == K_ESC || input->key == K_ENTER || input->key == 'q' || input->key == '?');
         if (close)
