@@ -25,6 +25,7 @@ void loop_draw(struct loop *loop)
     loop->wizard->model.now = clock_ms();
     wizard_draw(loop->wizard, &loop->canvas);
     terminal_show(&loop->canvas);
+    trace_frame(loop->wizard->trace, &loop->canvas);
 }
 
 static void leave(struct loop *loop, int exit_code)
@@ -37,8 +38,10 @@ static void leave(struct loop *loop, int exit_code)
 static void read_keys(struct loop *loop)
 {
     struct input input;
-    while (!loop->wizard->leaving && terminal_next(&input))
+    while (!loop->wizard->leaving && terminal_next(&input)) {
+        trace_key(loop->wizard->trace, &input, wizard_is_typing(loop->wizard));
         wizard_key(loop->wizard, &input);
+    }
     if (terminal_lost())
         leave(loop, EXIT_TERMINAL_LOST);
     else if (loop->wizard->leaving)

@@ -30,7 +30,7 @@ struct loop {
 
     struct nodes *nodes;
     struct traffic *traffic;
-    int64_t noted_at, sought_at, settles_at;
+    int64_t sought_at, settles_at;
 
     char *wanted_conf;           /* another kong.conf is to be read; "" the one by default */
     bool loads;
@@ -52,7 +52,7 @@ void loop_end_checks(struct loop *loop);
 /* Looks at the database where that is due and no look is under way. */
 void loop_start_look(struct loop *loop);
 
-/* The nodes of the fleet, watched from now on; their figures into the model; a second of traffic. */
+/* The nodes of the fleet, watched from now on; their figures into the model; their traffic. */
 void loop_restart_nodes(struct loop *loop);
 void loop_take_nodes(struct loop *loop);
 void loop_note_traffic(struct loop *loop);

@@ -14,6 +14,7 @@
 #include "tui/keys.h"
 #include "tui/prose.h"
 #include "tui/table.h"
+#include "tui/trace.h"
 
 struct wizard;
 
@@ -76,6 +77,7 @@ struct wizard {
     const struct options *options;
     struct model model;
     struct view view;
+    struct trace *trace;                /* NULL: none */
     struct loop *loop;                  /* libuv and the watchers: loop.h; NULL in tests of drawing */
     int exit_code;
     bool leaving;
@@ -86,6 +88,7 @@ struct wizard {
 /* Fills the whole canvas: the frame, the screen, what is over it. */
 void wizard_draw(struct wizard *wizard, struct canvas *canvas);
 void wizard_key(struct wizard *wizard, const struct input *input);
+bool wizard_is_typing(const struct wizard *wizard);   /* keys go into a field now */
 
 /* The screen that is shown; and the footer, with the keys that work there now. */
 const struct screen *wizard_screen(const struct wizard *wizard);

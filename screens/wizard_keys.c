@@ -321,6 +321,14 @@ static void key_overlay(struct wizard *wizard, const struct input *input)
     }
 }
 
+bool wizard_is_typing(const struct wizard *wizard)
+{
+    const struct view *view = &wizard->view;
+    if (view->overlay == OVERLAY_NONE)
+        return view->tables[view->shown].typing;
+    return view->overlay == OVERLAY_PROMPT || (view->overlay == OVERLAY_DIALOG && view->must_type != NULL);
+}
+
 void wizard_key(struct wizard *wizard, const struct input *input)
 {
     if (input->kind != INPUT_KEY)
