@@ -123,11 +123,30 @@ void look_work(uv_work_t *work)
     look_at_journals(look);
 }
 
+static void take_result(void *context, struct check_result *result)
+{
+    struct check_job *job = context;
+    uv_mutex_lock(&job->mutex);
+    check_results_put(&job->results, result);
+    uv_mutex_unlock(&job->mutex);
+    uv_async_send(&job->arrived);
+}
+
 void check_work(uv_work_t *work)
 {
     struct check_job *job = (struct check_job *)work;
-    const struct names all = {0};
-    checks_run(&job->app->conf, &job->app->fleet, &all, &job->results);
+    checks_run(&job->app->conf, &job->app->fleet, &job->ids, &job->stop, take_result, job);
+}
+
+void conf_work(uv_work_t *work)
+{
+    struct conf_job *job = (struct conf_job *)work;
+    if (job->target == NULL)
+        job->done = conf_fix_make(&job->fix, job->app->conf.file, environ, &job->error);
+    else if (conf_fix_is_original(&job->fix, job->target))
+        job->done = error_set(&job->error, ERROR_FILE, "%s is the original, by another name: old nodes may still read it; name another file", job->target);
+    else
+        job->done = conf_fix_write(&job->fix, job->target, &job->error);
 }
 
 /* The gate that nothing overrules, asked once more before the irreversible step. */

@@ -73,6 +73,8 @@ bool pane_key(struct wizard *wizard, struct pane *pane, const struct input *inpu
     if (pane->list == NULL)
         return prose_read(pane->prose.blocks, pane->prose.count, pane->text, input) != REACTION_NONE;
     enum reaction reaction = table_key(&pane->table, pane->list, input);
+    if (reaction != REACTION_NONE && pane->moved != NULL)
+        pane->moved(wizard);
     if (reaction == REACTION_ACTIVATE)
         open_row(wizard, pane);
     return reaction != REACTION_NONE;

@@ -14,6 +14,7 @@ struct pane {
     struct table_state *list;         /* NULL: a text */
     struct table_model table;
     void (*open)(struct wizard *wizard, size_t row);   /* Enter on a row; NULL: its cells in full */
+    void (*moved)(struct wizard *wizard);              /* after a key that was the list's; NULL: nothing follows from it */
     struct prose_state *text;
     struct prose prose;               /* of a text; pane_free frees */
 };

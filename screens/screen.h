@@ -4,6 +4,7 @@
 #ifndef SCREENS_SCREEN_H
 #define SCREENS_SCREEN_H
 
+#include "core/conf/conf_fix.h"
 #include "screens/model.h"
 #include "screens/pane.h"
 #include "tui/canvas.h"
@@ -14,6 +15,7 @@
 #include "tui/keys.h"
 #include "tui/prose.h"
 #include "tui/table.h"
+#include "tui/trace.h"
 
 struct wizard;
 
@@ -61,6 +63,10 @@ struct view {
     char *title;                        /* of the text or prompt */
     struct prose text;                  /* of the overlay; the dialog's blocks too */
     struct prose_state text_state;
+    const struct keys_row *text_keys;   /* the screen's own keys while the text is open: its actions, enabled as it says; NULL: none */
+    size_t text_key_count;
+    const struct check *check_shown;    /* the text is of this check; NULL: of something else */
+    const struct check *check_kept;     /* the operator chose this one in the list: the selection stays with it */
     int blocker_pid;                    /* which the dialog of blockers is about */
     struct dialog_model dialog;
     int percent;                        /* chosen, while it is asked whether to go there all the same */
@@ -80,6 +86,7 @@ struct wizard {
     const struct options *options;
     struct model model;
     struct view view;
+    struct trace *trace;                /* NULL: none */
     struct loop *loop;                  /* libuv and the watchers: loop.h; NULL in tests of drawing */
     int exit_code;
     bool leaving;
@@ -92,6 +99,7 @@ void view_free(struct view *view);
 /* Fills the whole canvas: the frame, the screen, what is over it. */
 void wizard_draw(struct wizard *wizard, struct canvas *canvas);
 void wizard_key(struct wizard *wizard, const struct input *input);
+bool wizard_is_typing(struct wizard *wizard);   /* keys go into a field now */
 
 /* The frame and the screen alone, without what is over it and without the footer. */
 void wizard_draw_screen(struct wizard *wizard, struct area area);
@@ -100,7 +108,7 @@ void wizard_draw_screen(struct wizard *wizard, struct area area);
 const struct screen *wizard_screen(const struct wizard *wizard);
 void wizard_draw_keys(struct wizard *wizard, struct area area);
 
-/* A text over the screen. Fill `wizard->view.text` after it. */
+/* A text over the screen. Fill `wizard->view.text` after it (and say what keys of the screen's it has). */
 void wizard_open_text(struct wizard *wizard, const char *title);
 
 /* The keys of a text over the screen (view.text_state): moving, searching, copying. False: not its key. */
@@ -149,6 +157,18 @@ void watch_pane_draw(struct wizard *wizard, struct area area);
 /* Sessions are in the way of the run shown: a dialog to end them. */
 bool blockers_are_there(const struct model *model);
 void blockers_open(struct wizard *wizard);
+
+/* Preflight. A check has been through (the result is taken over); all, or those of `ids`, are to be looked at again. */
+void preflight_take(struct wizard *wizard, struct check_result *result);
+void preflight_wait(struct wizard *wizard, const struct names *ids);
+
+/* kong.conf mended, from the check `configuration`: asks for it; shows the difference and asks whether to write it (`fix` NULL: the error
+ * says why not); says what came of writing (the error's code: ERROR_NONE). What `fix` points to is there until the next call. */
+bool conf_pane_is_of(const struct check_result *result);   /* it is the check, and something is deprecated */
+bool conf_pane_enabled(const struct wizard *wizard);       /* there is a kong.conf */
+void conf_pane_begin(struct wizard *wizard);
+void conf_pane_made(struct wizard *wizard, const struct conf_fix *fix, struct error *error);
+void conf_pane_written(struct wizard *wizard, const struct conf_fix *fix, const char *target, struct error *error);
 
 /* The Admin API guard: whether it found something, a line about it, all of it. */
 bool api_guard_is_there(const struct model *model);

@@ -3,6 +3,7 @@
  */
 #include "screens/wizard.h"
 
+#include "core/base/clock.h"
 #include "core/base/mem.h"
 #include "screens/copy.h"
 #include "screens/hooks.h"
@@ -18,6 +19,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define WIDE_STEPS 100       /* columns from which the steps stand beside the screen */
@@ -238,6 +240,29 @@ static void say_what_goes_on(const struct wizard *wizard)
             step_texts[model->upgrade.here].number);
 }
 
+/* False after a sentence. */
+static bool open_trace(struct wizard *wizard)
+{
+    const char *path = wizard->options->trace, *term = getenv("TERM");
+    char at[CLOCK_TEXT_SIZE], message[512];
+    if (path == NULL)
+        return true;
+    char *about = mem_printf("kong-upgrade " KONG_UPGRADE_VERSION " in TERM=%s, %s, %s", term != NULL ? term : "",
+                             text_locale_charset() == CHARSET_UTF8 ? "UTF-8" : "ASCII", clock_text(clock_wall_ms(), at));
+    wizard->trace = trace_open(path, about, message, sizeof message);
+    free(about);
+    if (wizard->trace == NULL)
+        complain_text("%s", message);
+    return wizard->trace != NULL;
+}
+
+static void close_trace(struct wizard *wizard)
+{
+    int failed = trace_close(wizard->trace);
+    if (failed != 0)
+        complain_text("the trace %s is not complete: %s", wizard->options->trace, strerror(failed));
+}
+
 int wizard_main(const struct options *options)
 {
     struct wizard wizard = {.options = options};
@@ -249,12 +274,16 @@ int wizard_main(const struct options *options)
         return options_wrong("there is no theme '%s': dark, light, contrast and mono are there", options->theme);
     if (options->copy != NULL && !copy_is_way(options->copy))
         return options_wrong("there is no way '%s' to copy: auto, terminal, file and off are there", options->copy);
+    if (!open_trace(&wizard))
+        return EXIT_ERROR;
     if (!terminal_open(theme, options->ascii, message, sizeof message)) {
         complain_text("%s; or use the commands status, check, plan, up, nodes, finish", message);
+        close_trace(&wizard);
         return EXIT_USAGE;
     }
     bool ended = loop_run(&wizard), lost = terminal_lost();
     terminal_close();
+    close_trace(&wizard);
     if (!lost)
         say_what_goes_on(&wizard);
     if (!ended) {

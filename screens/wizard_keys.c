@@ -154,8 +154,10 @@ static void fill_maps(struct maps *maps, const struct wizard *wizard, const stru
 /* The footer: the keys that work here now. */
 void wizard_draw_keys(struct wizard *wizard, struct area area)
 {
-    static const struct keys_map overlays[] = {
-        [OVERLAY_TEXT] = {text_rows, COUNT_OF(text_rows), NULL, NULL, NULL},
+    const struct view *view = &wizard->view;
+    const struct keys_map text = {text_rows, COUNT_OF(text_rows), NULL, NULL, NULL};
+    const struct keys_map overlays[] = {
+        [OVERLAY_TEXT] = {view->text_keys, view->text_key_count, is_enabled_here, wizard, &text},
         [OVERLAY_DIALOG] = {dialog_rows, COUNT_OF(dialog_rows), NULL, NULL, NULL},
         [OVERLAY_PROMPT] = {prompt_rows, COUNT_OF(prompt_rows), NULL, NULL, NULL},
         [OVERLAY_HOOK] = {hook_rows, COUNT_OF(hook_rows), NULL, NULL, NULL},
@@ -164,7 +166,7 @@ void wizard_draw_keys(struct wizard *wizard, struct area area)
     struct pane pane;
     pane_here(wizard, &pane);
     fill_maps(&maps, wizard, &pane);
-    keys_draw(area, wizard->view.overlay == OVERLAY_NONE ? &maps.here : &overlays[wizard->view.overlay]);
+    keys_draw(area, view->overlay == OVERLAY_NONE ? &maps.here : &overlays[view->overlay]);
     pane_free(&pane);
 }
 
@@ -193,6 +195,9 @@ void wizard_open_text(struct wizard *wizard, const char *title)
     view->title = mem_dup(title);
     prose_clear(&view->text);
     view->text_state = (struct prose_state){0};
+    view->text_keys = NULL;
+    view->text_key_count = 0;
+    view->check_shown = NULL;
     view->overlay = OVERLAY_TEXT;
 }
 
@@ -375,7 +380,12 @@ bool wizard_read_text(struct wizard *wizard, const struct prose_block *blocks, s
 static void key_overlay(struct wizard *wizard, const struct input *input)
 {
     struct view *view = &wizard->view;
-    if (view->overlay == OVERLAY_TEXT) {
+    const struct keys_map own = {view->text_keys, view->text_key_count, is_enabled_here, wizard, NULL};
+    bool typing = view->text_state.search.typing;
+    int action = view->overlay == OVERLAY_TEXT && !typing ? keys_action(&own, input) : 0;
+    if (action > 0) {
+        wizard_screen(wizard)->act(wizard, action);
+    } else if (view->overlay == OVERLAY_TEXT) {
         bool mine = wizard_read_text(wizard, view->text.blocks, view->text.count, input);
         bool close = !mine && !input->pasted &&
                      (input->key == K_ESC || input->key == K_ENTER || input->key == 'q' || input->key == '?');
@@ -399,6 +409,20 @@ static void key_overlay(struct wizard *wizard, const struct input *input)
         if (reaction == REACTION_ACTIVATE)
             view->submitted(wizard, view->field_state.text);
     }
+}
+
+bool wizard_is_typing(struct wizard *wizard)
+{
+    const struct view *view = &wizard->view;
+    if (view->overlay == OVERLAY_NONE) {
+        struct pane pane;
+        bool typing = pane_here(wizard, &pane) && pane_is_typing(&pane);
+        pane_free(&pane);
+        return typing;
+    }
+    if (view->overlay == OVERLAY_TEXT || view->overlay == OVERLAY_HOOK)
+        return view->text_state.search.typing;
+    return view->overlay == OVERLAY_PROMPT || (view->overlay == OVERLAY_DIALOG && view->must_type != NULL);
 }
 
 void wizard_key(struct wizard *wizard, const struct input *input)

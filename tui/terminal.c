@@ -440,6 +440,11 @@ void terminal_repaint(void)
     terminal.repaint = true;
 }
 
+const char *terminal_library(void)
+{
+    return curses_version();
+}
+
 enum charset terminal_charset(void)
 {
     return terminal.utf8 && !terminal.ascii ? CHARSET_UTF8 : CHARSET_ASCII;

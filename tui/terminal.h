@@ -69,6 +69,8 @@ bool terminal_send(const char *bytes);
 /* Throws away what was typed ahead: before a question whose answer matters is shown. */
 void terminal_flush_input(void);
 
+const char *terminal_library(void); /* "ncurses 6.4.20221231" */
+
 /* How it looks; both can be changed while it is open. terminal_charset is what canvas_resize wants. */
 enum charset terminal_charset(void);
 void terminal_set_ascii(bool ascii); /* false has no effect where the locale is not UTF-8 */
