@@ -291,6 +291,29 @@ static char *remaining(const struct state *state, bool custom, bool new)
     return end_list(&text, count);
 }
 
+/* As our own runs tell what they record. */
+static void add_records(struct kong *kong, const char *subsystem, const struct names *names, const struct names *known, const char *state)
+{
+    for (size_t i = 0; i < names->count; i++)
+        if (known == NULL || !names_have(known, names->list[i]))
+            journal_add(kong->journal, false, json_pack("{s:s, s:o, s:o, s:s}", "event", "record", "subsystem", json_text(subsystem), "migration",
+                                                        json_text(names->list[i]), "state", state));
+}
+
+static void tell_records(struct kong *kong, const struct state *after)
+{
+    for (size_t i = 0; i < after->subsystem_count; i++) {
+        const struct subsystem_state *each = &after->subsystems[i], *was = &kong->before.subsystems[i];
+        add_records(kong, each->subsystem->name, &each->executed, &was->executed, "executed");
+        add_records(kong, each->subsystem->name, &each->pending, &was->pending, "pending");
+    }
+    for (size_t i = 0; i < after->custom_count; i++) {
+        const struct custom_state *each = &after->customs[i], *was = find_custom(&kong->before, each->name);
+        add_records(kong, each->name, &each->executed, was != NULL ? &was->executed : NULL, "executed");
+        add_records(kong, each->name, &each->pending, was != NULL ? &was->pending : NULL, "pending");
+    }
+}
+
 static char *command_of(const struct kong *kong)
 {
     const struct task *task = kong->task;
@@ -421,6 +444,7 @@ static struct run_outcome run_migrations(struct kong *kong)
     bool back = reconnect(kong, run ? &error : NULL) && (!aside || aside_put_back(kong->pg, run ? &error : NULL));
     if (!run || !back || !read_state(kong, &after, &error))
         return failed(&error);
+    tell_records(kong, &after);
     struct run_outcome outcome = kong->task->custom ? judge_custom(kong, &after) : judge_all(kong, &after);
     state_free(&after);
     return outcome;
