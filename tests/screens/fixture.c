@@ -105,7 +105,7 @@ void fixture_state(struct fixture *fixture, enum stage stage, const char *versio
     struct model *model = &fixture->wizard.model;
     struct state *state = &model->state;
     int known = -1;
-    for (int i = 0; version != NULL && i < KONG_VERSIONS; i++)
+    for (int i = KONG_1_0; version != NULL && i < KONG_VERSIONS; i++)
         known = strcmp(kong_version_names[i], version) == 0 ? i : known;
     *state = (struct state){
         .host = copy_name(fixture, "db.example.net"), .port = 5432, .database = copy_name(fixture, "kong"), .schema = copy_name(fixture, "public"),
