@@ -9,6 +9,7 @@
 #include "core/report.h"
 #include "screens/copy.h"
 #include "screens/fleet_nodes.h"
+#include "screens/model.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -163,6 +164,31 @@ static bool old_nodes_are_gone(struct start_job *job)
     return gone;
 }
 
+/* The gate once more, by what the database says at this moment. */
+static bool gate_is_open(struct start_job *job)
+{
+    const struct names *plugins = &job->app->conf.plugins;
+    struct state state;
+    struct sessions sessions = {0};
+    struct upgrade upgrade;
+    struct pg *pg = pg_connect(&job->app->conf.pg, "wizard", LOOK_TIMEOUT_MS, &job->error);
+    bool read = pg != NULL && state_read(pg, (const char *const *)plugins->list, plugins->count, &state, &job->error), open = false;
+    if (read && sessions_read(pg, &sessions, &job->error)) {
+        job->facts.state = &state;
+        job->facts.live_sessions = sessions.live;
+        job->facts.legacy_sessions = model_count_legacy(&sessions);
+        upgrade_derive(&job->facts, &upgrade);
+        open = upgrade.gates[STEP_FINISH].open;
+        if (!open)
+            error_set(&job->error, ERROR_REFUSED, "Nothing was changed: %s", upgrade.gates[STEP_FINISH].reason);
+    }
+    sessions_free(&sessions);
+    if (read)
+        state_free(&state);
+    pg_close(pg);
+    return open;
+}
+
 void start_work(uv_work_t *work)
 {
     struct start_job *job = (struct start_job *)work;
@@ -181,7 +207,7 @@ void start_work(uv_work_t *work)
     };
     free(folder);
     job->path = NULL;
-    if (!finishes || old_nodes_are_gone(job))
+    if (!finishes || (old_nodes_are_gone(job) && gate_is_open(job)))
         job->path = app_start(job->app, &run, &job->error);
 }
 

@@ -13,6 +13,7 @@
 #include "core/hook.h"
 #include "core/linger.h"
 #include "core/migrations/losses.h"
+#include "core/upgrade.h"
 #include "core/worker.h"
 #include "screens/app.h"
 
@@ -83,6 +84,7 @@ struct start_job {
     const char *command;          /* "up", "bootstrap", "finish", "backup" */
     char *folder;                 /* of `backup`; owned */
     bool clear_dead_lock;
+    struct upgrade_facts facts;   /* of `finish`: what its gate was opened by; what can be asked at once is asked again */
     char *path;                   /* of the journal; NULL and an error: not started */
     struct error error;
 };
