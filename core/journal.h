@@ -11,7 +11,7 @@
  *   wait       id, what: why the change is tried again, blockers[{pid, application, address, state, seconds, query}]
  *   progress   id, rows, total; of `backup` also bytes: what the file has
  *   stall      id, worst_ms, p99_ms, samples: what the stall meter (migrations/probe.h) has seen since the change began
- *   record     subsystem, migration, state: "executed" | "pending"
+ *   record     subsystem, migration, state: "executed" | "pending" | "removed" (of `rollback`)
  *   proof      subsystem, migration (neither: before the first change, or after all), versions: of Kong, statements: how many of
  *              theirs were run and rolled back, state: "passed" | "failed", statement: the SQL that failed (its values are our own), ms
  *   rows       tables[{name, rows}]: of `backup`, as counted in the snapshot that is dumped

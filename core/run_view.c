@@ -232,7 +232,11 @@ static void on_wait(struct run_view *view, const json_t *event)
 
 static void on_record(struct run_view *view, const json_t *event)
 {
-    add_line(view, mem_printf("%s %s is recorded as %s", json_get_text(event, "subsystem"), json_get_text(event, "migration"), json_get_text(event, "state")));
+    const char *subsystem = json_get_text(event, "subsystem"), *migration = json_get_text(event, "migration"), *state = json_get_text(event, "state");
+    if (strcmp(state, "removed") == 0)
+        add_line(view, mem_printf("%s %s is not recorded any more", subsystem, migration));
+    else
+        add_line(view, mem_printf("%s %s is recorded as %s", subsystem, migration, state));
 }
 
 static void on_proof(struct run_view *view, const json_t *event)

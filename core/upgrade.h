@@ -35,6 +35,7 @@ struct upgrade_facts {
     size_t legacy_answering;         /* nodes that answer as 0.14, of both clusters */
     size_t legacy_possible;          /* old nodes that may be 0.14's: there, of no known release, or can't be asked, or silent for a moment only */
     bool checks_run;                 /* the preflight has been through once */
+    size_t checks_waiting;           /* of a run that is under way: not looked at yet */
     size_t checks_blocking;          /* findings that block */
     size_t checks_open;              /* warnings not acknowledged */
     size_t old_nodes, old_answering, old_silent_too_short;   /* the last: down, but not for UPGRADE_GONE_MS yet, or never asked yet */

@@ -7,6 +7,7 @@
 #include "core/decisions.h"
 #include "core/journal.h"
 #include "core/launch.h"
+#include "core/migrations/rollback.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -137,18 +138,30 @@ bool worker_stop(const char *journal_path, struct error *error)
     return true;
 }
 
-bool worker_up_interrupted(const char *folder)
+/* The last of those runs that may be resumed: whether it is of that command, and was cut short. */
+static bool is_interrupted(const char *folder, const char *command)
 {
     struct names paths = {0};
     struct glance glance;
     bool found = false, interrupted = false;
     journal_list(folder, &paths);
     for (size_t i = paths.count; i > 0 && !found; i--) {
-        found = read_glance(paths.list[i - 1], &glance, NULL) && strcmp(glance.command, "up") == 0 && glance.begun;
-        interrupted = found && !glance.ended_well && !journal_alive(paths.list[i - 1]);
+        found = read_glance(paths.list[i - 1], &glance, NULL) && glance.begun &&
+                (strcmp(glance.command, "up") == 0 || strcmp(glance.command, ROLLBACK_COMMAND) == 0);
+        interrupted = found && strcmp(glance.command, command) == 0 && !glance.ended_well && !journal_alive(paths.list[i - 1]);
     }
     names_free(&paths);
     return interrupted;
+}
+
+bool worker_up_interrupted(const char *folder)
+{
+    return is_interrupted(folder, "up");
+}
+
+bool worker_rollback_interrupted(const char *folder)
+{
+    return is_interrupted(folder, ROLLBACK_COMMAND);
 }
 
 /* Being the worker. */
@@ -227,7 +240,7 @@ static int work(const struct run_job *job, struct journal *journal)
 {
     bool is_backup = strcmp(job->command, BACKUP_COMMAND) == 0;
     struct run_outcome outcome = is_backup ? backup_run(job, journal, &stop_asked) : run_job(job, journal, &stop_asked);
-    if (job->kind == PLAN_FINISH && outcome.result == RUN_DONE)
+    if ((job->kind == PLAN_FINISH || job->kind == PLAN_ROLLBACK) && outcome.result == RUN_DONE)
         close_decisions(journal);
     journal_add(journal, true, json_pack("{s:s, s:s, s:i, s:o}", "event", "end", "result", run_result_name(outcome.result), "exit",
         outcome.exit_code, "message", json_text(outcome.message)));

@@ -102,6 +102,12 @@ void earlier_draw(struct wizard *wizard, struct area area)
     prose_free(&prose);
 }
 
+void earlier_pane(struct wizard *wizard, struct pane *pane)
+{
+    pane->text = &wizard->view.proses[STEP_UP];
+    fill(&pane->prose, &wizard->model);
+}
+
 /* What has changed under the dialog is seen here, before anything is sent. */
 static void start(struct wizard *wizard)
 {

@@ -25,6 +25,7 @@ void loop_draw(struct loop *loop)
     loop->wizard->model.now = clock_ms();
     wizard_draw(loop->wizard, &loop->canvas);
     terminal_show(&loop->canvas);
+    trace_frame(loop->wizard->trace, &loop->canvas);
 }
 
 static void leave(struct loop *loop, int exit_code)
@@ -37,8 +38,10 @@ static void leave(struct loop *loop, int exit_code)
 static void read_keys(struct loop *loop)
 {
     struct input input;
-    while (!loop->wizard->leaving && terminal_next(&input))
+    while (!loop->wizard->leaving && terminal_next(&input)) {
+        trace_key(loop->wizard->trace, &input, wizard_is_typing(loop->wizard));
         wizard_key(loop->wizard, &input);
+    }
     if (terminal_lost())
         leave(loop, EXIT_TERMINAL_LOST);
     else if (loop->wizard->leaving)
@@ -183,6 +186,7 @@ static void begin(struct loop *loop)
     uv_signal_start(&loop->terminate, on_terminate, SIGTERM);
     sigaction(SIGHUP, &(struct sigaction){.sa_handler = on_hangup}, NULL);
     loop->traffic = traffic_new();
+    loop_begin_checks(loop);
 }
 
 static void on_late(uv_timer_t *timer)
@@ -193,7 +197,7 @@ static void on_late(uv_timer_t *timer)
 /* What is under way gets a moment to end; false where it did not, and its memory can't be freed. */
 static bool end(struct loop *loop)
 {
-    loop->look.abandoned = true;
+    loop->look.abandoned = loop->check.stop = true;
     uv_close((uv_handle_t *)&loop->terminal, NULL);
     uv_close((uv_handle_t *)&loop->terminate, NULL);
     nodes_stop(loop->nodes);
@@ -204,10 +208,10 @@ static bool end(struct loop *loop)
     if (loop->jobs > 0)
         return false;
     uv_close((uv_handle_t *)&loop->tick, NULL);
+    loop_end_checks(loop);
     uv_run(&loop->uv, UV_RUN_DEFAULT);
     uv_loop_close(&loop->uv);
     look_free(&loop->look);
-    check_results_free(&loop->check.results);
     free(loop->start.folder);
     traffic_free(loop->traffic);
     canvas_free(&loop->canvas);

@@ -56,7 +56,7 @@ static void end_run(struct loop *loop)
     bool well = model->run.ended && model->run.exit_code == 0;
     if (well && strcmp(model->run.command, "finish") == 0 && model->has_state && !model_is_up(model)) {
         wizard_say(loop->wizard, MARK_OK, "The earlier upgrade is finished. Go on with this one.");
-        loop_check(loop->wizard);
+        loop_check(loop->wizard, NULL);
     }
     loop_look(loop->wizard, true);
 }
@@ -300,4 +300,36 @@ void loop_end_blocker(struct wizard *wizard, const struct run_blocker *blocker, 
     wizard_say(wizard, MARK_WAIT, "Asking the server to %s backend %d.", terminate ? "end" : "cancel the query of", blocker->pid);
     loop->jobs++;
     uv_queue_work(&loop->uv, &loop->blocker.work, blocker_work, on_blocker);
+}
+
+/* What was copied. */
+
+static void on_copied(uv_work_t *work, int status)
+{
+    struct copy_job *job = (struct copy_job *)work;
+    struct loop *loop = job->context;
+    (void)status;
+    loop->jobs--;
+    job->busy = false;
+    if (job->path != NULL)
+        wizard_say(loop->wizard, MARK_OK, "Copied%s into %s", job->cut, job->path);
+    else if (!loop->wizard->leaving)
+        wizard_say_error(loop->wizard, &job->error);
+    error_clear(&job->error);
+    free(job->path);
+    free(job->text);
+}
+
+void loop_save_copy(struct wizard *wizard, const char *cut)
+{
+    struct loop *loop = wizard->loop;
+    if (loop == NULL || loop->copy.busy || loop->loads)
+        return;
+    if (!wizard->model.configured) {
+        wizard_say(wizard, MARK_WARN, "Nothing was copied: without kong.conf there is no state folder. --copy=terminal copies to the terminal's clipboard.");
+        return;
+    }
+    loop->copy = (struct copy_job){.context = loop, .app = &wizard->model.app, .busy = true, .text = mem_dup(wizard->view.copied), .cut = cut};
+    loop->jobs++;
+    uv_queue_work(&loop->uv, &loop->copy.work, copy_work, on_copied);
 }

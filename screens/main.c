@@ -30,6 +30,7 @@ static const struct command {
     {"up", plain_up, "dry-run", 0},
     {"bootstrap", plain_bootstrap, "dry-run to", 0},
     {"finish", plain_finish, "confirm dry-run", 0},
+    {"rollback", plain_rollback, "to confirm dry-run", 0},
     {"backup", plain_backup, "", 1},
     {"attach", plain_attach, "", 0},
     {"stop", plain_stop, "", 0},
@@ -116,7 +117,7 @@ int main(int argc, char **argv)
         if (options.command != NULL && command == NULL)
             exit_code = options_wrong("there is no command '%s'", options.command);
         else
-            exit_code = options_check(&options, command != NULL ? command->options : "", command != NULL ? command->most_arguments : 0);
+            exit_code = options_check(&options, command != NULL ? command->options : "trace", command != NULL ? command->most_arguments : 0);
         if (exit_code < 0) {
             curl_global_init(CURL_GLOBAL_DEFAULT);
             exit_code = run(&options, command);

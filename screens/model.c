@@ -81,8 +81,10 @@ static void count_checks(const struct model *model, struct upgrade_facts *facts)
     for (size_t i = 0; i < model->checks.count; i++) {
         const struct check_result *each = &model->checks.list[i];
         bool blocks = each->outcome == CHECK_FOUND && each->severity == CHECK_BLOCKS;
+        bool waits = each->outcome == CHECK_WAITING;
         facts->checks_blocking += blocks ? 1 : 0;
-        facts->checks_open += !blocks && check_is_open(each, &model->acknowledged) ? 1 : 0;
+        facts->checks_waiting += waits ? 1 : 0;
+        facts->checks_open += !blocks && !waits && check_is_open(each, &model->acknowledged) ? 1 : 0;
     }
 }
 
@@ -150,6 +152,12 @@ bool model_is_up(const struct model *model)
 {
     const struct state *state = &model->state;
     return model->has_state && (state->stage == STAGE_CURRENT || (state->stage == STAGE_PENDING && state_count_new(state) == 0));
+}
+
+bool model_finish_begun(const struct model *model)
+{
+    bool runs = !model_backs_up(model) && model_runs(model, STEP_FINISH) && model->run.done_count > 0;
+    return runs || (model->has_state && model->state.stage == STAGE_CURRENT);
 }
 
 /* Of a worker of ours that has just ended the last look at the database still tells. */

@@ -98,6 +98,9 @@ bool model_sees_old_sessions(const struct model *model);
 /* `up` has nothing left to do. */
 bool model_is_up(const struct model *model);
 
+/* Step 5 has begun, as far as is seen from here: nothing leads back but a backup. */
+bool model_finish_begun(const struct model *model);
+
 /* A worker that was not started from this state folder (by another account, on another machine) changes the database: it can be
  * watched through the plan, not followed. */
 bool model_is_watching(const struct model *model);

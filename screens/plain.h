@@ -16,6 +16,7 @@ int plain_report(struct app *app);
 int plain_up(struct app *app);
 int plain_finish(struct app *app);
 int plain_bootstrap(struct app *app);
+int plain_rollback(struct app *app);
 int plain_backup(struct app *app);
 int plain_attach(struct app *app);
 int plain_stop(struct app *app);

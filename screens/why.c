@@ -1,5 +1,7 @@
 #include "screens/why.h"
 
+#include "screens/whole.h"
+
 #define WHY_BLOCKS 3
 
 /* Where it is another story from 0.14; NULL: as ever. */
@@ -42,8 +44,7 @@ struct step_text why_text(const struct wizard *wizard)
     const struct model *model = &wizard->model;
     struct step_text text = step_texts[wizard->view.shown];
     bool done = model->has_state && model->state.stage == STAGE_CURRENT;
-    bool begun = !model_backs_up(model) && model_runs(model, STEP_FINISH) && model->run.done_count > 0;
-    if (text.number > 0 && (done || begun)) {
+    if (text.number > 0 && model_finish_begun(model)) {
         text.irreversible = true;
         text.safe = done ? "Step 5 is done: old nodes must never run on this database again."
                          : "Step 5 has begun: old nodes must never run on this database again.";
@@ -67,13 +68,21 @@ static void fill_why(const struct step_text *text, struct prose_block blocks[WHY
     blocks[2] = (struct prose_block){.kind = PROSE_KEY, .text = text->out, .term = "Way out"};
 }
 
-void why_draw(const struct wizard *wizard, struct area area)
+void why_draw(struct wizard *wizard, struct area area)
 {
     const struct step_text text = why_text(wizard);
     struct prose_block blocks[WHY_BLOCKS];
-    struct prose_state state = {0};
     fill_why(&text, blocks);
-    prose_draw(area_box(area, ROLE_BORDER, "Why"), blocks, WHY_BLOCKS, &state);
+    whole_draw(wizard, area_box(area, ROLE_BORDER, "Why"), blocks, WHY_BLOCKS);
+}
+
+void why_leave_out(struct wizard *wizard)
+{
+    const struct step_text text = why_text(wizard);
+    struct prose_block blocks[WHY_BLOCKS];
+    fill_why(&text, blocks);
+    whole_add(wizard, blocks, WHY_BLOCKS);
+    wizard->view.cut = wizard->view.cut || !wizard->view.why_hidden;
 }
 
 int why_height(const struct wizard *wizard, int width, enum charset charset)

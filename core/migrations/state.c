@@ -196,7 +196,7 @@ const char *state_reached(const struct state *state)
     for (size_t i = 0; i < core->subsystem->migration_count; i++) {
         const struct migration *migration = &core->subsystem->migrations[i];
         if (names_have(&core->executed, migration->name) || names_have(&core->pending, migration->name))
-            version = kong_version_names[migration->since];
+            version = kong_version_names[migration->since > KONG_1_0 ? migration->since : KONG_1_0];
     }
     return version;
 }
@@ -218,7 +218,7 @@ static const char *version_of(const struct state *state)
     for (size_t i = 0; i < core->subsystem->migration_count; i++) {
         const struct migration *migration = &core->subsystem->migrations[i];
         if (names_have(&core->executed, migration->name))
-            version = kong_version_names[migration->since];
+            version = kong_version_names[migration->since > KONG_1_0 ? migration->since : KONG_1_0];
     }
     return version;
 }

@@ -41,9 +41,7 @@ void fixture_free(struct fixture *fixture)
         for (size_t j = 0; j < COUNT_OF(texts); j++)
             free(texts[j]);
     }
-    prose_free(&fixture->wizard.view.text);
-    free(fixture->wizard.view.title);
-    free(fixture->wizard.view.must_type);
+    view_free(&fixture->wizard.view);
     model_free(&fixture->wizard.model);
     canvas_free(&fixture->canvas);
 }
@@ -107,7 +105,7 @@ void fixture_state(struct fixture *fixture, enum stage stage, const char *versio
     struct model *model = &fixture->wizard.model;
     struct state *state = &model->state;
     int known = -1;
-    for (int i = 0; version != NULL && i < KONG_VERSIONS; i++)
+    for (int i = KONG_1_0; version != NULL && i < KONG_VERSIONS; i++)
         known = strcmp(kong_version_names[i], version) == 0 ? i : known;
     *state = (struct state){
         .host = copy_name(fixture, "db.example.net"), .port = 5432, .database = copy_name(fixture, "kong"), .schema = copy_name(fixture, "public"),

@@ -40,30 +40,30 @@ static const struct {
     enum kong_version since;
     bool teardown;
 } expected[] = {
-    {"core", "000_base", KONG_1_0, false},
+    {"core", "000_base", KONG_0_14, false},
     {"core", "001_14_to_15", KONG_1_0, true},
     {"core", "002_15_to_1", KONG_1_0, true},
     {"core", "003_100_to_110", KONG_1_1, false},
     {"core", "004_110_to_120", KONG_1_2, false},
     {"core", "005_120_to_130", KONG_1_3, true},
-    {"acl", "000_base_acl", KONG_1_0, false},
+    {"acl", "000_base_acl", KONG_0_14, false},
     {"acl", "001_14_to_15", KONG_1_0, true},
-    {"basic-auth", "000_base_basic_auth", KONG_1_0, false},
+    {"basic-auth", "000_base_basic_auth", KONG_0_14, false},
     {"basic-auth", "001_14_to_15", KONG_1_0, false},
-    {"hmac-auth", "000_base_hmac_auth", KONG_1_0, false},
+    {"hmac-auth", "000_base_hmac_auth", KONG_0_14, false},
     {"hmac-auth", "001_14_to_15", KONG_1_0, false},
-    {"jwt", "000_base_jwt", KONG_1_0, false},
+    {"jwt", "000_base_jwt", KONG_0_14, false},
     {"jwt", "001_14_to_15", KONG_1_0, false},
-    {"key-auth", "000_base_key_auth", KONG_1_0, false},
+    {"key-auth", "000_base_key_auth", KONG_0_14, false},
     {"key-auth", "001_14_to_15", KONG_1_0, false},
-    {"oauth2", "000_base_oauth2", KONG_1_0, false},
+    {"oauth2", "000_base_oauth2", KONG_0_14, false},
     {"oauth2", "001_14_to_15", KONG_1_0, true},
     {"oauth2", "002_15_to_10", KONG_1_0, true},
-    {"rate-limiting", "000_base_rate_limiting", KONG_1_0, false},
+    {"rate-limiting", "000_base_rate_limiting", KONG_0_14, false},
     {"rate-limiting", "001_14_to_15", KONG_1_0, true},
     {"rate-limiting", "002_15_to_10", KONG_1_0, true},
     {"rate-limiting", "003_10_to_112", KONG_1_1, false},
-    {"response-ratelimiting", "000_base_response_rate_limiting", KONG_1_0, false},
+    {"response-ratelimiting", "000_base_response_rate_limiting", KONG_0_14, false},
     {"response-ratelimiting", "001_14_to_15", KONG_1_0, true},
     {"response-ratelimiting", "002_15_to_10", KONG_1_0, true},
     {"session", "000_base_session", KONG_1_3, false},
@@ -91,7 +91,7 @@ static void migrations_are_kongs_in_kongs_order(void **state)
     assert_null(subsystem_migration(&subsystem_core, "006_130_to_140"));
     for (int version = 0; version < KONG_VERSIONS; version++) {
         char name[8];
-        snprintf(name, sizeof name, "1.%d", version);
+        snprintf(name, sizeof name, version == KONG_0_14 ? "0.14" : "1.%d", version - KONG_1_0);
         assert_string_equal(kong_version_names[version], name);
     }
 }
@@ -102,7 +102,7 @@ static const char *const fields[CHANGE_KINDS] = {
     [CHANGE_CREATE_TABLE] = "TD", [CHANGE_CREATE_INDEX] = "TND+O", [CHANGE_CREATE_FUNCTION] = "NAD", [CHANGE_CREATE_TRIGGER] = "TND",
     [CHANGE_ADD_COLUMN] = "TND+O", [CHANGE_SET_TYPE] = "TND+S", [CHANGE_SET_PRIMARY_KEY] = "TND+W", [CHANGE_ADD_UNIQUE] = "TND",
     [CHANGE_RENAME_INDEX] = "TNO", [CHANGE_RENAME_CONSTRAINT] = "TNO", [CHANGE_DROP_INDEX] = "TN", [CHANGE_DROP_COLUMN] = "TN",
-    [CHANGE_DROP_TABLE] = "T", [CHANGE_DROP_FUNCTION] = "NA", [CHANGE_BACKFILL] = "TNSW", [CHANGE_DELETE_ROWS] = "TNW",
+    [CHANGE_DROP_TRIGGER] = "TN", [CHANGE_DROP_UNIQUE] = "TN", [CHANGE_DROP_TABLE] = "T", [CHANGE_DROP_FUNCTION] = "NA", [CHANGE_BACKFILL] = "TNSW", [CHANGE_DELETE_ROWS] = "TNW",
 };
 
 static void check_fields(const struct place *place)
