@@ -10,7 +10,7 @@
 #include "screens/losses_note.h"
 #include "screens/screen.h"
 
-#include <stdlib.h>
+#include <string.h>
 
 static bool is_planned(const struct model *model)
 {
@@ -108,22 +108,33 @@ void earlier_pane(struct wizard *wizard, struct pane *pane)
     fill(&pane->prose, &wizard->model);
 }
 
-/* What has changed under the dialog is seen here, before anything is sent. */
+static const char *refusal(const struct wizard *wizard, char *text, size_t size)
+{
+    if (model_finish_first(&wizard->model))
+        return model_refusal_to_finish_first(&wizard->model, text, size);
+    return strcpy(text, "There is no earlier upgrade to be finished any more.");
+}
+
 static void start(struct wizard *wizard)
 {
+    loop_start(wizard, "finish", dead_lock_is_there(&wizard->model));
+}
+
+/* What has changed under the dialog is seen before anything is sent: here, and until the last seconds have run out. */
+static void finish(struct wizard *wizard)
+{
+    static const struct countdown countdown = {.what = "The earlier upgrade is finished in", .go = start, .refusal = refusal};
     char reason[512];
-    if (!model_finish_first(&wizard->model))
-        wizard_say(wizard, MARK_WARN, "Nothing was changed: there is no earlier upgrade to be finished any more.");
-    else if (model_refusal_to_finish_first(&wizard->model, reason, sizeof reason)[0] != '\0')
+    if (refusal(wizard, reason, sizeof reason)[0] != '\0')
         wizard_say(wizard, MARK_DANGER, "Nothing was changed: %s", reason);
     else
-        loop_start(wizard, "finish", dead_lock_is_there(&wizard->model));
+        countdown_open(wizard, &countdown);
 }
 
 static void answered(struct wizard *wizard, size_t answer)
 {
     if (answer == 1)
-        start(wizard);
+        finish(wizard);
 }
 
 static void answered_without(struct wizard *wizard, size_t answer)
@@ -131,7 +142,7 @@ static void answered_without(struct wizard *wizard, size_t answer)
     if (answer == 1)
         backup_ask_folder(wizard);
     else if (answer == 2 && backup_declare(wizard, STEP_UP))
-        start(wizard);
+        finish(wizard);
 }
 
 void earlier_ask(struct wizard *wizard)

@@ -107,14 +107,25 @@ static bool pane(struct wizard *wizard, size_t index, struct pane *pane)
     return true;
 }
 
-/* What has changed under the dialog is seen here, before anything is sent. */
+static const char *refusal(const struct wizard *wizard, char *text, size_t size)
+{
+    return model_refusal(&wizard->model, STEP_FINISH, text, size);
+}
+
+static void start(struct wizard *wizard)
+{
+    loop_start(wizard, "finish", dead_lock_is_there(&wizard->model));
+}
+
+/* What has changed under the dialog is seen before anything is sent: here, and until the last seconds have run out. */
 static void finish(struct wizard *wizard)
 {
+    static const struct countdown countdown = {.what = "Step 5 begins in", .go = start, .refusal = refusal};
     char reason[512];
-    if (model_refusal(&wizard->model, STEP_FINISH, reason, sizeof reason)[0] != '\0')
+    if (refusal(wizard, reason, sizeof reason)[0] != '\0')
         wizard_say(wizard, MARK_DANGER, "Nothing was changed: %s", reason);
     else
-        loop_start(wizard, "finish", dead_lock_is_there(&wizard->model));
+        countdown_open(wizard, &countdown);
 }
 
 static void finish_answered(struct wizard *wizard, size_t answer)

@@ -8,6 +8,7 @@
 #include "core/report.h"
 #include "screens/copy.h"
 #include "screens/fleet_nodes.h"
+#include "screens/model.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -166,6 +167,32 @@ static bool no_node_is_against(struct start_job *job)
     return none;
 }
 
+/* The gate once more, by what the database says at this moment. */
+static bool gate_is_open(struct start_job *job)
+{
+    const struct names *plugins = &job->app->conf.plugins;
+    struct state state;
+    struct sessions sessions = {0};
+    struct upgrade upgrade;
+    struct pg *pg = pg_connect(&job->app->conf.pg, "wizard", LOOK_TIMEOUT_MS, &job->error);
+    bool read = pg != NULL && state_read(pg, (const char *const *)plugins->list, plugins->count, &state, &job->error), open = false;
+    if (read && sessions_read(pg, &sessions, &job->error)) {
+        job->facts.state = &state;
+        job->facts.live_sessions = sessions.live;
+        job->facts.legacy_sessions = model_count_legacy(&sessions);
+        upgrade_derive(&job->facts, &upgrade);
+        const struct gate *gate = job->facts.finish_first ? &upgrade.finish_first : &upgrade.gates[STEP_FINISH];
+        open = gate->open;
+        if (!open)
+            error_set(&job->error, ERROR_REFUSED, "Nothing was changed: %s", gate->reason);
+    }
+    sessions_free(&sessions);
+    if (read)
+        state_free(&state);
+    pg_close(pg);
+    return open;
+}
+
 void start_work(uv_work_t *work)
 {
     struct start_job *job = (struct start_job *)work;
@@ -182,7 +209,7 @@ void start_work(uv_work_t *work)
         .folder = job->folder,
     };
     job->path = NULL;
-    if (no_node_is_against(job))
+    if (no_node_is_against(job) && (!finishes || gate_is_open(job)))
         job->path = worker_start(&run, &job->error);
 }
 

@@ -13,6 +13,7 @@
 #include "core/hook.h"
 #include "core/linger.h"
 #include "core/migrations/losses.h"
+#include "core/upgrade.h"
 #include "core/worker.h"
 #include "screens/app.h"
 
@@ -86,6 +87,7 @@ struct start_job {
     char *folder;                 /* of `backup`; owned */
     bool clear_dead_lock;
     enum nodes_against against;   /* the nodes that may not live meanwhile: asked once more, off the screen */
+    struct upgrade_facts facts;   /* of `finish`: what its gate was opened by; what can be asked at once is asked again */
     char *path;                   /* of the journal; NULL and an error: not started */
     struct error error;
 };

@@ -198,9 +198,13 @@ static void choose_nodes(struct start_job *job, const struct model *model)
 void loop_start(struct wizard *wizard, const char *command, bool clear_dead_lock)
 {
     struct loop *loop = wizard->loop;
-    if (loop == NULL || wizard->model.starting || wizard->model.run_alive)
+    if (wizard->model.starting || wizard->model.run_alive)
         return;
     wizard->model.starting = true;
+    if (loop == NULL)
+        return;
+    if (strcmp(command, "finish") == 0)
+        model_facts(&wizard->model, &loop->start.facts);
     loop->start.app = &wizard->model.app;
     loop->start.context = loop;
     loop->start.command = command;

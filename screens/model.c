@@ -58,12 +58,11 @@ static size_t count_possibly_legacy(const struct model *model)
     return count;
 }
 
-/* 0.14 nodes that poll the database. */
-static size_t count_legacy(const struct model *model)
+size_t model_count_legacy(const struct sessions *sessions)
 {
     size_t count = 0;
-    for (size_t i = 0; i < model->sessions.count; i++) {
-        const struct session *each = &model->sessions.list[i];
+    for (size_t i = 0; i < sessions->count; i++) {
+        const struct session *each = &sessions->list[i];
         count += each->legacy && each->poll_age >= 0 && each->poll_age <= SESSIONS_FRESH_S ? 1 : 0;
     }
     return count;
@@ -72,7 +71,7 @@ static size_t count_legacy(const struct model *model)
 bool model_sees_old_sessions(const struct model *model)
 {
     size_t new_nodes = count_nodes(model, CLUSTER_NEW);
-    return count_legacy(model) > 0 || (new_nodes > 0 && model->sessions.live > new_nodes);
+    return model_count_legacy(&model->sessions) > 0 || (new_nodes > 0 && model->sessions.live > new_nodes);
 }
 
 static void count_checks(const struct model *model, struct upgrade_facts *facts)
@@ -100,9 +99,9 @@ bool model_finish_first(const struct model *model)
     return model->has_state && order_finish_first(&model->state, model->resume) && !has_begun(model);
 }
 
-void model_derive(struct model *model)
+void model_facts(const struct model *model, struct upgrade_facts *facts)
 {
-    struct upgrade_facts facts = {
+    *facts = (struct upgrade_facts){
         .state = model->has_state ? &model->state : NULL,
         .worker_running = (model->run_alive && !model_backs_up(model)) || model_is_watching(model),
         .worker_finishing = model->run_alive ? !model_backs_up(model) && model_runs(model, STEP_FINISH) : model_is_watching(model) && model_is_up(model),
@@ -116,7 +115,7 @@ void model_derive(struct model *model)
         .legacy_answering = model_count_nodes(model, CLUSTER_OLD, is_legacy) + model_count_nodes(model, CLUSTER_NEW, is_legacy),
         .legacy_possible = count_possibly_legacy(model),
         .live_sessions = model->sessions.live,
-        .legacy_sessions = count_legacy(model),
+        .legacy_sessions = model_count_legacy(&model->sessions),
         .old_session_ms = model->old_session_at > 0 ? model->now - model->old_session_at : -1,
         .old_rps = model->rps[CLUSTER_OLD],
         .new_rps = model->rps[CLUSTER_NEW],
@@ -124,9 +123,15 @@ void model_derive(struct model *model)
         .quiet_needed_ms = (int64_t)model->app.fleet.quiet_seconds * 1000,
         .quiet_rps = model->app.fleet.quiet_rps,
     };
-    count_checks(model, &facts);
+    count_checks(model, facts);
     for (int step = 0; step < STEPS; step++)
-        facts.overruled[step] = names_have(&model->overruled, step_texts[step].word);
+        facts->overruled[step] = names_have(&model->overruled, step_texts[step].word);
+}
+
+void model_derive(struct model *model)
+{
+    struct upgrade_facts facts;
+    model_facts(model, &facts);
     upgrade_derive(&facts, &model->upgrade);
 }
 

@@ -76,6 +76,12 @@ struct model {
     int64_t now;                  /* monotonic ms of this frame */
 };
 
+/* What the upgrade is derived from, as it is known now. Points into the model. */
+void model_facts(const struct model *model, struct upgrade_facts *facts);
+
+/* The 0.14 nodes among sessions: those that poll the database. */
+size_t model_count_legacy(const struct sessions *sessions);
+
 /* Derives the upgrade from the rest. */
 void model_derive(struct model *model);
 void model_free(struct model *model);

@@ -5,6 +5,7 @@
 #define SCREENS_SCREEN_H
 
 #include "core/conf/conf_fix.h"
+#include "screens/countdown.h"
 #include "screens/model.h"
 #include "screens/pane.h"
 #include "tui/canvas.h"
@@ -42,7 +43,7 @@ extern const struct screen screen_welcome, screen_preflight, screen_up, screen_p
     screen_done;
 
 /* What is over the screen and takes all keys. */
-enum overlay { OVERLAY_NONE, OVERLAY_TEXT, OVERLAY_DIALOG, OVERLAY_PROMPT, OVERLAY_HOOK };
+enum overlay { OVERLAY_NONE, OVERLAY_TEXT, OVERLAY_DIALOG, OVERLAY_PROMPT, OVERLAY_HOOK, OVERLAY_COUNTDOWN };
 
 struct view {
     enum charset charset;               /* of the frame being drawn */
@@ -73,6 +74,7 @@ struct view {
     char *must_type;                    /* the dialog's, owned: the model behind it changes while it is open */
     struct dialog_state dialog_state;
     void (*answered)(struct wizard *wizard, size_t answer);
+    struct countdown countdown;
     struct field_model field;
     struct field_state field_state;
     void (*submitted)(struct wizard *wizard, const char *text);

@@ -131,6 +131,8 @@ static void draw_overlay(struct wizard *wizard, struct area area)
         area.canvas->cursor_shown = false;
     if (view->overlay == OVERLAY_DIALOG) {
         dialog_draw(area, &view->dialog, &view->dialog_state);
+    } else if (view->overlay == OVERLAY_COUNTDOWN) {
+        countdown_draw(wizard, area);
     } else if (view->overlay == OVERLAY_HOOK) {
         hook_pane_draw(wizard, area);
     } else if (view->overlay == OVERLAY_TEXT) {
@@ -213,7 +215,7 @@ void wizard_draw(struct wizard *wizard, struct canvas *canvas)
 {
     struct area all = canvas_area(canvas), footer;
     wizard->view.charset = canvas->charset;
-    wizard->view.cut = false;
+    wizard->view.cut = wizard->view.countdown.drawn = false;
     if (frame_too_small(all, 30, 8))
         return;
     struct area middle = draw_frame(wizard, all, &footer);
