@@ -349,6 +349,12 @@ bool dead_lock_is_there(const struct model *model)
     return model->has_state && lock->held && !lock->worker_alive && strncmp(lock->owner, LOCK_OWNER_PREFIX, strlen(LOCK_OWNER_PREFIX)) == 0;
 }
 
+void dead_lock_add(struct prose *prose, const struct model *model)
+{
+    if (dead_lock_is_there(model))
+        prose_add_mark(prose, MARK_WARN, "Kong's migrations lock was left behind by a worker that no longer runs (%s). It is removed first.", model->state.lock.owner);
+}
+
 bool run_pane_enabled(const struct wizard *wizard, int action)
 {
     const struct model *model = &wizard->model;
