@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <uv.h>
 
 #define SSH_MS 10000
@@ -17,11 +18,14 @@ struct asking {
     bool ended;
 };
 
+/* A node says first that it is there, and then who it is. */
 static bool all_asked(const struct nodes *nodes)
 {
-    for (size_t i = 0; i < nodes_count(nodes); i++)
-        if (nodes_get(nodes, i)->state == NODE_UNASKED)
+    for (size_t i = 0; i < nodes_count(nodes); i++) {
+        const struct node *node = nodes_get(nodes, i);
+        if (node->state == NODE_UNASKED || (node->state == NODE_ANSWERS && node->version == NULL))
             return false;
+    }
     return true;
 }
 
@@ -153,5 +157,24 @@ bool fleet_against_rollback(const struct fleet *fleet, const struct datastore *d
     struct back back = {to, against, 0};
     bool asked = ask_fleet(fleet, datastore, milliseconds, judge_for_rollback, &back, error);
     *old_nodes = back.old_nodes;
+    return asked;
+}
+
+static void judge_for_finish_first(const struct node *node, void *against)
+{
+    bool known = node->state == NODE_ANSWERS && node->version != NULL;
+    if (!known)
+        take(against, not_stopped(node));
+    else if (strncmp(node->version, "0.", 2) == 0)
+        take(against, mem_printf("old node %s of Kong %s still answers: stop it, since 0.14 does not work after this", node->name, node->version));
+}
+
+bool fleet_against_finish_first(const struct fleet *fleet, const struct datastore *datastore, int milliseconds, struct names *against,
+                                struct error *error)
+{
+    struct fleet old;
+    copy_old_nodes(fleet, &old);
+    bool asked = ask_fleet(&old, datastore, milliseconds, judge_for_finish_first, against, error);
+    fleet_free(&old);
     return asked;
 }

@@ -77,6 +77,8 @@ struct conf_job {
 
 void conf_work(uv_work_t *work);
 
+enum nodes_against { AGAINST_NONE, AGAINST_OLD, AGAINST_014 };
+
 struct start_job {
     uv_work_t work;
     void *context;
@@ -84,6 +86,7 @@ struct start_job {
     const char *command;          /* "up", "bootstrap", "finish", "backup" */
     char *folder;                 /* of `backup`; owned */
     bool clear_dead_lock;
+    enum nodes_against against;   /* the nodes that may not live meanwhile: asked once more, off the screen */
     struct upgrade_facts facts;   /* of `finish`: what its gate was opened by; what can be asked at once is asked again */
     char *path;                   /* of the journal; NULL and an error: not started */
     struct error error;

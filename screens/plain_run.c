@@ -227,12 +227,16 @@ static bool types_name(const struct state *state)
     return strcmp(typed, state->database) == 0;
 }
 
-/* Old nodes of the fleet that still answer speak against `finish`, and nothing overrules that. */
-static int check_old_nodes(const struct app *app)
+/* Old nodes of the fleet that still answer speak against `finish`, and nothing overrules that; against an earlier upgrade's, those of
+ * 0.14 alone. */
+static int check_nodes(const struct app *app, const struct state *state, bool resume)
 {
     struct error error = {0};
     struct names against = {0};
-    if (!fleet_answering_old_nodes(&app->fleet, &app->conf.pg, RUN_ASK_NODES_MS, &against, &error))
+    bool first = order_finish_first(state, resume);
+    if (first && !state->from_014)
+        return 0;
+    if (!(first ? fleet_against_finish_first : fleet_answering_old_nodes)(&app->fleet, &app->conf.pg, RUN_ASK_NODES_MS, &against, &error))
         return complain(&error);
     for (size_t i = 0; i < against.count; i++)
         complain_text("%s", against.list[i]);
@@ -251,7 +255,7 @@ static int confirm_finish(const struct app *app, struct pg *pg, const struct sta
         complain_text("--confirm %s does not name the database that would be finished (%s): nothing was changed", confirm, state->database);
         return 7;
     }
-    int exit_code = check_old_nodes(app);
+    int exit_code = check_nodes(app, state, job->resume);
     if (exit_code != 0)
         return exit_code;
     if (confirm == NULL) {

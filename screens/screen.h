@@ -181,7 +181,14 @@ void api_guard_open(struct wizard *wizard);
 void verdict_add(struct prose *prose, const struct model *model);
 void verdict_add_facts(struct prose *prose, const struct model *model, const struct node *node);
 
-/* A worker of ours that no longer runs left Kong's lock behind: then starting removes it, after it was said. */
+/* Step 1 begins with the finish of an earlier upgrade (model_finish_first): what is said of it, and asking for it. */
+bool earlier_enabled(const struct model *model);
+void earlier_draw(struct wizard *wizard, struct area area);
+void earlier_pane(struct wizard *wizard, struct pane *pane);
+void earlier_ask(struct wizard *wizard);
+
+/* A worker of ours that no longer runs left Kong's lock behind: then starting removes it, after it was said by dead_lock_add. */
 bool dead_lock_is_there(const struct model *model);
+void dead_lock_add(struct prose *prose, const struct model *model);   /* nothing where it is not so */
 
 #endif

@@ -34,9 +34,10 @@ static void draw_header(struct wizard *wizard, struct area area)
     char detail[160] = "", right[64] = "";
     if (model->has_state) {
         snprintf(detail, sizeof detail, "%s at %s:%d", model->state.database, model->state.host, model->state.port);
-        bool current = model->state.stage == STAGE_CURRENT;
-        if (model->state.version != NULL)
-            snprintf(right, sizeof right, current ? "Kong %s" : "Kong %s to 1.3", model->state.version);
+        bool current = model->state.stage == STAGE_CURRENT || state_plugins_only(&model->state);
+        const char *version = model_finish_first(model) ? state_reached(&model->state) : model->state.version;
+        if (version != NULL)
+            snprintf(right, sizeof right, current ? "Kong %s" : "Kong %s to 1.3", version);
         else if (model->state.stage == STAGE_EMPTY)
             snprintf(right, sizeof right, "install Kong 1.3");
     } else if (model->configured) {

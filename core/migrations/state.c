@@ -265,6 +265,25 @@ bool state_up_begun(const struct state *state)
     return false;
 }
 
+const char *state_reached(const struct state *state)
+{
+    const struct subsystem_state *core = &state->subsystems[0];
+    const char *version = NULL;
+    for (size_t i = 0; i < core->subsystem->migration_count; i++) {
+        const struct migration *migration = &core->subsystem->migrations[i];
+        if (names_have(&core->executed, migration->name) || names_have(&core->pending, migration->name))
+            version = kong_version_names[migration->since > KONG_1_0 ? migration->since : KONG_1_0];
+    }
+    return version;
+}
+
+bool state_plugins_only(const struct state *state)
+{
+    const struct subsystem_state *core = &state->subsystems[0];
+    bool there = state->stage == STAGE_UPGRADABLE || state->stage == STAGE_PENDING;
+    return there && core->pending.count == 0 && core->new.count == 0 && core->missing.count == 0;
+}
+
 /* Core's migrations tell the release. From 0.14 on the way up, 001 and 002 are pending until `finish`. */
 static const char *version_of(const struct state *state)
 {

@@ -83,6 +83,13 @@ bool state_pending_from_before(const struct state *state);
 /* An `up` to 1.3 has come past core's own migrations, on whatever machine: migrations that are still new are the rest of it. */
 bool state_up_begun(const struct state *state);
 
+/* The release that core's recorded migrations make, pending ones too: of an upgrade from 0.14 that was never finished, where it went.
+ * NULL where none is recorded. */
+const char *state_reached(const struct state *state);
+
+/* Core is Kong 1.3's: what is new or pending is of plugins that were loaded since. */
+bool state_plugins_only(const struct state *state);
+
 /* The exit code of `status` (kong migrations list's, and 8). */
 int state_exit_code(const struct state *state);
 

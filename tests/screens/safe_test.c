@@ -486,6 +486,10 @@ static void use_pane(struct fixture *fixture, const char *scene, size_t index)
         fixture_key(fixture, K_ENTER);
         if (wizard->view.overlay != OVERLAY_TEXT)
             fail_msg("%s, pane %zu: Enter opens nothing", scene, index);
+        char *text = prose_text(wizard->view.text.blocks, wizard->view.text.count);
+        if (pane.open != NULL && !model_backs_up(&wizard->model) && strstr(text, "\nSource: ") == NULL)
+            fail_msg("%s, pane %zu: what is explained has no source: %s", scene, index, text);
+        free(text);
         fixture_key(fixture, K_ESC);
         assert_int_equal(wizard->view.overlay, OVERLAY_NONE);
     }
