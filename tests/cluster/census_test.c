@@ -8,7 +8,6 @@
 #include "core/cluster/census.h"
 #include "core/cluster/resolve.h"
 
-#include <arpa/inet.h>
 #include <dlfcn.h>
 #include <netdb.h>
 #include <setjmp.h>
@@ -196,17 +195,6 @@ static void names_are_looked_up_again(void **state)
 
 /* Knocking. */
 
-static bool is_free(const char *address, int port)
-{
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    inet_pton(AF_INET, address, &at.sin_addr);
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
-    bool bound = bind(fd, (struct sockaddr *)&at, sizeof at) == 0;
-    close(fd);
-    return bound;
-}
-
 static bool all_knocked(const struct place *place)
 {
     for (size_t i = 0; i < census_count(place->census); i++)
@@ -224,7 +212,7 @@ static void whatever_answers_is_told(void **state)
     struct fake hung = {0}, page = {0};
     (void)state;
     census_port = kong.admin;
-    if (!is_free("127.0.0.3", kong.admin) || !is_free("127.0.0.4", kong.admin)) {
+    if (!fixture_port_is_free("127.0.0.3", kong.admin) || !fixture_port_is_free("127.0.0.4", kong.admin)) {
         child_kill(&kong.child, SIGTERM);
         print_message("a port is taken at another address\n");
         skip();

@@ -5,14 +5,12 @@
 #include "core/base/mem.h"
 #include "tests/tui/session.h"
 
-#include <arpa/inet.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -78,17 +76,6 @@ static void escape(void)
     session_listen(200);
 }
 
-static bool is_free(const char *address, int port)
-{
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    inet_pton(AF_INET, address, &at.sin_addr);
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
-    bool bound = bind(fd, (struct sockaddr *)&at, sizeof at) == 0;
-    close(fd);
-    return bound;
-}
-
 static const char *read_saved(void)
 {
     static char saved[4096];
@@ -103,7 +90,7 @@ static const char *read_saved(void)
  * key; where it is not, all that can be told is that the node is offered. */
 static void a_stranger_is_taken_in(void **state)
 {
-    bool ours = is_free("127.0.0.1", KONGS_PORT);
+    bool ours = fixture_port_is_free("127.0.0.1", KONGS_PORT);
     struct fake node = fake_start(ours ? KONGS_PORT : 0, "--version", "1.2.3", "--conf", conf, "--poll-ms", "200", NULL);
     (void)state;
     start_wizard(160, 50);
@@ -128,7 +115,7 @@ static void ssh_is_offered(void **state)
 {
     struct fake node = fake_start(0, "--version", "1.2.3", "--conf", conf, "--poll-ms", "200", NULL);
     (void)state;
-    if (!is_free("127.0.0.1", KONGS_PORT)) {
+    if (!fixture_port_is_free("127.0.0.1", KONGS_PORT)) {
         child_kill(&node.child, SIGTERM);
         skip();
     }
@@ -151,6 +138,7 @@ static void hostile_nodes_are_shown_as_what_they_are(void **state)
         {"500", "answers GET / with an error (HTTP 500)"}, {"silent-accept", "no whole answer within 4 s"}, {"close", "closes them without an answer"},
         {"huge", "more than 1024 kB"},                      {"html", "answers with HTML"},                   {"redirect", "redirects to http://127.0.0.1:9/elsewhere"},
         {"types", "not as Kong's Admin API does: 'version'"}, {"nul", "not JSON"},
+        {"loop", "redirects to http://127.0.0.1:"},          {"cut", "in the middle of its answer"},
     };
     struct fake fakes[sizeof hostile / sizeof hostile[0]];
     struct buf text = {0};
