@@ -1,18 +1,15 @@
 /* Step 4, Decommission: old nodes that still answer, and Kong nodes that the database still sees. */
-#include "core/base/mem.h"
 #include "screens/hooks.h"
 #include "screens/strangers.h"
+#include "screens/whole.h"
 #include "tui/layout.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
-enum { ACTION_DECOMMISSION = ACTION_OWN, ACTION_SEEN };
+enum { ACTION_DECOMMISSION = ACTION_OWN };
 
 static const struct keys_row keys[] = {
     {{'d'}, "stop node", "Stop the selected old node by the decommission hook of fleet.ini; its name must be typed.", ACTION_DECOMMISSION, -65, NULL},
-    {{'s'}, "seen", "All Kong sessions that are seen in the database.", ACTION_SEEN, -44, NULL},
-    {{K_ENTER}, "details", "All that is known of the selected node.", 0, 45, NULL},
 };
 
 /* Not asked yet, or can't be asked: neither there nor silent. */
@@ -49,6 +46,8 @@ static void fill(struct prose *prose, const struct model *model)
     hooks_add(prose, model, HOOK_DECOMMISSION);
     add_old(prose, model);
     strangers_add(prose, model);
+    if (model->state.from_014 && !model_finish_begun(model))
+        prose_add_mark(prose, MARK_INFO, "A 0.14 node can be started again until step 5; after that it refuses.");
     if (!model->state.from_014)
         prose_add_mark(prose, MARK_WARN, "Nothing in Kong keeps a 1.0 to 1.2 node from being started again: see to it that nothing does.");
 }
@@ -59,11 +58,6 @@ static const struct table_column columns[] = {
     {"sessions", LAYOUT_FIXED(8, 4), true},
     {"last poll", LAYOUT_FIXED(12, 8), true},
 };
-
-static const char *release_of(const struct session *session)
-{
-    return !session->legacy ? "1.x" : session->poll_age >= 0 ? "0.14" : "unknown";
-}
 
 static void session_cell(const void *context, size_t row, size_t column, struct table_cell *cell)
 {
@@ -76,7 +70,7 @@ static void session_cell(const void *context, size_t row, size_t column, struct 
         snprintf(text, sizeof text, "%.46s%s", session->address, strangers_have(model, session->address) ? ", not in fleet.ini" : "");
         break;
     case 1:
-        cell->text = release_of(session);
+        cell->text = !session->legacy ? "1.x" : session->poll_age >= 0 ? "0.14" : "unknown";
         break;
     case 2:
         snprintf(text, sizeof text, "%d", session->connections);
@@ -87,20 +81,18 @@ static void session_cell(const void *context, size_t row, size_t column, struct 
     }
 }
 
-static void draw_sessions(const struct wizard *wizard, struct area area)
+static struct table_model session_table(const struct wizard *wizard)
 {
     const struct sessions *sessions = &wizard->model.sessions;
     const char *empty = sessions->restricted ? "This role may not see other roles' sessions." : "No Kong node is seen in the database.";
-    const struct table_model table = {columns, COUNT_OF(columns), sessions->count, session_cell, &wizard->model, empty, false, true};
-    struct table_state state = {0};
-    table_draw(area, &table, &state, false);
+    return (struct table_model){columns, COUNT_OF(columns), sessions->count, session_cell, &wizard->model, empty, false, false};
 }
 
 static void draw(struct wizard *wizard, struct area area)
 {
     struct prose prose = {0};
-    struct prose_state state = {0};
     struct area parts[3];
+    const struct table_model sessions = session_table(wizard);
     fill(&prose, &wizard->model);
     const int nodes = (int)model_count_nodes(&wizard->model, CLUSTER_OLD, NULL), note = 4;
     const struct layout_request rows[] = {
@@ -108,50 +100,32 @@ static void draw(struct wizard *wizard, struct area area)
         {3, nodes + 1, nodes + 1 + note, 2, 2}, {2, (int)wizard->model.sessions.count + 1, 0, 1, 1},
     };
     layout_rows(area, 1, rows, 3, parts);
-    prose_draw(parts[0], prose.blocks, prose.count, &state);
+    whole_draw(wizard, parts[0], prose.blocks, prose.count);
     node_pane_draw(wizard, parts[1], CLUSTER_OLD, NODE_COLUMNS_TRAFFIC, "No old node is in fleet.ini.");
-    draw_sessions(wizard, parts[2]);
+    table_draw(parts[2], &sessions, &wizard->view.sessions, wizard->view.focus[STEP_DECOMMISSION] == 1);
     prose_free(&prose);
 }
 
-/* What the list below the nodes has no room for. */
-static void open_seen(struct wizard *wizard)
+static bool pane(struct wizard *wizard, size_t index, struct pane *pane)
 {
-    const struct sessions *sessions = &wizard->model.sessions;
-    wizard_open_text(wizard, "Kong seen in the database");
-    struct prose *prose = &wizard->view.text;
-    prose_add(prose, PROSE_PARAGRAPH, "At least %zu Kong node%s at work. Several may share an address (NAT, PgBouncer), and one that has not polled for"
-                                      " %d s counts as gone.", sessions->live, sessions->live == 1 ? " is" : "s are", SESSIONS_FRESH_S);
-    for (size_t i = 0; i < sessions->count; i++) {
-        const struct session *session = &sessions->list[i];
-        char poll[40];
-        snprintf(poll, sizeof poll, session->poll_age < 0 ? "no poll seen" : "last poll %d s ago", session->poll_age);
-        char *text = mem_printf("%s, %d session%s, %s%s", release_of(session), session->connections, session->connections == 1 ? "" : "s", poll,
-                                strangers_have(&wizard->model, session->address) ? "; not in fleet.ini" : "");
-        prose_add_key(prose, session->address, text);
-        free(text);
-    }
-}
-
-static bool key(struct wizard *wizard, const struct input *input)
-{
-    return node_pane_key(wizard, input, CLUSTER_OLD, NODE_COLUMNS_TRAFFIC);
+    if (index == 0)
+        node_pane(wizard, CLUSTER_OLD, NODE_COLUMNS_TRAFFIC, pane);
+    else
+        *pane = (struct pane){.list = &wizard->view.sessions, .table = session_table(wizard)};
+    return index <= 1;
 }
 
 static bool enabled(const struct wizard *wizard, int action)
 {
-    if (action == ACTION_SEEN)
-        return wizard->model.sessions.count > 0;
+    (void)action;
     return hooks_enabled(&wizard->model, HOOK_DECOMMISSION) && wizard->model.upgrade.gates[STEP_DECOMMISSION].open &&
            model_count_nodes(&wizard->model, CLUSTER_OLD, NULL) > 0;
 }
 
 static void act(struct wizard *wizard, int action)
 {
-    if (action == ACTION_SEEN)
-        open_seen(wizard);
-    else
-        hooks_ask_decommission(wizard, node_pane_selected(wizard, CLUSTER_OLD, NODE_COLUMNS_TRAFFIC));
+    (void)action;
+    hooks_ask_decommission(wizard, node_pane_selected(wizard, CLUSTER_OLD, NODE_COLUMNS_TRAFFIC));
 }
 
-const struct screen screen_decommission = {keys, COUNT_OF(keys), enabled, draw, key, act};
+const struct screen screen_decommission = {keys, COUNT_OF(keys), enabled, draw, pane, act};

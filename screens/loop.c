@@ -24,7 +24,8 @@ void loop_draw(struct loop *loop)
     canvas_resize(&loop->canvas, width, height, terminal_charset());
     loop->wizard->model.now = clock_ms();
     wizard_draw(loop->wizard, &loop->canvas);
-    terminal_show(&loop->canvas);
+    if (terminal_show(&loop->canvas) != TERMINAL_SHOWN)
+        loop->wizard->view.countdown.drawn = false;
     trace_frame(loop->wizard->trace, &loop->canvas);
 }
 
@@ -162,6 +163,7 @@ static void on_tick(uv_timer_t *timer)
         loop_start_look(loop);
     }
     loop_derive(loop);
+    countdown_tick(loop->wizard);
     loop_draw(loop);
 }
 
@@ -190,6 +192,7 @@ static void begin(struct loop *loop)
     uv_signal_start(&loop->terminate, on_terminate, SIGTERM);
     sigaction(SIGHUP, &(struct sigaction){.sa_handler = on_hangup}, NULL);
     loop->traffic = traffic_new();
+    loop_begin_checks(loop);
 }
 
 static void on_late(uv_timer_t *timer)
@@ -200,7 +203,7 @@ static void on_late(uv_timer_t *timer)
 /* What is under way gets a moment to end; false where it did not, and its memory can't be freed. */
 static bool end(struct loop *loop)
 {
-    loop->look.abandoned = true;
+    loop->look.abandoned = loop->check.stop = true;
     uv_close((uv_handle_t *)&loop->terminal, NULL);
     uv_close((uv_handle_t *)&loop->terminate, NULL);
     nodes_stop(loop->nodes);
@@ -212,10 +215,10 @@ static bool end(struct loop *loop)
     if (loop->jobs > 0)
         return false;
     uv_close((uv_handle_t *)&loop->tick, NULL);
+    loop_end_checks(loop);
     uv_run(&loop->uv, UV_RUN_DEFAULT);
     uv_loop_close(&loop->uv);
     look_free(&loop->look);
-    check_results_free(&loop->check.results);
     free(loop->start.folder);
     traffic_free(loop->traffic);
     canvas_free(&loop->canvas);
