@@ -1,5 +1,6 @@
 /* Welcome: what was found, where it stands, what will happen; kong.conf chosen, nodes entered. */
 #include "core/base/mem.h"
+#include "screens/explain.h"
 #include "screens/loop.h"
 #include "screens/strangers.h"
 #include "screens/whole.h"
@@ -226,6 +227,7 @@ static void open_details(struct wizard *wizard, size_t row)
     char *note = strangers_note(stranger);
     wizard_open_text(wizard, stranger->address);
     prose_add_mark(&wizard->view.text, strangers_mark(stranger), "%s", note);
+    explain_stranger(&wizard->view.text);
     free(note);
 }
 
