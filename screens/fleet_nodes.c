@@ -4,7 +4,9 @@
 #include "core/cluster/ask.h"
 #include "core/conf/fleet.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define SSH_MS 10000
 
@@ -16,21 +18,48 @@ static void copy_old_nodes(const struct fleet *fleet, struct fleet *old)
             fleet_remove(old, old->nodes[i].name);
 }
 
-static void add_sentence(void *context, const struct node *node)
+static void take(struct names *against, char *sentence)
 {
-    struct names *against = context;
-    char *sentence = NULL;
-    if (node_is_there(node))
-        sentence = mem_printf("old node %s still answers: stop it, or take it out of fleet.ini", node->name);
-    else if (node->state == NODE_UNASKED)
-        sentence = mem_printf("old node %s has not answered yet, so whether it is stopped is not known: try again, or take it out of fleet.ini",
-                              node->name);
-    else if (node->state == NODE_UNKNOWN)
-        sentence = mem_printf("old node %s %s; so whether it is stopped is not known: mend that, or take it out of fleet.ini", node->name,
-                              node->problem != NULL ? node->problem : "can't be asked");
     if (sentence != NULL)
         names_add(against, sentence);
     free(sentence);
+}
+
+/* Why the node can't be taken for stopped, or NULL. The caller frees. */
+static char *not_stopped(const struct node *node)
+{
+    const char *cluster = cluster_name(node->cluster);
+    if (node_is_there(node))
+        return mem_printf("%s node %s still answers: stop it, or take it out of fleet.ini", cluster, node->name);
+    if (node->state == NODE_UNASKED)
+        return mem_printf("%s node %s has not answered yet, so whether it is stopped is not known: try again, or take it out of fleet.ini", cluster,
+                          node->name);
+    if (node->state == NODE_UNKNOWN)
+        return mem_printf("%s node %s %s; so whether it is stopped is not known: mend that, or take it out of fleet.ini", cluster, node->name,
+                          node->problem != NULL ? node->problem : "can't be asked");
+    return NULL;
+}
+
+/* An old node of a later release than `to` needs what would be undone. */
+static char *too_new(const struct node *node, enum kong_version to)
+{
+    int major = 0, minor = 0, back_major = 0, back_minor = 0;
+    if (!node_is_there(node) || node->version == NULL || sscanf(node->version, "%d.%d", &major, &minor) != 2 ||
+        sscanf(kong_version_names[to], "%d.%d", &back_major, &back_minor) != 2 || major < back_major || (major == back_major && minor <= back_minor))
+        return NULL;
+    return mem_printf("old node %s runs Kong %s and needs what a rollback to %s undoes: roll back to its release, or stop it", node->name, node->version,
+                      kong_version_names[to]);
+}
+
+static bool ask_fleet(const struct fleet *fleet, const struct datastore *datastore, int milliseconds, node_judge *judge, void *context,
+                      struct error *error)
+{
+    return nodes_ask(fleet, datastore, milliseconds + (fleet_has_ssh(fleet) ? SSH_MS : 0), judge, context, error);
+}
+
+static void judge_for_finish(const struct node *node, void *against)
+{
+    take(against, not_stopped(node));
 }
 
 bool fleet_answering_old_nodes(const struct fleet *fleet, const struct datastore *datastore, int milliseconds, struct names *against,
@@ -38,7 +67,48 @@ bool fleet_answering_old_nodes(const struct fleet *fleet, const struct datastore
 {
     struct fleet old;
     copy_old_nodes(fleet, &old);
-    bool asked = nodes_ask(&old, datastore, milliseconds + (fleet_has_ssh(&old) ? SSH_MS : 0), add_sentence, against, error);
+    bool asked = ask_fleet(&old, datastore, milliseconds, judge_for_finish, against, error);
+    fleet_free(&old);
+    return asked;
+}
+
+struct back {
+    enum kong_version to;
+    struct names *against;
+    size_t old_nodes;
+};
+
+static void judge_for_rollback(const struct node *node, void *context)
+{
+    struct back *back = context;
+    back->old_nodes += node->cluster == CLUSTER_OLD ? 1 : 0;
+    take(back->against, node->cluster == CLUSTER_OLD ? too_new(node, back->to) : not_stopped(node));
+}
+
+bool fleet_against_rollback(const struct fleet *fleet, const struct datastore *datastore, enum kong_version to, int milliseconds,
+                            struct names *against, size_t *old_nodes, struct error *error)
+{
+    struct back back = {to, against, 0};
+    bool asked = ask_fleet(fleet, datastore, milliseconds, judge_for_rollback, &back, error);
+    *old_nodes = back.old_nodes;
+    return asked;
+}
+
+static void judge_for_finish_first(const struct node *node, void *against)
+{
+    bool known = node->state == NODE_ANSWERS && node->version != NULL;
+    if (!known)
+        take(against, not_stopped(node));
+    else if (strncmp(node->version, "0.", 2) == 0)
+        take(against, mem_printf("old node %s of Kong %s still answers: stop it, since 0.14 does not work after this", node->name, node->version));
+}
+
+bool fleet_against_finish_first(const struct fleet *fleet, const struct datastore *datastore, int milliseconds, struct names *against,
+                                struct error *error)
+{
+    struct fleet old;
+    copy_old_nodes(fleet, &old);
+    bool asked = ask_fleet(&old, datastore, milliseconds, judge_for_finish_first, against, error);
     fleet_free(&old);
     return asked;
 }

@@ -1,5 +1,6 @@
 /* What a hook says, over the screen; while it runs, as it comes. */
 #include "core/hook.h"
+#include "core/supervise.h"
 #include "screens/hooks.h"
 #include "tui/layout.h"
 
@@ -67,14 +68,19 @@ static void stop(struct wizard *wizard)
     if (wizard->loop == NULL || wizard->model.hook.path == NULL || !hooks_run(&wizard->model))
         return;
     if (hook_stop(wizard->model.hook.path, &error))
-        wizard_say(wizard, MARK_WAIT, "Asked the hook to stop; after %d s it is killed.", HOOK_GRACE_MS / 1000);
+        wizard_say(wizard, MARK_WAIT, "Asked the hook to stop; after %d s it is killed.", SUPERVISE_GRACE_MS / 1000);
     else
         wizard_say_error(wizard, &error);
 }
 
 void hook_pane_key(struct wizard *wizard, const struct input *input)
 {
-    if (input->pasted || prose_key(&wizard->view.text_state, input) != REACTION_NONE)
+    struct prose lines = {0};
+    if (wizard->model.hook.record.command != NULL)
+        add_lines(&lines, &wizard->model);
+    bool mine = wizard_read_text(wizard, lines.blocks, lines.count, input);
+    prose_free(&lines);
+    if (mine || input->pasted)
         return;
     if (input->key == 'x')
         stop(wizard);

@@ -24,7 +24,8 @@ void loop_draw(struct loop *loop)
     canvas_resize(&loop->canvas, width, height, terminal_charset());
     loop->wizard->model.now = clock_ms();
     wizard_draw(loop->wizard, &loop->canvas);
-    terminal_show(&loop->canvas);
+    if (terminal_show(&loop->canvas) != TERMINAL_SHOWN)
+        loop->wizard->view.countdown.drawn = false;
     trace_frame(loop->wizard->trace, &loop->canvas);
 }
 
@@ -158,6 +159,7 @@ static void on_tick(uv_timer_t *timer)
         loop_start_look(loop);
     }
     loop_derive(loop);
+    countdown_tick(loop->wizard);
     loop_draw(loop);
 }
 

@@ -26,6 +26,7 @@ struct loop {
     struct start_job start;
     struct hook_start hook;
     struct blocker_job blocker;
+    struct copy_job copy;
     size_t jobs;                 /* under way */
 
     struct nodes *nodes;

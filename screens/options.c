@@ -22,6 +22,7 @@ static const char usage[] =
     "  bootstrap                 install Kong 1.3 on an empty database (--to VERSION, --dry-run)\n"
     "  up                        step 1: migrate up; destroys nothing (--dry-run)\n"
     "  finish --confirm DBNAME   step 5: finish; irreversible (--dry-run)\n"
+    "  rollback --to VERSION     undo `up`, until finish (--confirm DBNAME, --dry-run)\n"
     "  backup [DIR]              back up Kong's schema with pg_dump into a folder, and verify it\n"
     "  attach, stop              follow the running worker, stop it at a safe point\n"
     "  nodes, watch              the nodes of both clusters, once or continuously\n"
@@ -33,19 +34,20 @@ static const char usage[] =
     "  -c, --conf FILE           kong.conf (default: Kong's own search path; KONG_* goes before it)\n"
     "  -f, --fleet FILE          fleet.ini, the nodes of both clusters\n"
     "      --json                machine-readable output\n"
-    "  -y, --yes                 no questions (never enough for finish)\n"
+    "  -y, --yes                 no questions (never enough for finish and rollback)\n"
     "  -q, --quiet               say only what is wrong\n"
     "  -v, --verbose             say more\n"
     "      --plain               no full-screen wizard\n"
     "      --ascii               no characters beyond ASCII\n"
     "      --theme NAME          dark, light, contrast, mono\n"
+    "      --copy WAY            how y copies: auto, terminal (its clipboard, by OSC 52), file, off\n"
     "      --trace FILE          the wizard's keys and frames into a file, for a bug report\n"
     "      --version, -h, --help\n"
     "\n"
     "Exit codes: 0 done or nothing to do, 1 error, 2 older than 0.14, 3 needs bootstrap, 4 pending, 5 new migrations,\n"
     "6 warnings, differences, 7 blocked, 8 newer or not Kong's, 9 lock held, 10 paused, 64 wrong usage, 75 terminal lost.\n";
 
-enum long_option { OPTION_JSON = 256, OPTION_PLAIN, OPTION_ASCII, OPTION_THEME, OPTION_TRACE, OPTION_VERSION, OPTION_DRY_RUN, OPTION_SQL,
+enum long_option { OPTION_JSON = 256, OPTION_PLAIN, OPTION_ASCII, OPTION_THEME, OPTION_COPY, OPTION_TRACE, OPTION_VERSION, OPTION_DRY_RUN, OPTION_SQL,
                    OPTION_FINISH, OPTION_FIX, OPTION_CONFIRM, OPTION_TO, OPTION_IGNORE, OPTION_REQUEST, OPTION_REQUESTS };
 
 static const struct option long_options[] = {
@@ -58,6 +60,7 @@ static const struct option long_options[] = {
     {"plain", no_argument, NULL, OPTION_PLAIN},
     {"ascii", no_argument, NULL, OPTION_ASCII},
     {"theme", required_argument, NULL, OPTION_THEME},
+    {"copy", required_argument, NULL, OPTION_COPY},
     {"trace", required_argument, NULL, OPTION_TRACE},
     {"version", no_argument, NULL, OPTION_VERSION},
     {"help", no_argument, NULL, 'h'},
@@ -97,6 +100,7 @@ static int read_one(struct options *options, int option)
     case OPTION_PLAIN: options->plain = true; break;
     case OPTION_ASCII: options->ascii = true; break;
     case OPTION_THEME: options->theme = optarg; break;
+    case OPTION_COPY: options->copy = optarg; break;
     case OPTION_TRACE: options->trace = optarg; break;
     case OPTION_DRY_RUN: options->dry_run = true; break;
     case OPTION_SQL: options->sql = true; break;

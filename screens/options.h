@@ -12,7 +12,7 @@
 #define EXIT_TERMINAL_LOST 75
 
 struct options {
-    const char *conf, *fleet, *theme, *trace;
+    const char *conf, *fleet, *theme, *copy, *trace;
     bool json, yes, quiet, verbose, plain, ascii;
     bool dry_run, sql, finish, fix;
     const char *confirm, *to, *requests_file, *fix_file;

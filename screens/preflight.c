@@ -3,6 +3,7 @@
 #include "core/decisions.h"
 #include "screens/loop.h"
 #include "screens/screen.h"
+#include "screens/whole.h"
 #include "tui/layout.h"
 
 #include <stdio.h>
@@ -11,7 +12,6 @@
 enum { ACTION_RUN = ACTION_OWN, ACTION_RUN_ONE, ACTION_ACKNOWLEDGE, ACTION_MEND };
 
 static const struct keys_row keys[] = {
-    {{K_ENTER}, "details", "What the selected check found, why it matters, and the remedy.", 0, 55, NULL},
     {{'a'}, "acknowledge", "Take note of the selected warning: it no longer holds you up, and the report names it.", ACTION_ACKNOWLEDGE, 58, NULL},
     {{'r'}, "run again", "Look at everything again. In a check's details: at that one alone.", ACTION_RUN, 45, NULL},
     {{'m'}, "mend", "Of kong.conf: show what would be mended for 1.3, and write it into a copy.", ACTION_MEND, -57, NULL},
@@ -125,15 +125,16 @@ static struct table_model check_table(const struct wizard *wizard)
                                 model->checks_running ? "Looking…" : "Press r to look.", false, false};
 }
 
-static void draw_progress(struct area area, size_t done, size_t count, size_t blocks, size_t warns)
+static void draw_progress(struct wizard *wizard, struct area area, size_t done, size_t blocks, size_t warns)
 {
     char text[120];
-    snprintf(text, sizeof text, "Looking: %zu of %zu checks are through; up to now %zu to mend, %zu to acknowledge.", done, count, blocks, warns);
-    frame_status(area, 0, MARK_WAIT, text);
+    snprintf(text, sizeof text, "Looking: %zu of %zu checks are through; up to now %zu to mend, %zu to acknowledge.", done, wizard->model.checks.count, blocks, warns);
+    whole_line(wizard, area, 0, MARK_WAIT, text);
 }
 
-static void draw_summary(const struct model *model, struct area area)
+static void draw_summary(struct wizard *wizard, struct area area)
 {
+    const struct model *model = &wizard->model;
     char text[120] = "";
     size_t blocks = 0, warns = 0, waiting = 0;
     for (size_t i = 0; i < model->checks.count; i++) {
@@ -146,9 +147,9 @@ static void draw_summary(const struct model *model, struct area area)
             warns++;
     }
     if (model->checks_running)
-        draw_progress(area, model->checks.count - waiting, model->checks.count, blocks, warns);
+        draw_progress(wizard, area, model->checks.count - waiting, blocks, warns);
     else if (!model->checks_run)
-        frame_status(area, 0, MARK_UNKNOWN, "Not looked yet.");
+        whole_line(wizard, area, 0, MARK_UNKNOWN, "Not looked yet.");
     else if (blocks > 0)
         snprintf(text, sizeof text, "%zu to mend and %zu to acknowledge, of %zu checks. Enter shows the remedy.", blocks, warns, model->checks.count);
     else if (warns > 0)
@@ -156,7 +157,7 @@ static void draw_summary(const struct model *model, struct area area)
     else
         snprintf(text, sizeof text, "Nothing of %zu checks speaks against going on. Press 1 for step 1.", model->checks.count);
     if (text[0] != '\0')
-        frame_status(area, 0, blocks > 0 ? MARK_DANGER : warns > 0 ? MARK_WARN : MARK_OK, text);
+        whole_line(wizard, area, 0, blocks > 0 ? MARK_DANGER : warns > 0 ? MARK_WARN : MARK_OK, text);
 }
 
 static void draw(struct wizard *wizard, struct area area)
@@ -164,12 +165,12 @@ static void draw(struct wizard *wizard, struct area area)
     const struct layout_request rows[] = {LAYOUT_FIXED(1, 2), LAYOUT_FILL(3, 1)};
     struct area parts[2];
     layout_rows(area, 1, rows, 2, parts);
-    draw_summary(&wizard->model, parts[0]);
+    draw_summary(wizard, parts[0]);
     struct table_model table = check_table(wizard);
     table_clamp(&table, &wizard->view.tables[STEP_PREFLIGHT]);
     const struct check_result *result = selected(wizard);
     bool noted = result != NULL && result->outcome != CHECK_OK && result->evidence.count > 0;
-    struct area list = note_draw(parts[1], table.row_count, noted ? mark_of(&wizard->model, result) : MARK_OK, noted ? result->evidence.list[0] : NULL);
+    struct area list = note_draw(wizard, parts[1], table.row_count, noted ? mark_of(&wizard->model, result) : MARK_OK, noted ? result->evidence.list[0] : NULL);
     table_draw(list, &table, &wizard->view.tables[STEP_PREFLIGHT], true);
 }
 
@@ -211,8 +212,9 @@ static void fill_details(struct wizard *wizard, const struct check_result *resul
         prose_add_key(prose, "Source", result->check->source);
 }
 
-static void open_details(struct wizard *wizard, const struct check_result *result)
+static void open_details(struct wizard *wizard, size_t row)
 {
+    const struct check_result *result = &wizard->model.checks.list[row];
     wizard_open_text(wizard, result->check->title);
     wizard->view.check_shown = result->check;
     wizard->view.text_keys = detail_keys;
@@ -255,15 +257,15 @@ void preflight_wait(struct wizard *wizard, const struct names *ids)
     refresh_details(wizard);
 }
 
-static bool key(struct wizard *wizard, const struct input *input)
+static void keep(struct wizard *wizard)
 {
-    struct table_model table = check_table(wizard);
-    enum reaction reaction = table_key(&table, &wizard->view.tables[STEP_PREFLIGHT], input);
-    if (reaction != REACTION_NONE && selected(wizard) != NULL)
-        wizard->view.check_kept = selected(wizard)->check;
-    if (reaction == REACTION_ACTIVATE && selected(wizard) != NULL)
-        open_details(wizard, selected(wizard));
-    return reaction != REACTION_NONE;
+    wizard->view.check_kept = selected(wizard) != NULL ? selected(wizard)->check : wizard->view.check_kept;
+}
+
+static bool pane(struct wizard *wizard, size_t index, struct pane *pane)
+{
+    *pane = (struct pane){.list = &wizard->view.tables[STEP_PREFLIGHT], .table = check_table(wizard), .moved = keep, .open = open_details};
+    return index == 0;
 }
 
 static void acknowledge(struct wizard *wizard)
@@ -294,4 +296,4 @@ static void act(struct wizard *wizard, int action)
         acknowledge(wizard);
 }
 
-const struct screen screen_preflight = {keys, COUNT_OF(keys), is_enabled, draw, key, act};
+const struct screen screen_preflight = {keys, COUNT_OF(keys), is_enabled, draw, pane, act};

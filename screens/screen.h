@@ -5,7 +5,9 @@
 #define SCREENS_SCREEN_H
 
 #include "core/conf/conf_fix.h"
+#include "screens/countdown.h"
 #include "screens/model.h"
+#include "screens/pane.h"
 #include "tui/canvas.h"
 #include "tui/dialog.h"
 #include "tui/field.h"
@@ -21,6 +23,7 @@ struct wizard;
 /* Actions that every screen has; a screen's own begin at ACTION_OWN. */
 enum action {
     ACTION_QUIT = 1, ACTION_HELP, ACTION_NEXT, ACTION_PREVIOUS, ACTION_WHY, ACTION_GLYPHS, ACTION_THEME, ACTION_REPAINT, ACTION_OVERRULE, ACTION_GUARD, ACTION_HOOK,
+    ACTION_COPY, ACTION_FOCUS, ACTION_EXPLAIN, ACTION_READ_ALL,
     ACTION_GO_1, ACTION_GO_2, ACTION_GO_3, ACTION_GO_4, ACTION_GO_5,
     ACTION_OWN = 100,
 };
@@ -30,15 +33,17 @@ struct screen {
     size_t key_count;
     bool (*enabled)(const struct wizard *wizard, int action);
     void (*draw)(struct wizard *wizard, struct area area);
-    bool (*key)(struct wizard *wizard, const struct input *input);   /* moving in its list or text; true: it was its key */
+    bool (*pane)(struct wizard *wizard, size_t index, struct pane *pane);   /* its lists and texts, filled in; false past the last */
     void (*act)(struct wizard *wizard, int action);
 };
+
+#define PANES 3   /* more no screen has */
 
 extern const struct screen screen_welcome, screen_preflight, screen_up, screen_provision, screen_divert, screen_decommission, screen_finish,
     screen_done;
 
 /* What is over the screen and takes all keys. */
-enum overlay { OVERLAY_NONE, OVERLAY_TEXT, OVERLAY_DIALOG, OVERLAY_PROMPT, OVERLAY_HOOK };
+enum overlay { OVERLAY_NONE, OVERLAY_TEXT, OVERLAY_DIALOG, OVERLAY_PROMPT, OVERLAY_HOOK, OVERLAY_COUNTDOWN };
 
 struct view {
     enum charset charset;               /* of the frame being drawn */
@@ -49,6 +54,11 @@ struct view {
     bool show_log;                      /* Up and Finish: the log instead of the table */
     struct table_state tables[STEPS];
     struct prose_state proses[STEPS];
+    struct table_state sessions;        /* Decommission's second list */
+    size_t focus[STEPS];                /* which pane of a screen has it */
+    struct prose *gathered;             /* while all that a screen says is gathered: whole.h; else NULL */
+    bool cut;                           /* some of it had no room in the last frame */
+    char *copied;                       /* what was copied last; NULL: nothing yet */
 
     enum overlay overlay;
     char *title;                        /* of the text or prompt */
@@ -64,6 +74,7 @@ struct view {
     char *must_type;                    /* the dialog's, owned: the model behind it changes while it is open */
     struct dialog_state dialog_state;
     void (*answered)(struct wizard *wizard, size_t answer);
+    struct countdown countdown;
     struct field_model field;
     struct field_state field_state;
     void (*submitted)(struct wizard *wizard, const char *text);
@@ -83,19 +94,27 @@ struct wizard {
     bool leaving;
 };
 
+void view_free(struct view *view);
+
 /* Services for screens. */
 
 /* Fills the whole canvas: the frame, the screen, what is over it. */
 void wizard_draw(struct wizard *wizard, struct canvas *canvas);
 void wizard_key(struct wizard *wizard, const struct input *input);
-bool wizard_is_typing(const struct wizard *wizard);   /* keys go into a field now */
+bool wizard_is_typing(struct wizard *wizard);   /* keys go into a field now */
+
+/* The frame and the screen alone, without what is over it and without the footer. */
+void wizard_draw_screen(struct wizard *wizard, struct area area);
 
 /* The screen that is shown; and the footer, with the keys that work there now. */
 const struct screen *wizard_screen(const struct wizard *wizard);
-void wizard_draw_keys(const struct wizard *wizard, struct area area);
+void wizard_draw_keys(struct wizard *wizard, struct area area);
 
 /* A text over the screen. Fill `wizard->view.text` after it (and say what keys of the screen's it has). */
 void wizard_open_text(struct wizard *wizard, const char *title);
+
+/* The keys of a text over the screen (view.text_state): moving, searching, copying. False: not its key. */
+bool wizard_read_text(struct wizard *wizard, const struct prose_block *blocks, size_t count, const struct input *input);
 
 /* A question: text in view.text (filled before), answers in `model` (its blocks are set here). */
 void wizard_open_dialog(struct wizard *wizard, const struct dialog_model *model, void (*answered)(struct wizard *wizard, size_t answer));
@@ -110,12 +129,12 @@ void wizard_go(struct wizard *wizard, enum step step);
 /* Panes that several screens have. */
 
 /* `text` in full below a list of so many rows, in as many lines as the list can spare; NULL: none. Returns what is left for the list. */
-struct area note_draw(struct area area, size_t rows, enum mark mark, const char *text);
+struct area note_draw(struct wizard *wizard, struct area area, size_t rows, enum mark mark, const char *text);
 
-/* The nodes of one cluster as a table: draws it with its details' keys. NODE_COLUMNS_BOTH: of both clusters, the new one first. */
+/* The nodes of one cluster as a table, and its pane. NODE_COLUMNS_BOTH: of both clusters, the new one first. */
 enum node_columns { NODE_COLUMNS_IDENTITY, NODE_COLUMNS_TRAFFIC, NODE_COLUMNS_BOTH };
 void node_pane_draw(struct wizard *wizard, struct area area, enum cluster cluster, enum node_columns columns, const char *empty);
-bool node_pane_key(struct wizard *wizard, const struct input *input, enum cluster cluster, enum node_columns columns);
+void node_pane(struct wizard *wizard, enum cluster cluster, enum node_columns columns, struct pane *pane);
 const struct node *node_pane_selected(const struct wizard *wizard, enum cluster cluster, enum node_columns columns);   /* NULL: none */
 
 /* A run: progress, who blocks, the changes or the log; or the plan, before there is one. */
@@ -124,17 +143,17 @@ void run_pane_draw(struct wizard *wizard, struct area area);
 /* The actions that Up and Finish share: their rows of keys, whether they can be used now on the screen shown, and what they do. */
 enum { ACTION_STOP = ACTION_OWN + 50, ACTION_BLOCKERS, ACTION_LOG, ACTION_BACKUP };
 #define RUN_PANE_KEYS \
-    {{'B'}, "back up", "Back up Kong's schema with pg_dump into a folder, and verify it.", ACTION_BACKUP, 57, NULL}, \
-    {{'x'}, "stop", "Ask the worker to stop at the next safe point. Starting again goes on from there.", ACTION_STOP, 56, NULL}, \
+    {{'B'}, "back up", "Back up Kong's schema with pg_dump into a folder, and verify it.", ACTION_BACKUP, -57, NULL}, \
+    {{'x'}, "stop", "Ask the worker to stop at the next safe point. Starting again goes on from there.", ACTION_STOP, -56, NULL}, \
     {{'k'}, "blockers", "The sessions that the run waits for; cancel a query or end a session, once its number is typed.", ACTION_BLOCKERS, -58, NULL}, \
-    {{'l'}, "log", "The worker's log instead of the list of changes, and back.", ACTION_LOG, 40, NULL}
+    {{'l'}, "log", "The worker's log instead of the list of changes, and back.", ACTION_LOG, -40, NULL}
 bool run_pane_enabled(const struct wizard *wizard, int action);
 void run_pane_act(struct wizard *wizard, int action);
-bool run_pane_key(struct wizard *wizard, const struct input *input);
+void run_pane(struct wizard *wizard, struct pane *pane);
 void plan_pane_draw(struct wizard *wizard, struct area area);
-bool plan_pane_key(struct wizard *wizard, const struct input *input);
+void plan_pane(struct wizard *wizard, struct pane *pane);
 
-/* A run of someone else's (model_is_watching); its keys are the plan's. */
+/* A run of someone else's (model_is_watching); its pane is the plan's. */
 void watch_pane_draw(struct wizard *wizard, struct area area);
 
 /* Sessions are in the way of the run shown: a dialog to end them. */
@@ -162,7 +181,14 @@ void api_guard_open(struct wizard *wizard);
 void verdict_add(struct prose *prose, const struct model *model);
 void verdict_add_facts(struct prose *prose, const struct model *model, const struct node *node);
 
-/* A worker of ours that no longer runs left Kong's lock behind: then starting removes it, after it was said. */
+/* Step 1 begins with the finish of an earlier upgrade (model_finish_first): what is said of it, and asking for it. */
+bool earlier_enabled(const struct model *model);
+void earlier_draw(struct wizard *wizard, struct area area);
+void earlier_pane(struct wizard *wizard, struct pane *pane);
+void earlier_ask(struct wizard *wizard);
+
+/* A worker of ours that no longer runs left Kong's lock behind: then starting removes it, after it was said by dead_lock_add. */
 bool dead_lock_is_there(const struct model *model);
+void dead_lock_add(struct prose *prose, const struct model *model);   /* nothing where it is not so */
 
 #endif

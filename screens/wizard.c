@@ -5,10 +5,12 @@
 
 #include "core/base/clock.h"
 #include "core/base/mem.h"
+#include "screens/copy.h"
 #include "screens/hooks.h"
 #include "screens/loop.h"
 #include "screens/say.h"
 #include "screens/screen.h"
+#include "screens/whole.h"
 #include "screens/why.h"
 #include "tui/frame.h"
 #include "tui/layout.h"
@@ -32,15 +34,21 @@ static void draw_header(struct wizard *wizard, struct area area)
     char detail[160] = "", right[64] = "";
     if (model->has_state) {
         snprintf(detail, sizeof detail, "%s at %s:%d", model->state.database, model->state.host, model->state.port);
-        bool current = model->state.stage == STAGE_CURRENT;
-        if (model->state.version != NULL)
-            snprintf(right, sizeof right, current ? "Kong %s" : "Kong %s to 1.3", model->state.version);
+        bool current = model->state.stage == STAGE_CURRENT || state_plugins_only(&model->state);
+        const char *version = model_finish_first(model) ? state_reached(&model->state) : model->state.version;
+        if (version != NULL)
+            snprintf(right, sizeof right, current ? "Kong %s" : "Kong %s to 1.3", version);
         else if (model->state.stage == STAGE_EMPTY)
             snprintf(right, sizeof right, "install Kong 1.3");
     } else if (model->configured) {
         snprintf(detail, sizeof detail, "%.60s at %.60s:%d", model->app.conf.pg.database, model->app.conf.pg.host, model->app.conf.pg.port);
     }
     frame_header(area, "kong-upgrade", detail, right);
+    char *all = mem_printf("%s: %s", detail[0] != '\0' ? detail : "no database", right[0] != '\0' ? right : "release not known");
+    const struct prose_block block = {.kind = PROSE_PARAGRAPH, .text = all};
+    whole_add(wizard, &block, 1);
+    wizard->view.cut = wizard->view.cut || text_width(detail, area.canvas->charset) + text_width(right, area.canvas->charset) + 20 > area.width;
+    free(all);
 }
 
 static void draw_steps(struct wizard *wizard, struct area area)
@@ -112,9 +120,8 @@ static void draw_status(struct wizard *wizard, struct area area)
 {
     char text[STATUS_SIZE];
     struct prose_block block = status_block(wizard, text, sizeof text);
-    struct prose_state state = {0};
     if (block.text != NULL)
-        prose_draw(area, &block, 1, &state);
+        whole_draw(wizard, area, &block, 1);
 }
 
 static void draw_overlay(struct wizard *wizard, struct area area)
@@ -124,6 +131,8 @@ static void draw_overlay(struct wizard *wizard, struct area area)
         area.canvas->cursor_shown = false;
     if (view->overlay == OVERLAY_DIALOG) {
         dialog_draw(area, &view->dialog, &view->dialog_state);
+    } else if (view->overlay == OVERLAY_COUNTDOWN) {
+        countdown_draw(wizard, area);
     } else if (view->overlay == OVERLAY_HOOK) {
         hook_pane_draw(wizard, area);
     } else if (view->overlay == OVERLAY_TEXT) {
@@ -173,14 +182,13 @@ static void draw_middle(struct wizard *wizard, struct area area)
     wizard_screen(wizard)->draw(wizard, rows[0]);
     if (why && rows[1].height > 0)
         why_draw(wizard, rows[1]);
+    else
+        why_leave_out(wizard);
 }
 
-void wizard_draw(struct wizard *wizard, struct canvas *canvas)
+/* Header, steps, the screen and its status line. Returns the areas that are for what is over it, and for the footer. */
+static struct area draw_frame(struct wizard *wizard, struct area all, struct area *footer)
 {
-    struct area all = canvas_area(canvas);
-    wizard->view.charset = canvas->charset;
-    if (frame_too_small(all, 30, 8))
-        return;
     bool steps_line = all.width < WIDE_STEPS;
     const struct layout_request rows[] = {
         LAYOUT_FIXED(1, 9), LAYOUT_FIXED(steps_line ? 1 : 0, 8), LAYOUT_FIXED(1, 2), LAYOUT_FILL(4, 7), LAYOUT_FIXED(status_height(wizard, all), 6), LAYOUT_FIXED(1, 9),
@@ -193,8 +201,34 @@ void wizard_draw(struct wizard *wizard, struct canvas *canvas)
     draw_title(wizard, parts[2]);
     draw_middle(wizard, parts[3]);
     draw_status(wizard, parts[4]);
-    draw_overlay(wizard, parts[3]);
-    wizard_draw_keys(wizard, parts[5]);
+    *footer = parts[5];
+    return parts[3];
+}
+
+void wizard_draw_screen(struct wizard *wizard, struct area area)
+{
+    struct area footer;
+    draw_frame(wizard, area, &footer);
+}
+
+void wizard_draw(struct wizard *wizard, struct canvas *canvas)
+{
+    struct area all = canvas_area(canvas), footer;
+    wizard->view.charset = canvas->charset;
+    wizard->view.cut = wizard->view.countdown.drawn = false;
+    if (frame_too_small(all, 30, 8))
+        return;
+    struct area middle = draw_frame(wizard, all, &footer);
+    draw_overlay(wizard, middle);
+    wizard_draw_keys(wizard, footer);
+}
+
+void view_free(struct view *view)
+{
+    prose_free(&view->text);
+    free(view->title);
+    free(view->must_type);
+    free(view->copied);
 }
 
 static void say_what_goes_on(const struct wizard *wizard)
@@ -241,6 +275,8 @@ int wizard_main(const struct options *options)
         return options_wrong("the wizard needs a terminal; without one use the commands status, check, plan, up, nodes, finish");
     if (options->theme != NULL && theme == NULL)
         return options_wrong("there is no theme '%s': dark, light, contrast and mono are there", options->theme);
+    if (options->copy != NULL && !copy_is_way(options->copy))
+        return options_wrong("there is no way '%s' to copy: auto, terminal, file and off are there", options->copy);
     if (!open_trace(&wizard))
         return EXIT_ERROR;
     if (!terminal_open(theme, options->ascii, message, sizeof message)) {
@@ -257,9 +293,7 @@ int wizard_main(const struct options *options)
         fflush(NULL);
         _exit(lost ? EXIT_TERMINAL_LOST : wizard.exit_code);
     }
-    prose_free(&wizard.view.text);
-    free(wizard.view.title);
-    free(wizard.view.must_type);
+    view_free(&wizard.view);
     model_free(&wizard.model);
     return lost ? EXIT_TERMINAL_LOST : wizard.exit_code;
 }

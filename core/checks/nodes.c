@@ -34,12 +34,11 @@ static size_t copy_near_nodes(const struct fleet *fleet, bool new_ones_only, str
     return behind_ssh;
 }
 
-static bool ask(const struct check_subject *subject, struct check_result *result, const struct fleet *near,
-                void (*seen)(void *context, const struct node *node), void *context)
+static bool ask(const struct check_subject *subject, struct check_result *result, const struct fleet *near, node_judge *judge, void *context)
 {
     struct error error = {0};
     int64_t left = subject->deadline_ms - clock_ms() - SPARE_MS;
-    bool asked = nodes_ask(near, &subject->conf->pg, left < ASK_MS ? (int)left : ASK_MS, seen, context, &error);
+    bool asked = nodes_ask(near, &subject->conf->pg, left < ASK_MS ? (int)left : ASK_MS, judge, context, &error);
     if (!asked)
         look_unable_for(result, &error);
     error_clear(&error);
@@ -74,7 +73,7 @@ static void judge_release(struct round *round, const struct node *node)
     }
 }
 
-static void see_node(void *context, const struct node *node)
+static void see_node(const struct node *node, void *context)
 {
     struct round *round = context;
     round->silent += node_is_there(node) ? 0 : 1;
@@ -113,7 +112,7 @@ const struct check check_nodes = {
 
 /* The Admin API guard. */
 
-static void see_new_node(void *context, const struct node *node)
+static void see_new_node(const struct node *node, void *context)
 {
     struct names *ids = context;
     if (node->node_id != NULL)

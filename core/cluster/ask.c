@@ -9,11 +9,14 @@ struct asking {
     bool ended;
 };
 
+/* A node says first that it is there, and then who it is. */
 static bool all_asked(const struct nodes *nodes)
 {
-    for (size_t i = 0; i < nodes_count(nodes); i++)
-        if (nodes_get(nodes, i)->state == NODE_UNASKED)
+    for (size_t i = 0; i < nodes_count(nodes); i++) {
+        const struct node *node = nodes_get(nodes, i);
+        if (node->state == NODE_UNASKED || (node->state == NODE_ANSWERS && node->version == NULL))
             return false;
+    }
     return true;
 }
 
@@ -36,8 +39,8 @@ static void on_deadline(uv_timer_t *timer)
     end(timer->data);
 }
 
-static bool ask_all(uv_loop_t *loop, const struct fleet *fleet, const struct datastore *datastore, int milliseconds,
-                    void (*seen)(void *context, const struct node *node), void *context, struct error *error)
+static bool ask_all(uv_loop_t *loop, const struct fleet *fleet, const struct datastore *datastore, int milliseconds, node_judge *judge, void *context,
+                    struct error *error)
 {
     struct asking asking = {0};
     asking.nodes = nodes_start(loop, fleet, datastore, on_changed, &asking, error);
@@ -49,21 +52,20 @@ static bool ask_all(uv_loop_t *loop, const struct fleet *fleet, const struct dat
     while (!asking.ended)
         uv_run(loop, UV_RUN_DEFAULT);
     for (size_t i = 0; i < nodes_count(asking.nodes); i++)
-        seen(context, nodes_get(asking.nodes, i));
+        judge(nodes_get(asking.nodes, i), context);
     nodes_stop(asking.nodes);
     uv_close((uv_handle_t *)&asking.deadline, NULL);
     uv_run(loop, UV_RUN_DEFAULT);
     return true;
 }
 
-bool nodes_ask(const struct fleet *fleet, const struct datastore *datastore, int milliseconds, void (*seen)(void *context, const struct node *node),
-               void *context, struct error *error)
+bool nodes_ask(const struct fleet *fleet, const struct datastore *datastore, int milliseconds, node_judge *judge, void *context, struct error *error)
 {
     uv_loop_t loop;
     if (fleet->count == 0)
         return true;
     uv_loop_init(&loop);
-    bool asked = ask_all(&loop, fleet, datastore, milliseconds, seen, context, error);
+    bool asked = ask_all(&loop, fleet, datastore, milliseconds, judge, context, error);
     uv_loop_close(&loop);
     return asked;
 }

@@ -4,9 +4,9 @@
 
 #include "core/cluster/node.h"
 
-/* Asks them until each has given a result, or `milliseconds` have passed; then `seen` is told of all of them. false: nothing could be
- * asked. */
-bool nodes_ask(const struct fleet *fleet, const struct datastore *datastore, int milliseconds, void (*seen)(void *context, const struct node *node),
-               void *context, struct error *error);
+typedef void node_judge(const struct node *node, void *context);
+
+/* Asks them until each has given a result, or `milliseconds` have passed; then each goes to `judge`. false: nothing could be asked. */
+bool nodes_ask(const struct fleet *fleet, const struct datastore *datastore, int milliseconds, node_judge *judge, void *context, struct error *error);
 
 #endif
