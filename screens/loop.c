@@ -5,6 +5,7 @@
 #include "screens/loop_internal.h"
 #include "tui/terminal.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -178,10 +179,20 @@ void loop_load(struct wizard *wizard, const char *conf)
 
 /* Beginning and end. */
 
+/* libuv makes what it polls non-blocking: the terminal would be so for the shell, too, which shares it, and a write to a slow one would
+ * be tried again and again. */
+static void watch_terminal(struct loop *loop)
+{
+    int flags = fcntl(terminal_fd(), F_GETFL);
+    uv_poll_init(&loop->uv, &loop->terminal, terminal_fd());
+    if (flags >= 0)
+        fcntl(terminal_fd(), F_SETFL, flags);
+}
+
 static void begin(struct loop *loop)
 {
     uv_loop_init(&loop->uv);
-    uv_poll_init(&loop->uv, &loop->terminal, terminal_fd());
+    watch_terminal(loop);
     loop->terminal.data = loop;
     uv_poll_start(&loop->terminal, UV_READABLE | UV_DISCONNECT, on_terminal);
     uv_timer_init(&loop->uv, &loop->tick);
