@@ -4,6 +4,7 @@
 #include "core/db/blocker.h"
 #include "core/decisions.h"
 #include "core/journal.h"
+#include "core/kong_run.h"
 #include "core/migrations/order.h"
 #include "core/report.h"
 #include "screens/copy.h"
@@ -199,7 +200,7 @@ void start_work(uv_work_t *work)
     bool finishes = strcmp(job->command, "finish") == 0;
     struct run_job run = {
         .command = job->command,
-        .kind = finishes ? PLAN_FINISH : strcmp(job->command, "bootstrap") == 0 ? PLAN_BOOTSTRAP : PLAN_UP,
+        .kind = finishes || strcmp(job->command, KONG_CUSTOM_FINISH) == 0 ? PLAN_FINISH : strcmp(job->command, "bootstrap") == 0 ? PLAN_BOOTSTRAP : PLAN_UP,
         .to = KONG_1_3,
         .datastore = &job->app->conf.pg,
         .plugins = &job->app->conf.plugins,
@@ -210,7 +211,7 @@ void start_work(uv_work_t *work)
     };
     job->path = NULL;
     if (no_node_is_against(job) && (!finishes || gate_is_open(job)))
-        job->path = worker_start(&run, &job->error);
+        job->path = app_start(job->app, &run, &job->error);
 }
 
 void hook_start_work(uv_work_t *work)
