@@ -446,6 +446,19 @@ static size_t cells_size(const struct canvas *canvas)
     return (size_t)canvas->width * (size_t)canvas->height * sizeof(*canvas->cells);
 }
 
+static const struct cell *line_of(const struct canvas *canvas, int y)
+{
+    return &canvas->cells[(size_t)y * (size_t)canvas->width];
+}
+
+static void show_line(const struct canvas *canvas, int y)
+{
+    const struct cell *line = line_of(canvas, y);
+    for (int x = 0; x < canvas->width && x < COLS; x++)
+        if (line[x].width > 0)
+            show_cell(x, y, &line[x]);
+}
+
 /* Most frames of a program that waits are. */
 static bool is_shown_already(const struct canvas *canvas)
 {
@@ -472,13 +485,12 @@ enum terminal_shown terminal_show(const struct canvas *canvas)
         return TERMINAL_SKIPPED;
     if (is_shown_already(canvas))
         return TERMINAL_SHOWN;
-    erase();
+    bool whole = terminal.repaint || terminal.shown.width != canvas->width || terminal.shown.height != canvas->height;
+    if (whole)
+        erase();
     for (int y = 0; y < canvas->height && y < LINES; y++)
-        for (int x = 0; x < canvas->width && x < COLS; x++) {
-            const struct cell *cell = &canvas->cells[(size_t)y * (size_t)canvas->width + (size_t)x];
-            if (cell->width > 0)
-                show_cell(x, y, cell);
-        }
+        if (whole || memcmp(line_of(canvas, y), line_of(&terminal.shown, y), cells_size(canvas) / (size_t)canvas->height) != 0)
+            show_line(canvas, y);
     if (terminal.repaint)
         clearok(curscr, TRUE);
     terminal.repaint = false;
