@@ -120,7 +120,7 @@ static const struct place places[] = {
     {"Preflight, search", "up", {LEFT, "/", "zzz"}, "/zzz", 25},
     {"Preflight, details", "up", {LEFT, ENTER}, "Esc close", 25},
     {"Up", "up", {"1"}, "Old nodes and 1.3 nodes", 500},
-    {"Up, asked", "fresh", {"1", "s"}, "Esc cancel", 25},
+    {"Up, asked", "fresh", {"1", "?Press s to start", "s"}, "Esc cancel", 25},
     {"Up, the plan's details", "fresh", {"1", ENTER}, "Esc close", 25},
     {"Up, under way", "held", {"1", "?forgotten"}, "Waits for", 25},
     {"Up, who is in the way", "held", {"1", "?forgotten", "k", "4"}, "Esc cancel", 25},
