@@ -4,6 +4,7 @@
 #include "core/db/blocker.h"
 #include "core/decisions.h"
 #include "core/journal.h"
+#include "core/kong_run.h"
 #include "core/migrations/order.h"
 #include "core/report.h"
 #include "screens/copy.h"
@@ -203,7 +204,7 @@ static enum plan_kind kind_of(const char *command)
     static const struct {
         const char *command;
         enum plan_kind kind;
-    } kinds[] = {{"finish", PLAN_FINISH}, {"bootstrap", PLAN_BOOTSTRAP}, {ROLLBACK_COMMAND, PLAN_ROLLBACK}};
+    } kinds[] = {{"finish", PLAN_FINISH}, {"bootstrap", PLAN_BOOTSTRAP}, {ROLLBACK_COMMAND, PLAN_ROLLBACK}, {KONG_CUSTOM_FINISH, PLAN_FINISH}};
     for (size_t i = 0; i < COUNT_OF(kinds); i++)
         if (strcmp(kinds[i].command, command) == 0)
             return kinds[i].kind;
@@ -228,7 +229,7 @@ void start_work(uv_work_t *work)
     };
     job->path = NULL;
     if (no_node_is_against(job) && ((kind != PLAN_FINISH && !back) || gate_is_open(job)))
-        job->path = worker_start(&run, &job->error);
+        job->path = app_start(job->app, &run, &job->error);
 }
 
 static bool is_wanted(void *context)

@@ -197,7 +197,6 @@ static void add_back(struct prose *prose, const struct model *model)
 
 static void fill(struct prose *prose, const struct model *model)
 {
-    prose_add(prose, PROSE_PARAGRAPH, "There are two ways out: to stop here, or to roll back.");
     add_stop(prose, model);
     add_back(prose, model);
 }

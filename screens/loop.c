@@ -5,6 +5,7 @@
 #include "screens/loop_internal.h"
 #include "tui/terminal.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,6 +103,8 @@ static void forget(struct loop *loop)
     struct model *model = &loop->wizard->model;
     nodes_stop(loop->nodes);
     loop->nodes = NULL;
+    census_stop(loop->census);
+    loop->census = NULL;
     traffic_free(loop->traffic);
     loop->traffic = traffic_new();
     look_disconnect(&loop->look);
@@ -128,6 +131,7 @@ static void load(struct loop *loop)
         if (folder != NULL)
             loop_read_decisions(model, folder);
         free(folder);
+        loop->census = census_start(&loop->uv, &model->app.conf.pg);
         loop_restart_nodes(loop);
         loop_find_run(loop);
         loop_read_run(loop);
@@ -156,6 +160,7 @@ static void on_tick(uv_timer_t *timer)
         loop_read_hook(loop);
         loop_note_traffic(loop);
         loop_take_nodes(loop);
+        loop_knock(loop);
         loop_start_look(loop);
     }
     loop_derive(loop);
@@ -174,10 +179,20 @@ void loop_load(struct wizard *wizard, const char *conf)
 
 /* Beginning and end. */
 
+/* libuv makes what it polls non-blocking: the terminal would be so for the shell, too, which shares it, and a write to a slow one would
+ * be tried again and again. */
+static void watch_terminal(struct loop *loop)
+{
+    int flags = fcntl(terminal_fd(), F_GETFL);
+    uv_poll_init(&loop->uv, &loop->terminal, terminal_fd());
+    if (flags >= 0)
+        fcntl(terminal_fd(), F_SETFL, flags);
+}
+
 static void begin(struct loop *loop)
 {
     uv_loop_init(&loop->uv);
-    uv_poll_init(&loop->uv, &loop->terminal, terminal_fd());
+    watch_terminal(loop);
     loop->terminal.data = loop;
     uv_poll_start(&loop->terminal, UV_READABLE | UV_DISCONNECT, on_terminal);
     uv_timer_init(&loop->uv, &loop->tick);
@@ -204,6 +219,7 @@ static bool end(struct loop *loop)
     uv_close((uv_handle_t *)&loop->terminate, NULL);
     nodes_stop(loop->nodes);
     loop->nodes = NULL;
+    census_stop(loop->census);
     uv_timer_start(&loop->tick, on_late, LEAVE_MS, 0);
     while (loop->jobs > 0 && uv_timer_get_due_in(&loop->tick) > 0)
         uv_run(&loop->uv, UV_RUN_ONCE);

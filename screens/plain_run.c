@@ -4,6 +4,7 @@
 #include "core/base/mem.h"
 #include "core/decisions.h"
 #include "core/journal.h"
+#include "core/kong_run.h"
 #include "core/linger.h"
 #include "core/migrations/order.h"
 #include "core/worker.h"
@@ -63,6 +64,13 @@ void run_say_plan(const struct plan *plan)
     }
 }
 
+void say_engine(const struct app *app, const struct run_job *job)
+{
+    if (app_leaves_to_kong(app, job))
+        say("`kong migrations %s` makes them, in its own way (engine = kong in fleet.ini): statements may stall old nodes, and no correction of ours is made\n",
+            job->command);
+}
+
 static int dry_run(const struct app *app, struct pg *pg, const struct state *state, const struct run_job *job)
 {
     struct error error = {0};
@@ -75,6 +83,7 @@ static int dry_run(const struct app *app, struct pg *pg, const struct state *sta
             say_json(json, true);
     } else {
         say("%s would make %zu changes and record %zu migrations; nothing was changed:\n", job->command, plan_remaining(&plan), plan.step_count);
+        say_engine(app, job);
         run_say_plan(&plan);
     }
     plan_free(&plan);
@@ -89,10 +98,10 @@ bool run_confirms_session(const struct app *app)
     return app->options->yes || !isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO) || ask("Start all the same?");
 }
 
-int run_start_and_follow(const struct app *app, const struct run_job *job)
+int run_start_and_follow(const struct app *app, struct run_job *job)
 {
     struct error error = {0};
-    char *path = worker_start(job, &error);
+    char *path = app_start(app, job, &error);
     if (path == NULL)
         return complain(&error);
     int exit_code = follow_journal(app, path);
@@ -193,7 +202,8 @@ static int run_command(struct app *app, struct run_job *job, confirmation *confi
 int plain_up(struct app *app)
 {
     struct run_job job = {.command = "up", .kind = PLAN_UP, .to = KONG_1_3};
-    return run_command(app, &job, confirm_harmless);
+    int exit_code = run_command(app, &job, confirm_harmless);
+    return exit_code == 0 ? plain_custom(app, KONG_CUSTOM_UP) : exit_code;
 }
 
 int plain_bootstrap(struct app *app)
@@ -262,7 +272,8 @@ static int confirm_finish(const struct app *app, struct pg *pg, const struct sta
 int plain_finish(struct app *app)
 {
     struct run_job job = {.command = "finish", .kind = PLAN_FINISH, .to = KONG_1_3};
-    return run_command(app, &job, confirm_finish);
+    int exit_code = run_command(app, &job, confirm_finish);
+    return exit_code == 0 ? plain_custom(app, KONG_CUSTOM_FINISH) : exit_code;
 }
 
 /* The folder is the argument, if there is one. */
@@ -276,7 +287,7 @@ int plain_backup(struct app *app)
     char *folder = named ? backup_absolute_folder(app->options->arguments[0]) : backup_default_folder(&app->conf.pg, &error);
     if (folder == NULL)
         return complain(&error);
-    const struct run_job job = {.command = BACKUP_COMMAND, .datastore = &app->conf.pg, .plugins = &app->conf.plugins, .folder = folder};
+    struct run_job job = {.command = BACKUP_COMMAND, .datastore = &app->conf.pg, .plugins = &app->conf.plugins, .folder = folder};
     exit_code = run_start_and_follow(app, &job);
     free(folder);
     return exit_code;

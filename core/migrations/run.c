@@ -4,6 +4,7 @@
 #include "core/base/json.h"
 #include "core/base/mem.h"
 #include "core/db/pg.h"
+#include "core/migrations/aside.h"
 #include "core/migrations/order.h"
 #include "core/migrations/run_internal.h"
 
@@ -298,19 +299,13 @@ static bool await_leftover(struct run *run, struct error *error)
     }
 }
 
-/* Without another worker's session a row of ours is a dead one's. */
-static bool clear_dead_lock(struct run *run, struct error *error)
-{
-    return pg_run(run->aux, error, "DELETE FROM locks WHERE key = 'migrations' AND owner LIKE '" LOCK_OWNER_PREFIX "%'");
-}
-
 static bool take_lock(struct run *run, struct error *error)
 {
     if (!lock_mark_session(run->main, error) || !await_leftover(run, error))
         return false;
     if (run->job->kind != PLAN_FINISH && !make_bookkeeping(run, error))
         return false;
-    if (run->job->clear_dead_lock && !clear_dead_lock(run, error))
+    if (run->job->clear_dead_lock && !lock_clear_dead(run->aux, error))
         return false;
     char *unique = lock_new_owner(), *owner = mem_printf("%s %s", unique, run->job->command);
     free(unique);
@@ -462,6 +457,8 @@ static struct run_outcome run_locked(struct run *run)
 {
     struct error error = {0};
     struct state state;
+    if (!aside_put_back(run->main, &error))
+        return failed(run, &error);
     if (run->job->kind == PLAN_ROLLBACK)
         return roll_back(run);
     if (!read_state(run, &state, &error))
@@ -510,8 +507,7 @@ static struct run_outcome run_connected(struct run *run)
     return outcome;
 }
 
-/* Where connections are few, the one of whoever started us may not be gone yet. */
-static struct pg *connect_patiently(const struct datastore *datastore, const char *role, int timeout_ms, struct error *error)
+struct pg *run_connect(const struct datastore *datastore, const char *role, int timeout_ms, struct error *error)
 {
     struct pg *pg = NULL;
     for (int attempt = 0; pg == NULL && attempt < CONNECT_TRIES; attempt++) {
@@ -529,8 +525,8 @@ struct run_outcome run_job(const struct run_job *job, struct journal *journal, c
     struct error error = {0};
     struct run run = {.job = job, .journal = journal, .stop = stop};
     struct run_outcome outcome;
-    run.main = connect_patiently(job->datastore, "worker", 0, &error);
-    run.aux = run.main != NULL ? connect_patiently(job->datastore, "worker locks", AUX_TIMEOUT_MS, &error) : NULL;
+    run.main = run_connect(job->datastore, "worker", 0, &error);
+    run.aux = run.main != NULL ? run_connect(job->datastore, "worker locks", AUX_TIMEOUT_MS, &error) : NULL;
     if (run.aux != NULL) {
         pg_set_tick(run.main, run_tick, &run);
         outcome = run_wait_for_locks(&run, true, &error) ? run_connected(&run) : failed(&run, &error);

@@ -29,6 +29,12 @@ enum stage {
     STAGE_FOREIGN,      /* has tables, but not Kong's */
 };
 
+/* What schema_meta records of a subsystem that is not ours: a custom plugin. Which migrations it has, only Kong knows that loads it. */
+struct custom_state {
+    char *name;
+    struct names executed, pending;
+};
+
 /* "empty", "too_old"… as in the JSON. */
 const char *stage_name(enum stage stage);
 
@@ -48,7 +54,9 @@ struct state {
     bool has_apis;                     /* legacy_014: the table `apis` has rows, which no later Kong reads: `up` is refused */
     struct subsystem_state *subsystems;   /* those of the loaded plugins and core, in Kong's order */
     size_t subsystem_count;
-    struct names unknown;              /* subsystems in `schema_meta` that are not ours: custom plugins */
+    struct custom_state *customs;      /* subsystems in `schema_meta` that are not ours */
+    size_t custom_count;
+    struct names unrecorded;           /* plugins of kong.conf that don't come with Kong and have no row: they may have migrations, too */
     struct lock_info lock;
 };
 
@@ -59,6 +67,15 @@ void state_free(struct state *state);
 /* How many there are in all subsystems. */
 size_t state_count_new(const struct state *state);       /* new and missing */
 size_t state_count_pending(const struct state *state);
+
+/* Of custom plugins, in all. */
+size_t state_count_custom_pending(const struct state *state);
+
+/* There are plugins that may have migrations of their own. */
+bool state_has_custom(const struct state *state);
+
+/* "my-plugin (3 executed, 1 pending), other (no record)". The caller frees. */
+char *state_custom_text(const struct state *state);
 
 /* The pending ones stem from an upgrade to 1.0, 1.1 or 1.2 that was never finished: some have come before 1.3. */
 bool state_pending_from_before(const struct state *state);

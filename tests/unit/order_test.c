@@ -179,7 +179,8 @@ static void status_has_the_members_that_scripts_read(void **ignored)
     state.server_version = mem_dup("15.4");
     state.port = 5432;
     state.version = "1.2";
-    names_add(&state.unknown, "mine\xC3");
+    state.customs = mem_zero(1, sizeof *state.customs);
+    state.customs[state.custom_count++] = (struct custom_state){.name = mem_dup("mine\xC3")};
     json_t *json = state_json(&state);
     assert_non_null(json);
     for (EACH(members))
