@@ -9,7 +9,7 @@ struct area note_draw(struct area area, size_t rows, enum mark mark, const char 
     const struct prose_block block = {.kind = PROSE_MARK, .mark = mark, .text = text};
     struct prose_state state = {0};
     int room = area.height - (rows + 1 < LIST_LINES ? (int)rows + 1 : LIST_LINES);
-    int height = text != NULL ? prose_height(&block, 1, area.width, area.canvas->charset) : 0;
+    int height = text != NULL && area.canvas->told == NULL ? prose_height(&block, 1, area.width, area.canvas->charset) : 0;
     height = height < NOTE_LINES ? height : NOTE_LINES;
     height = height < room ? height : room;
     if (height <= 0)

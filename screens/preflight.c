@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ACTION_RUN = ACTION_OWN, ACTION_ACKNOWLEDGE };
+enum { ACTION_RUN = ACTION_OWN, ACTION_ACKNOWLEDGE = ACTION_ROW };
 
 static const struct keys_row keys[] = {
     {{K_ENTER}, "details", "What the selected check found, why it matters, and the remedy.", 0, 55, NULL},

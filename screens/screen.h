@@ -21,6 +21,7 @@ enum action {
     ACTION_QUIT = 1, ACTION_HELP, ACTION_NEXT, ACTION_PREVIOUS, ACTION_WHY, ACTION_GLYPHS, ACTION_THEME, ACTION_REPAINT, ACTION_OVERRULE, ACTION_GUARD, ACTION_HOOK,
     ACTION_GO_1, ACTION_GO_2, ACTION_GO_3, ACTION_GO_4, ACTION_GO_5,
     ACTION_OWN = 100,
+    ACTION_ROW = 200,   /* from here on: a screen's own, on what is selected in its list */
 };
 
 struct screen {
@@ -69,6 +70,8 @@ struct view {
 
 struct wizard {
     const struct options *options;
+    const struct face *face;            /* NULL in tests of drawing */
+    struct answers *answers;            /* lead the dialogue; NULL: the operator does */
     struct model model;
     struct view view;
     struct loop *loop;                  /* libuv and the watchers: loop.h; NULL in tests of drawing */
@@ -81,6 +84,19 @@ struct wizard {
 /* Fills the whole canvas: the frame, the screen, what is over it. */
 void wizard_draw(struct wizard *wizard, struct canvas *canvas);
 void wizard_key(struct wizard *wizard, const struct input *input);
+
+/* The actions that work on the screen shown, its own first. */
+struct keys_map wizard_keys_common(const struct wizard *wizard);
+struct keys_map wizard_keys_here(const struct wizard *wizard, const struct keys_map *common);
+void wizard_act(struct wizard *wizard, int action);
+
+/* Closes the dialog or the prompt that is open, with that answer or text. */
+void wizard_answer(struct wizard *wizard, size_t answer);
+void wizard_submit(struct wizard *wizard, const char *text);
+
+/* What is wrong, or the gate's sentence where it is shut; without a text: nothing. `text` holds `size` bytes. */
+#define WIZARD_STATUS_SIZE 400
+struct prose_block wizard_status(const struct wizard *wizard, char *text, size_t size);
 
 /* The screen that is shown; and the footer, with the keys that work there now. */
 const struct screen *wizard_screen(const struct wizard *wizard);

@@ -3,6 +3,7 @@
 
 #include "core/base/mem.h"
 #include "core/decisions.h"
+#include "screens/face.h"
 #include "screens/hooks.h"
 #include "screens/loop.h"
 #include "screens/why.h"
@@ -89,12 +90,12 @@ static const struct keys_row dialog_rows[] = {
     {{K_NONE}, "cancel", NULL, 0, 70, "Esc"},
 };
 
-static struct keys_map map_common(const struct wizard *wizard)
+struct keys_map wizard_keys_common(const struct wizard *wizard)
 {
     return (struct keys_map){common_rows, COUNT_OF(common_rows), is_enabled_everywhere, wizard, NULL};
 }
 
-static struct keys_map map_here(const struct wizard *wizard, const struct keys_map *common)
+struct keys_map wizard_keys_here(const struct wizard *wizard, const struct keys_map *common)
 {
     const struct screen *screen = wizard_screen(wizard);
     return (struct keys_map){screen->keys, screen->key_count, is_enabled_here, wizard, common};
@@ -103,7 +104,7 @@ static struct keys_map map_here(const struct wizard *wizard, const struct keys_m
 /* The footer: the keys that work here now. */
 void wizard_draw_keys(const struct wizard *wizard, struct area area)
 {
-    struct keys_map common = map_common(wizard), here = map_here(wizard, &common);
+    struct keys_map common = wizard_keys_common(wizard), here = wizard_keys_here(wizard, &common);
     const struct keys_map overlays[] = {
         [OVERLAY_TEXT] = {text_rows, COUNT_OF(text_rows), NULL, NULL, NULL},
         [OVERLAY_DIALOG] = {dialog_rows, COUNT_OF(dialog_rows), NULL, NULL, NULL},
@@ -152,8 +153,8 @@ void wizard_open_dialog(struct wizard *wizard, const struct dialog_model *model,
     view->dialog.block_count = view->text.count;
     view->answered = answered;
     dialog_open(&view->dialog, &view->dialog_state);
-    if (wizard->loop != NULL)
-        terminal_flush_input();
+    if (wizard->face != NULL)
+        wizard->face->flush();
     view->overlay = OVERLAY_DIALOG;
 }
 
@@ -181,7 +182,7 @@ void wizard_go(struct wizard *wizard, enum step step)
 static void open_help(struct wizard *wizard)
 {
     const struct step_text text = why_text(wizard);
-    struct keys_map common = map_common(wizard), here = map_here(wizard, &common);
+    struct keys_map common = wizard_keys_common(wizard), here = wizard_keys_here(wizard, &common);
     wizard_open_text(wizard, "Help");
     struct prose *prose = &wizard->view.text;
     prose_add(prose, PROSE_HEADING, "%s", text.title);
@@ -284,7 +285,27 @@ static void act_everywhere(struct wizard *wizard, int action)
     }
 }
 
+void wizard_act(struct wizard *wizard, int action)
+{
+    if (action >= ACTION_OWN)
+        wizard_screen(wizard)->act(wizard, action);
+    else if (action > 0)
+        act_everywhere(wizard, action);
+}
+
 /* Keys. */
+
+void wizard_answer(struct wizard *wizard, size_t answer)
+{
+    wizard->view.overlay = OVERLAY_NONE;
+    wizard->view.answered(wizard, answer);
+}
+
+void wizard_submit(struct wizard *wizard, const char *text)
+{
+    wizard->view.overlay = OVERLAY_NONE;
+    wizard->view.submitted(wizard, text);
+}
 
 static void key_overlay(struct wizard *wizard, const struct input *input)
 {
@@ -299,16 +320,14 @@ static void key_overlay(struct wizard *wizard, const struct input *input)
     } else if (view->overlay == OVERLAY_DIALOG) {
         enum reaction reaction = dialog_key(&view->dialog, &view->dialog_state, input);
         if (reaction == REACTION_ACTIVATE || reaction == REACTION_CANCEL) {
-            size_t answer = reaction == REACTION_ACTIVATE ? view->dialog_state.answer : view->dialog.safe;
-            view->overlay = OVERLAY_NONE;
-            view->answered(wizard, answer);
+            wizard_answer(wizard, reaction == REACTION_ACTIVATE ? view->dialog_state.answer : view->dialog.safe);
         }
     } else {
         enum reaction reaction = field_key(&view->field, &view->field_state, input);
-        if (reaction == REACTION_ACTIVATE || reaction == REACTION_CANCEL)
+        if (reaction == REACTION_CANCEL)
             view->overlay = OVERLAY_NONE;
-        if (reaction == REACTION_ACTIVATE)
-            view->submitted(wizard, view->field_state.text);
+        else if (reaction == REACTION_ACTIVATE)
+            wizard_submit(wizard, view->field_state.text);
     }
 }
 
@@ -322,7 +341,7 @@ void wizard_key(struct wizard *wizard, const struct input *input)
         return;
     }
     const struct screen *screen = wizard_screen(wizard);
-    struct keys_map common = map_common(wizard), here = map_here(wizard, &common);
+    struct keys_map common = wizard_keys_common(wizard), here = wizard_keys_here(wizard, &common);
     bool typing = wizard->view.tables[wizard->view.shown].typing;
     if (input->key == K_CTRL('c')) {
         wizard_say(wizard, MARK_INFO, "Press q to leave; a running worker goes on, and x stops it.");
@@ -331,10 +350,8 @@ void wizard_key(struct wizard *wizard, const struct input *input)
     if (typing && screen->key != NULL && screen->key(wizard, input))
         return;
     int action = keys_action(&here, input);
-    if (action >= ACTION_OWN)
-        screen->act(wizard, action);
-    else if (action > 0)
-        act_everywhere(wizard, action);
+    if (action > 0)
+        wizard_act(wizard, action);
     else if (screen->key != NULL)
         screen->key(wizard, input);
 }

@@ -36,13 +36,14 @@
 
 #include "core/base/error.h"
 #include "core/conf/hooks.h"
+#include "core/conf/ini_file.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 
 #define FLEET_QUIET_SECONDS 120
 #define FLEET_LOCK_DEADLINE_SECONDS 600
-#define FLEET_LINE_LIMIT 198   /* Debian's inih cuts lines at 200 bytes, the newline and the NUL among them */
+#define FLEET_LINE_LIMIT INI_LINE_LIMIT
 
 enum cluster { CLUSTER_OLD, CLUSTER_NEW };
 

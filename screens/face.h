@@ -1,0 +1,24 @@
+/*
+ * What shows the wizard and brings what the operator answers: the full screen, or the dialogue line by line. Both stand on the same
+ * model, screens and keys; the loop drives either.
+ */
+#ifndef SCREENS_FACE_H
+#define SCREENS_FACE_H
+
+#include "screens/screen.h"
+
+#include <uv.h>
+
+struct face {
+    void (*begin)(struct wizard *wizard, uv_loop_t *uv);   /* watches for input: loop_input is called when there is some */
+    void (*end)(struct wizard *wizard);                    /* closes its handles */
+    void (*read)(struct wizard *wizard);                   /* takes what input there is, never waits; called with every tick too */
+    void (*show)(struct wizard *wizard);
+    void (*flush)(void);                                   /* throws away what was typed ahead */
+    bool (*lost)(void);                                    /* there is nobody to show anything to any more */
+    void (*hang_up)(void);                                 /* SIGHUP came. Async-signal-safe */
+};
+
+extern const struct face face_screen, face_dialogue;
+
+#endif
