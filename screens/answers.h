@@ -4,7 +4,7 @@
  * needed stops the upgrade where it stands, with a sentence: nothing is lost, and the next start, with or without a file, goes on.
  *
  *     [preflight]
- *     acknowledge = unlogged, router-regex   ids of checks that warn, as `kong-upgrade check` names them; may stand several times
+ *     acknowledge = router, behaviour         ids of checks that warn, as `kong-upgrade check` names them; may stand several times
  *     [up]
  *     backup = /var/backups/kong             a folder: a backup is made there first, unless one is less than an hour old;
  *                                            another: there is another backup
