@@ -79,6 +79,8 @@ static void gate_up(const struct upgrade_facts *facts, struct gate *gate)
         shut(gate, false, "The preflight has not been run yet.");
     else if (facts->checks_blocking > 0)
         shut(gate, false, "The preflight found %zu problem%s that must be mended first.", facts->checks_blocking, facts->checks_blocking == 1 ? "" : "s");
+    else if (facts->checks_waiting > 0)
+        shut(gate, false, "The preflight is under way: %zu check%s still to be looked at.", facts->checks_waiting, facts->checks_waiting == 1 ? " is" : "s are");
     else if (facts->checks_open > 0)
         shut(gate, false, "The preflight has %zu warning%s that must be acknowledged first.", facts->checks_open, facts->checks_open == 1 ? "" : "s");
 }

@@ -34,6 +34,7 @@ struct upgrade_facts {
     bool finish_first;               /* what is pending stems from an earlier upgrade (state_pending_from_before), not from an `up` to
                                         1.3 that has begun or was interrupted: then order_check wants `finish` before `up` */
     bool checks_run;                 /* the preflight has been through once */
+    size_t checks_waiting;           /* of a run that is under way: not looked at yet */
     size_t checks_blocking;          /* findings that block */
     size_t checks_open;              /* warnings not acknowledged */
     size_t old_nodes, old_answering, old_silent_too_short;   /* the last: down, but not for UPGRADE_GONE_MS yet, or never asked yet */

@@ -9,6 +9,7 @@
 #include "core/decisions.h"
 #include "screens/loop.h"
 #include "screens/say.h"
+#include "screens/whole.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,13 +62,14 @@ bool backup_can_start(const struct model *model)
     return model->has_state && !model->starting && !model->run_alive && (stage == STAGE_LEGACY_014 || stage == STAGE_UPGRADABLE || stage == STAGE_PENDING);
 }
 
-void backup_draw(const struct model *model, struct area area, int y)
+void backup_draw(struct wizard *wizard, struct area area, int y)
 {
+    const struct model *model = &wizard->model;
     char text[1200];
     enum mark mark = backup_sentence(&model->backups, model->other_backup, false, text, sizeof text - 40);
     if (mark == MARK_WARN && backup_can_start(model))
         snprintf(text + strlen(text), 40, ". Press B to make one.");
-    frame_status(area, y, mark, text);
+    whole_line(wizard, area, y, mark, text);
 }
 
 void backup_add(struct prose *prose, const struct model *model, bool brief)

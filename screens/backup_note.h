@@ -16,7 +16,7 @@ bool backup_is_there(const struct model *model);
 bool backup_can_start(const struct model *model);
 
 /* The sentence on one line, or in a text, where an old one is warned of too. */
-void backup_draw(const struct model *model, struct area area, int y);
+void backup_draw(struct wizard *wizard, struct area area, int y);
 void backup_add(struct prose *prose, const struct model *model, bool brief);
 
 /* Asks for the folder and starts it. */

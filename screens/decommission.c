@@ -1,5 +1,6 @@
 /* Step 4, Decommission: old nodes that still answer, and Kong nodes that the database still sees. */
 #include "screens/hooks.h"
+#include "screens/whole.h"
 #include "tui/layout.h"
 
 #include <stdio.h>
@@ -8,7 +9,6 @@ enum { ACTION_DECOMMISSION = ACTION_ROW };
 
 static const struct keys_row keys[] = {
     {{'d'}, "stop node", "Stop the selected old node by the decommission hook of fleet.ini; its name must be typed.", ACTION_DECOMMISSION, -65, NULL},
-    {{K_ENTER}, "details", "All that is known of the selected node.", 0, 45, NULL},
 };
 
 /* Not asked yet, or can't be asked: neither there nor silent. */
@@ -76,20 +76,18 @@ static void session_cell(const void *context, size_t row, size_t column, struct 
     }
 }
 
-static void draw_sessions(const struct wizard *wizard, struct area area)
+static struct table_model session_table(const struct wizard *wizard)
 {
     const struct sessions *sessions = &wizard->model.sessions;
     const char *empty = sessions->restricted ? "This role may not see other roles' sessions." : "No Kong node is seen in the database.";
-    const struct table_model table = {columns, COUNT_OF(columns), sessions->count, session_cell, sessions, empty, false, true};
-    struct table_state state = {0};
-    table_draw(area, &table, &state, false);
+    return (struct table_model){columns, COUNT_OF(columns), sessions->count, session_cell, sessions, empty, false, false};
 }
 
 static void draw(struct wizard *wizard, struct area area)
 {
     struct prose prose = {0};
-    struct prose_state state = {0};
     struct area parts[3];
+    const struct table_model sessions = session_table(wizard);
     fill(&prose, &wizard->model);
     const int nodes = (int)model_count_nodes(&wizard->model, CLUSTER_OLD, NULL), note = 4;
     const struct layout_request rows[] = {
@@ -97,15 +95,19 @@ static void draw(struct wizard *wizard, struct area area)
         {3, nodes + 1, nodes + 1 + note, 2, 2}, {2, (int)wizard->model.sessions.count + 1, 0, 1, 1},
     };
     layout_rows(area, 1, rows, 3, parts);
-    prose_draw(parts[0], prose.blocks, prose.count, &state);
+    whole_draw(wizard, parts[0], prose.blocks, prose.count);
     node_pane_draw(wizard, parts[1], CLUSTER_OLD, NODE_COLUMNS_TRAFFIC, "No old node is in fleet.ini.");
-    draw_sessions(wizard, parts[2]);
+    table_draw(parts[2], &sessions, &wizard->view.sessions, wizard->view.focus[STEP_DECOMMISSION] == 1);
     prose_free(&prose);
 }
 
-static bool key(struct wizard *wizard, const struct input *input)
+static bool pane(struct wizard *wizard, size_t index, struct pane *pane)
 {
-    return node_pane_key(wizard, input, CLUSTER_OLD, NODE_COLUMNS_TRAFFIC);
+    if (index == 0)
+        node_pane(wizard, CLUSTER_OLD, NODE_COLUMNS_TRAFFIC, pane);
+    else
+        *pane = (struct pane){.list = &wizard->view.sessions, .table = session_table(wizard)};
+    return index <= 1;
 }
 
 static bool enabled(const struct wizard *wizard, int action)
@@ -121,4 +123,4 @@ static void act(struct wizard *wizard, int action)
     hooks_ask_decommission(wizard, node_pane_selected(wizard, CLUSTER_OLD, NODE_COLUMNS_TRAFFIC));
 }
 
-const struct screen screen_decommission = {keys, COUNT_OF(keys), enabled, draw, key, act};
+const struct screen screen_decommission = {keys, COUNT_OF(keys), enabled, draw, pane, act};

@@ -77,7 +77,7 @@ static void say_line(struct dialogue *dialogue, const struct told_line *line)
         say_marked(dialogue, line->mark, line->text);
         break;
     case TOLD_ROW:
-        snprintf(number, sizeof number, "  %zu. ", line->row + 1);
+        snprintf(number, sizeof number, "  %zu. ", line->number);
         dialogue_say(dialogue, number, line->text);
         break;
     case TOLD_ITEM:
@@ -113,14 +113,6 @@ static void hear_screen(struct wizard *wizard, struct dialogue *dialogue)
     wizard_screen(wizard)->draw(wizard, canvas_area(&canvas));
     const struct prose_block status = wizard_status(wizard, text, sizeof text);
     told_add(&dialogue->told, TOLD_MARK, status.mark, status.text);
-}
-
-size_t dialogue_rows(const struct dialogue *dialogue)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < dialogue->told.count; i++)
-        count += dialogue->told.lines[i].kind == TOLD_ROW ? 1 : 0;
-    return count;
 }
 
 static void take_gists(const struct told *told, struct names *gists)
@@ -353,7 +345,7 @@ static void tell_overlay(struct wizard *wizard, struct dialogue *dialogue)
 /* What can be chosen, where that has changed and stays so. */
 static void tell_choices(struct wizard *wizard, struct dialogue *dialogue)
 {
-    char *choices = dialogue_choices(wizard, dialogue, false);
+    char *choices = dialogue_choices(wizard, false);
     bool stays = dialogue->choices_before != NULL && strcmp(dialogue->choices_before, choices) == 0;
     if (stays && (dialogue->choices == NULL || strcmp(dialogue->choices, choices) != 0)) {
         dialogue_say(dialogue, "", choices);

@@ -64,9 +64,6 @@ void dialogue_free(struct dialogue *dialogue);
 void dialogue_say(struct dialogue *dialogue, const char *prefix, const char *text);
 
 /* The choices that can be made on the screen shown, as one sentence; with `full`, a line each and what they do. The caller frees. */
-char *dialogue_choices(struct wizard *wizard, const struct dialogue *dialogue, bool full);
-
-/* Rows of the list that a row can be chosen from. */
-size_t dialogue_rows(const struct dialogue *dialogue);
+char *dialogue_choices(struct wizard *wizard, bool full);
 
 #endif

@@ -12,13 +12,13 @@
 static bool is_told_apart(int action)
 {
     return action == ACTION_GLYPHS || action == ACTION_THEME || action == ACTION_REPAINT || action == ACTION_HELP || action == ACTION_WHY ||
-           action == ACTION_QUIT || action == ACTION_NEXT || action == ACTION_PREVIOUS || (action >= ACTION_GO_1 && action <= ACTION_GO_5);
+           action == ACTION_QUIT || action == ACTION_FOCUS || action == ACTION_COPY || action == ACTION_READ_ALL || action == ACTION_NEXT || action == ACTION_PREVIOUS || (action >= ACTION_GO_1 && action <= ACTION_GO_5);
 }
 
-/* A row of the list is chosen, and opened: Enter's own meaning. */
+/* A row of a list is chosen, and opened: Enter's own meaning. */
 static bool opens_row(const struct keys_row *row)
 {
-    return row->action == 0 && row->keys[0] == K_ENTER;
+    return row->action == 0 && row->shown != NULL && strcmp(row->shown, "Enter") == 0;
 }
 
 bool dialogue_needs_row(const struct keys_row *row)
@@ -26,11 +26,19 @@ bool dialogue_needs_row(const struct keys_row *row)
     return row->action >= ACTION_ROW || opens_row(row);
 }
 
+static size_t first_list_rows(struct wizard *wizard)
+{
+    struct pane pane = {0};
+    size_t rows = wizard_screen(wizard)->pane(wizard, 0, &pane) && pane.list != NULL ? pane.table.row_count : 0;
+    pane_free(&pane);
+    return rows;
+}
+
 /* Whether it can be done: with some row of the list, where it is done to one. */
-static bool is_possible(struct wizard *wizard, const struct dialogue *dialogue, const struct keys_map *map, const struct keys_row *row)
+static bool is_possible(struct wizard *wizard, const struct keys_map *map, const struct keys_row *row)
 {
     struct table_state *table = &wizard->view.tables[wizard->view.shown];
-    size_t selected = table->selected, rows = dialogue_rows(dialogue);
+    size_t selected = table->selected, rows = row->action >= ACTION_ROW || opens_row(row) ? first_list_rows(wizard) : 0;
     bool possible = false;
     if (opens_row(row))
         return rows > 0;
@@ -40,6 +48,27 @@ static bool is_possible(struct wizard *wizard, const struct dialogue *dialogue, 
         possible = map->enabled == NULL || map->enabled(map->context, row->action);
     table->selected = selected;
     return possible;
+}
+
+bool dialogue_select(struct wizard *wizard, size_t number, const struct keys_row *row)
+{
+    const struct screen *screen = wizard_screen(wizard);
+    struct pane pane = {0};
+    bool found = false;
+    for (size_t i = 0; !found && i < (row->action >= ACTION_ROW ? 1 : PANES) && screen->pane(wizard, i, &pane); i++) {
+        size_t rows = pane.list != NULL ? pane.table.row_count : 0;
+        found = number >= 1 && number <= rows;
+        if (found) {
+            pane.list->selected = number - 1;
+            wizard->view.focus[wizard->view.shown] = i;
+            if (pane.moved != NULL)
+                pane.moved(wizard);
+        }
+        number -= rows;
+        pane_free(&pane);
+        pane = (struct pane){0};
+    }
+    return found;
 }
 
 /* "acknowledge", or what the help says first. The caller frees. */
@@ -76,17 +105,21 @@ static const char always_full[] =
     "q: Leave. Nothing is lost: a running worker goes on, and the next start opens where the upgrade stands.\n"
     "N stands for an item's number: details 2. Ctrl-C asks a running worker to stop at the next safe point; once more, and it is left to itself.\n";
 
-char *dialogue_choices(struct wizard *wizard, const struct dialogue *dialogue, bool full)
+char *dialogue_choices(struct wizard *wizard, bool full)
 {
     struct buf choices = {0};
-    struct keys_map common = wizard_keys_common(wizard), here = wizard_keys_here(wizard, &common);
-    for (const struct keys_map *map = &here; map != NULL; map = map->next)
+    struct wizard_maps maps;
+    struct pane pane;
+    pane_here(wizard, &pane);
+    wizard_fill_maps(&maps, wizard, &pane);
+    for (const struct keys_map *map = &maps.here; map != NULL; map = map->next)
         for (size_t i = 0; i < map->count; i++) {
             const struct keys_row *row = &map->rows[i];
-            bool told = row->help != NULL && row->keys[0] != K_NONE && (row->action > 0 || opens_row(row)) && !is_told_apart(row->action);
-            if (told && is_possible(wizard, dialogue, map, row))
+            bool told = row->help != NULL && (row->action > 0 || opens_row(row)) && !is_told_apart(row->action);
+            if (told && is_possible(wizard, map, row))
                 add_choice(&choices, row, full);
         }
+    pane_free(&pane);
     buf_addf(&choices, "%s%s", full || choices.length == 0 ? "" : ", ", full ? always_full : always);
     char *text = buf_take(&choices);
     if (full)
@@ -132,27 +165,35 @@ static const struct keys_row *find_row(const struct keys_map *map, const char *w
             const struct keys_row *row = &map->rows[i];
             bool chosen = row->action > 0 || opens_row(row);
             bool named = row->label != NULL && strcasecmp(row->label, word) == 0;
-            if (chosen && row->keys[0] != K_NONE && (by_key ? is_key(row, word) : named || (opens_row(row) && strcasecmp("enter", word) == 0)))
+            if (chosen && (by_key ? is_key(row, word) : named || (opens_row(row) && strcasecmp("enter", word) == 0)))
                 return row;
         }
     return NULL;
 }
 
-const struct keys_row *dialogue_find(const struct wizard *wizard, const char *word, int *action)
+const struct keys_row *dialogue_find(struct wizard *wizard, const char *word, int *action)
 {
-    struct keys_map common = wizard_keys_common(wizard), here = wizard_keys_here(wizard, &common);
+    struct wizard_maps maps;
+    struct pane pane;
+    pane_here(wizard, &pane);
+    wizard_fill_maps(&maps, wizard, &pane);
+    pane_free(&pane);
     *action = action_of_word(word);
-    const struct keys_row *row = *action > 0 ? NULL : find_row(&here, word, true);
+    const struct keys_row *row = *action > 0 ? NULL : find_row(&maps.here, word, true);
     if (row == NULL && *action == 0)
-        row = find_row(&here, word, false);
+        row = find_row(&maps.here, word, false);
     if (row != NULL)
         *action = row->action;
     return row;
 }
 
-bool dialogue_enabled(const struct wizard *wizard, int action)
+bool dialogue_enabled(struct wizard *wizard, int action)
 {
-    struct keys_map common = wizard_keys_common(wizard), here = wizard_keys_here(wizard, &common);
-    const struct keys_map *map = action >= ACTION_OWN ? &here : &common;
+    struct wizard_maps maps;
+    struct pane pane;
+    pane_here(wizard, &pane);
+    wizard_fill_maps(&maps, wizard, &pane);
+    pane_free(&pane);
+    const struct keys_map *map = action >= ACTION_OWN ? &maps.here : &maps.common;
     return action == 0 || map->enabled == NULL || map->enabled(map->context, action);
 }

@@ -35,33 +35,39 @@ static char *split_number(const char *line, size_t *number)
     return mem_ndup(line, (size_t)(last - line));
 }
 
-static bool select_row(struct wizard *wizard, struct dialogue *dialogue, const char *word, size_t number)
+static bool select_row(struct wizard *wizard, struct dialogue *dialogue, const char *word, size_t number, const struct keys_row *row)
 {
-    size_t rows = dialogue_rows(dialogue);
-    if (number == 0 && rows == 1)
+    if (number == 0 && dialogue->told.rows == 1)
         number = 1;
-    if (number == 0 && rows > 1)
+    bool selected = dialogue_select(wizard, number, row);
+    if (number == 0)
         refuse(dialogue, "Which one? Write its number, as in: %s 2", word);
-    else if (number == 0 || number > rows)
-        refuse(dialogue, "There is no such item in the list.");
-    else
-        wizard->view.tables[wizard->view.shown].selected = number - 1;
-    return number > 0 && number <= rows;
+    else if (!selected)
+        refuse(dialogue, "There is no item %zu in the list for that.", number);
+    return selected;
 }
 
 static void help(struct wizard *wizard, struct dialogue *dialogue)
 {
-    char *choices = dialogue_choices(wizard, dialogue, true);
+    char *choices = dialogue_choices(wizard, true);
     dialogue_say(dialogue, "", "");
     dialogue_say(dialogue, "", "Write a key or its word, and Enter:");
     dialogue_say(dialogue, "  ", choices);
     free(choices);
 }
 
+static void open_row(struct wizard *wizard)
+{
+    const struct input enter = {.kind = INPUT_KEY, .key = K_ENTER};
+    struct pane pane;
+    if (pane_here(wizard, &pane))
+        pane_key(wizard, &pane, &enter);
+    pane_free(&pane);
+}
+
 static void act(struct wizard *wizard, struct dialogue *dialogue, int action)
 {
     const struct gate *gate = &wizard->model.upgrade.gates[wizard->view.shown];
-    const struct input enter = {.kind = INPUT_KEY, .key = K_ENTER};
     if (action == ACTION_HELP)
         help(wizard, dialogue);
     else if (action == ACTION_WHY)
@@ -72,8 +78,8 @@ static void act(struct wizard *wizard, struct dialogue *dialogue, int action)
         refuse(dialogue, "That can't be done now.%s%s", gate->open ? "" : " ", gate->open ? "" : gate->reason);
     else if (action > 0)
         wizard_act(wizard, action);
-    else if (wizard_screen(wizard)->key != NULL)
-        wizard_screen(wizard)->key(wizard, &enter);
+    else
+        open_row(wizard);
 }
 
 /* The choices are told once more. */
@@ -96,7 +102,7 @@ static void choose(struct wizard *wizard, struct dialogue *dialogue, const char 
         ask_again(dialogue);
     else if (row == NULL && action == 0)
         refuse(dialogue, "There is no choice '%s'. Write ? for help.", word);
-    else if (row == NULL || !dialogue_needs_row(row) || select_row(wizard, dialogue, word, number))
+    else if (row == NULL || !dialogue_needs_row(row) || select_row(wizard, dialogue, word, number, row))
         act(wizard, dialogue, action);
     free(word);
 }

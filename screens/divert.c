@@ -1,5 +1,6 @@
 /* Step 3, Divert: where the traffic is. */
 #include "screens/hooks.h"
+#include "screens/whole.h"
 #include "tui/chart.h"
 #include "tui/layout.h"
 #include "tui/progress.h"
@@ -12,7 +13,6 @@ enum { ACTION_LONGER = ACTION_OWN, ACTION_SHORTER, ACTION_DIVERT };
 
 static const struct keys_row keys[] = {
     {{'d'}, "divert", "Move traffic by the divert hook of fleet.ini: 1, 5, 25, 50, 100 % to the new cluster, or back to 0.", ACTION_DIVERT, -65, NULL},
-    {{K_ENTER}, "details", "All that is known of the selected node.", 0, 45, NULL},
     {{'+', '=', 'z'}, "longer", "The chart over a longer time: 2 min, 10 min, 1 h, 6 h.", ACTION_LONGER, 30, NULL},
     {{'-', '_', 'Z'}, "shorter", "The chart over a shorter time.", ACTION_SHORTER, 25, NULL},
 };
@@ -131,7 +131,6 @@ static void draw(struct wizard *wizard, struct area area)
     enum mark mark = advise(&wizard->model, text, sizeof text);
     int nodes = (int)(model_count_nodes(&wizard->model, CLUSTER_OLD, NULL) + model_count_nodes(&wizard->model, CLUSTER_NEW, NULL));
     struct prose prose = {0};
-    struct prose_state state = {0};
     api_guard_add(&prose, &wizard->model);
     verdict_add(&prose, &wizard->model);
     hooks_add(&prose, &wizard->model, HOOK_DIVERT);
@@ -144,15 +143,16 @@ static void draw(struct wizard *wizard, struct area area)
     struct area parts[4];
     layout_rows(area, area.height >= 24 ? 1 : 0, rows, 4, parts);
     draw_shares(&wizard->model, parts[0]);
-    prose_draw(parts[1], prose.blocks, prose.count, &state);
+    whole_draw(wizard, parts[1], prose.blocks, prose.count);
     prose_free(&prose);
     draw_chart(&wizard->model, wizard->view.span, parts[2]);
     node_pane_draw(wizard, parts[3], CLUSTER_NEW, NODE_COLUMNS_BOTH, "No node is in fleet.ini. Add them on the Welcome screen.");
 }
 
-static bool key(struct wizard *wizard, const struct input *input)
+static bool pane(struct wizard *wizard, size_t index, struct pane *pane)
 {
-    return node_pane_key(wizard, input, CLUSTER_NEW, NODE_COLUMNS_BOTH);
+    node_pane(wizard, CLUSTER_NEW, NODE_COLUMNS_BOTH, pane);
+    return index == 0;
 }
 
 static bool enabled(const struct wizard *wizard, int action)
@@ -170,4 +170,4 @@ static void act(struct wizard *wizard, int action)
     wizard->view.span -= action == ACTION_SHORTER ? 1 : 0;
 }
 
-const struct screen screen_divert = {keys, COUNT_OF(keys), enabled, draw, key, act};
+const struct screen screen_divert = {keys, COUNT_OF(keys), enabled, draw, pane, act};

@@ -14,7 +14,6 @@ enum { ACTION_SAVE = ACTION_OWN };
 
 static const struct keys_row keys[] = {
     {{'s'}, "save report", "Write the report as Markdown into a file.", ACTION_SAVE, 60, NULL},
-    {{K_NONE}, "scroll", NULL, 0, 40, "↑↓"},
 };
 
 static bool is_enabled(const struct wizard *wizard, int action)
@@ -122,9 +121,13 @@ static void draw(struct wizard *wizard, struct area area)
     prose_free(&prose);
 }
 
-static bool key(struct wizard *wizard, const struct input *input)
+static bool pane(struct wizard *wizard, size_t index, struct pane *pane)
 {
-    return prose_key(&wizard->view.proses[STEP_DONE], input) != REACTION_NONE;
+    if (index > 0)
+        return false;
+    pane->text = &wizard->view.proses[STEP_DONE];
+    fill(&pane->prose, &wizard->model);
+    return true;
 }
 
 static void path_entered(struct wizard *wizard, const char *path)
@@ -148,4 +151,4 @@ static void act(struct wizard *wizard, int action)
     free(path);
 }
 
-const struct screen screen_done = {keys, COUNT_OF(keys), is_enabled, draw, key, act};
+const struct screen screen_done = {keys, COUNT_OF(keys), is_enabled, draw, pane, act};

@@ -32,8 +32,10 @@ static void end(struct wizard *wizard)
 static void read_keys(struct wizard *wizard)
 {
     struct input input;
-    while (!wizard->leaving && terminal_next(&input))
+    while (!wizard->leaving && terminal_next(&input)) {
+        trace_key(wizard->trace, &input, wizard_is_typing(wizard));
         wizard_key(wizard, &input);
+    }
 }
 
 static void show(struct wizard *wizard)
@@ -43,6 +45,7 @@ static void show(struct wizard *wizard)
     canvas_resize(&canvas, width, height, terminal_charset());
     wizard_draw(wizard, &canvas);
     terminal_show(&canvas);
+    trace_frame(wizard->trace, &canvas);
 }
 
 const struct face face_screen = {begin, end, read_keys, show, terminal_flush_input, terminal_lost, terminal_hangup};

@@ -140,13 +140,19 @@ static void draw(struct wizard *wizard, struct area area)
     prose_free(&prose);
 }
 
-static bool key(struct wizard *wizard, const struct input *input)
+static bool pane(struct wizard *wizard, size_t index, struct pane *pane)
 {
-    if (model_runs(&wizard->model, STEP_FINISH))
-        return run_pane_key(wizard, input);
-    if (is_watched(&wizard->model))
-        return plan_pane_key(wizard, input);
-    return prose_key(&wizard->view.proses[STEP_FINISH], input) != REACTION_NONE;
+    if (index > 0)
+        return false;
+    if (model_runs(&wizard->model, STEP_FINISH)) {
+        run_pane(wizard, pane);
+    } else if (is_watched(&wizard->model)) {
+        plan_pane(wizard, pane);
+    } else {
+        pane->text = &wizard->view.proses[STEP_FINISH];
+        fill(&pane->prose, &wizard->model);
+    }
+    return true;
 }
 
 /* What has changed under the dialog is seen here, before anything is sent. */
@@ -209,4 +215,4 @@ static void act(struct wizard *wizard, int action)
         run_pane_act(wizard, action);
 }
 
-const struct screen screen_finish = {keys, COUNT_OF(keys), is_enabled, draw, key, act};
+const struct screen screen_finish = {keys, COUNT_OF(keys), is_enabled, draw, pane, act};

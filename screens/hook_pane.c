@@ -74,7 +74,12 @@ static void stop(struct wizard *wizard)
 
 void hook_pane_key(struct wizard *wizard, const struct input *input)
 {
-    if (input->pasted || prose_key(&wizard->view.text_state, input) != REACTION_NONE)
+    struct prose lines = {0};
+    if (wizard->model.hook.record.command != NULL)
+        add_lines(&lines, &wizard->model);
+    bool mine = wizard_read_text(wizard, lines.blocks, lines.count, input);
+    prose_free(&lines);
+    if (mine || input->pasted)
         return;
     if (input->key == 'x')
         stop(wizard);

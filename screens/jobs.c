@@ -6,10 +6,15 @@
 #include "core/journal.h"
 #include "core/migrations/order.h"
 #include "core/report.h"
+#include "screens/copy.h"
 #include "screens/fleet_nodes.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define LOOK_TIMEOUT_MS 20000
 #define ASK_NODES_MS 5000
@@ -118,11 +123,30 @@ void look_work(uv_work_t *work)
     look_at_journals(look);
 }
 
+static void take_result(void *context, struct check_result *result)
+{
+    struct check_job *job = context;
+    uv_mutex_lock(&job->mutex);
+    check_results_put(&job->results, result);
+    uv_mutex_unlock(&job->mutex);
+    uv_async_send(&job->arrived);
+}
+
 void check_work(uv_work_t *work)
 {
     struct check_job *job = (struct check_job *)work;
-    const struct names all = {0};
-    checks_run(&job->app->conf, &job->app->fleet, &all, &job->results);
+    checks_run(&job->app->conf, &job->app->fleet, &job->ids, &job->stop, take_result, job);
+}
+
+void conf_work(uv_work_t *work)
+{
+    struct conf_job *job = (struct conf_job *)work;
+    if (job->target == NULL)
+        job->done = conf_fix_make(&job->fix, job->app->conf.file, environ, &job->error);
+    else if (conf_fix_is_original(&job->fix, job->target))
+        job->done = error_set(&job->error, ERROR_FILE, "%s is the original, by another name: old nodes may still read it; name another file", job->target);
+    else
+        job->done = conf_fix_write(&job->fix, job->target, &job->error);
 }
 
 /* The gate that nothing overrules, asked once more before the irreversible step. */
@@ -181,4 +205,31 @@ void blocker_work(uv_work_t *work)
         decisions_add(folder, job->terminate ? DECISION_ENDED : DECISION_CANCELLED, job->what, job->query, &job->error);
     free(folder);
     pg_close(pg);
+}
+
+/* A file of our own making each time: what is there may be a link that someone else put there. */
+static bool write_copy(const char *path, const char *text)
+{
+    unlink(path);
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    size_t length = strlen(text);
+    bool written = fd >= 0 && write(fd, text, length) == (ssize_t)length;
+    int failure = written ? 0 : errno;
+    if (fd >= 0 && close(fd) != 0)
+        written = false;
+    errno = failure;
+    return written;
+}
+
+void copy_work(uv_work_t *work)
+{
+    struct copy_job *job = (struct copy_job *)work;
+    char *folder = journal_folder(&job->app->conf.pg, true, &job->error);
+    job->path = folder != NULL ? mem_printf("%s/" COPY_FILE, folder) : NULL;
+    if (job->path != NULL && !write_copy(job->path, job->text)) {
+        error_set(&job->error, ERROR_FILE, "nothing was copied: %s can't be written: %s", job->path, strerror(errno));
+        free(job->path);
+        job->path = NULL;
+    }
+    free(folder);
 }

@@ -9,6 +9,7 @@
 #include "core/checks/check.h"
 #include "core/cluster/api_guard.h"
 #include "core/cluster/sessions.h"
+#include "core/conf/conf_fix.h"
 #include "core/hook.h"
 #include "core/linger.h"
 #include "core/migrations/losses.h"
@@ -47,14 +48,33 @@ void look_work(uv_work_t *work);
 void look_disconnect(struct database_look *look);
 void look_free(struct database_look *look);
 
+/* A run of the preflight. Results come one by one: `arrived` is sent for those in `results`, both under the mutex. */
 struct check_job {
     uv_work_t work;
     void *context;
     const struct app *app;
+    struct names ids;             /* which; empty: all */
+    volatile bool stop;           /* set by the loop when the wizard is left */
+    uv_async_t arrived;
+    uv_mutex_t mutex;
     struct check_results results;
 };
 
 void check_work(uv_work_t *work);
+
+/* kong.conf mended for 1.3: in memory, or, once that is done, into the file `target`. */
+struct conf_job {
+    uv_work_t work;
+    void *context;
+    const struct app *app;
+    bool busy;                    /* the loop's */
+    char *target;                 /* owned; NULL: in memory alone */
+    struct conf_fix fix;
+    bool done;
+    struct error error;
+};
+
+void conf_work(uv_work_t *work);
 
 struct start_job {
     uv_work_t work;
@@ -96,5 +116,19 @@ struct blocker_job {
 };
 
 void blocker_work(uv_work_t *work);
+
+/* What was copied, into a file. */
+struct copy_job {
+    uv_work_t work;
+    void *context;
+    const struct app *app;
+    bool busy;                    /* the loop's */
+    char *text;                   /* owned */
+    const char *cut;
+    char *path;                   /* where it is; NULL and an error: nowhere */
+    struct error error;
+};
+
+void copy_work(uv_work_t *work);
 
 #endif

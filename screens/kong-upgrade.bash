@@ -3,15 +3,18 @@
 _kong_upgrade() {
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command="" skip="" i
   local commands='status check plan up bootstrap finish backup attach stop nodes watch routes conf report'
-  local options='--conf --fleet --json --yes --quiet --verbose --plain --answers --ascii --theme --version --help'
+  local options='--conf --fleet --json --yes --quiet --verbose --plain --answers --ascii --theme --copy --trace --version --help'
 
   case $before in
-  -c | --conf | -f | --fleet | --answers | --requests | --fix)
+  -c | --conf | -f | --fleet | --answers | --requests | --fix | --trace)
     compopt -o filenames
     mapfile -t COMPREPLY < <(compgen -f -- "$word")
     return ;;
   --theme)
     mapfile -t COMPREPLY < <(compgen -W 'dark light contrast mono' -- "$word")
+    return ;;
+  --copy)
+    mapfile -t COMPREPLY < <(compgen -W 'auto terminal file off' -- "$word")
     return ;;
   --to)
     mapfile -t COMPREPLY < <(compgen -W '1.0 1.1 1.2 1.3' -- "$word")
@@ -27,7 +30,7 @@ _kong_upgrade() {
       continue
     fi
     case ${COMP_WORDS[i]} in
-    -c | --conf | -f | --fleet | --answers | --theme | --to | --confirm | --ignore | --request | --requests) skip=yes ;;
+    -c | --conf | -f | --fleet | --answers | --theme | --copy | --trace | --to | --confirm | --ignore | --request | --requests) skip=yes ;;
     -*) ;;
     *) command=${command:-${COMP_WORDS[i]}} ;;
     esac

@@ -177,6 +177,7 @@ static void begin(struct loop *loop)
     hung_up = loop->wizard->face;
     sigaction(SIGHUP, &(struct sigaction){.sa_handler = on_hangup}, NULL);
     loop->traffic = traffic_new();
+    loop_begin_checks(loop);
 }
 
 static void on_late(uv_timer_t *timer)
@@ -187,7 +188,7 @@ static void on_late(uv_timer_t *timer)
 /* What is under way gets a moment to end; false where it did not, and its memory can't be freed. */
 static bool end(struct loop *loop)
 {
-    loop->look.abandoned = true;
+    loop->look.abandoned = loop->check.stop = true;
     loop->wizard->face->end(loop->wizard);
     uv_close((uv_handle_t *)&loop->terminate, NULL);
     nodes_stop(loop->nodes);
@@ -198,10 +199,10 @@ static bool end(struct loop *loop)
     if (loop->jobs > 0)
         return false;
     uv_close((uv_handle_t *)&loop->tick, NULL);
+    loop_end_checks(loop);
     uv_run(&loop->uv, UV_RUN_DEFAULT);
     uv_loop_close(&loop->uv);
     look_free(&loop->look);
-    check_results_free(&loop->check.results);
     free(loop->start.folder);
     traffic_free(loop->traffic);
     free(loop->wanted_conf);

@@ -17,8 +17,12 @@ void loop_input(struct wizard *wizard);
 /* Look at the database at once; `plan`: and build the plan anew. */
 void loop_look(struct wizard *wizard, bool plan);
 
-/* Run the preflight. */
-void loop_check(struct wizard *wizard);
+/* Run the preflight, or of it the check with that id; nothing where it runs already. */
+void loop_check(struct wizard *wizard, const char *id);
+
+/* Mend kong.conf in memory: conf_pane_made is called with what came of it. With a `target`: write what was mended there, then
+ * conf_pane_written. */
+void loop_fix_conf(struct wizard *wizard, const char *target);
 
 /* Start a worker on "up", "bootstrap" or "finish"; its gates are checked again, off the screen, first. */
 void loop_start(struct wizard *wizard, const char *command, bool clear_dead_lock);
@@ -35,6 +39,9 @@ void loop_end_blocker(struct wizard *wizard, const struct run_blocker *blocker, 
 
 /* The nodes of the fleet have changed: watch those that are there now. */
 void loop_watch_nodes(struct wizard *wizard);
+
+/* Write what was copied (view.copied) into the state folder; `cut` is added to what is said of it. */
+void loop_save_copy(struct wizard *wizard, const char *cut);
 
 /* Another kong.conf: read it (as soon as no look is under way). */
 void loop_load(struct wizard *wizard, const char *conf);

@@ -20,14 +20,16 @@ struct loop {
     bool look_at_once, want_plan;
     int64_t looked_at, planned_at;
     struct check_job check;
+    struct conf_job conf;
     struct start_job start;
     struct hook_start hook;
     struct blocker_job blocker;
+    struct copy_job copy;
     size_t jobs;                 /* under way */
 
     struct nodes *nodes;
     struct traffic *traffic;
-    int64_t noted_at, sought_at, settles_at;
+    int64_t sought_at, settles_at;
 
     char *wanted_conf;           /* another kong.conf is to be read; "" the one by default */
     bool loads;
@@ -42,10 +44,14 @@ void loop_derive(struct loop *loop);
 /* What the operator acknowledged and overruled, from the state folder. */
 void loop_read_decisions(struct model *model, const char *folder);
 
+/* The channel by which results of checks arrive. */
+void loop_begin_checks(struct loop *loop);
+void loop_end_checks(struct loop *loop);
+
 /* Looks at the database where that is due and no look is under way. */
 void loop_start_look(struct loop *loop);
 
-/* The nodes of the fleet, watched from now on; their figures into the model; a second of traffic. */
+/* The nodes of the fleet, watched from now on; their figures into the model; their traffic. */
 void loop_restart_nodes(struct loop *loop);
 void loop_take_nodes(struct loop *loop);
 void loop_note_traffic(struct loop *loop);

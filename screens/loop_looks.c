@@ -2,6 +2,7 @@
 #include "screens/loop_internal.h"
 
 #include "core/base/clock.h"
+#include "core/base/mem.h"
 #include "core/decisions.h"
 
 #include <stdlib.h>
@@ -76,7 +77,7 @@ static void take_look(struct loop *loop)
         look->report = NULL;
     }
     if (first)
-        loop_check(loop->wizard);
+        loop_check(loop->wizard, NULL);
 }
 
 static void on_looked(uv_work_t *work, int status)
@@ -147,32 +148,106 @@ void loop_look(struct wizard *wizard, bool plan)
     wizard->loop->want_plan = wizard->loop->want_plan || plan;
 }
 
-static void on_checked(uv_work_t *work, int status)
+/* What has arrived goes into its place at once. */
+static void take_results(struct loop *loop)
 {
-    struct check_job *job = (struct check_job *)work;
-    struct loop *loop = job->context;
-    struct model *model = &loop->wizard->model;
-    (void)status;
-    loop->jobs--;
+    struct check_job *job = &loop->check;
+    uv_mutex_lock(&job->mutex);
+    struct check_results arrived = job->results;
+    job->results = (struct check_results){0};
+    uv_mutex_unlock(&job->mutex);
+    for (size_t i = 0; i < arrived.count; i++)
+        preflight_take(loop->wizard, &arrived.list[i]);
+    check_results_free(&arrived);
+}
+
+static void on_arrived(uv_async_t *async)
+{
+    struct loop *loop = async->data;
     if (loop->wizard->leaving)
         return;
-    model->checks_running = false;
-    model->checks_run = true;
-    check_results_free(&model->checks);
-    model->checks = job->results;
-    job->results = (struct check_results){0};
+    take_results(loop);
     loop_derive(loop);
     loop_draw(loop);
 }
 
-void loop_check(struct wizard *wizard)
+static void on_checked(uv_work_t *work, int status)
+{
+    struct check_job *job = (struct check_job *)work;
+    struct loop *loop = job->context;
+    (void)status;
+    loop->jobs--;
+    if (loop->wizard->leaving)
+        return;
+    loop->wizard->model.checks_running = false;
+    loop->wizard->model.checks_run = true;
+    take_results(loop);
+    loop_derive(loop);
+    loop_draw(loop);
+}
+
+void loop_begin_checks(struct loop *loop)
+{
+    uv_mutex_init(&loop->check.mutex);
+    uv_async_init(&loop->uv, &loop->check.arrived, on_arrived);
+    loop->check.arrived.data = loop;
+}
+
+void loop_end_checks(struct loop *loop)
+{
+    uv_close((uv_handle_t *)&loop->check.arrived, NULL);
+    uv_mutex_destroy(&loop->check.mutex);
+    check_results_free(&loop->check.results);
+    names_free(&loop->check.ids);
+    conf_fix_free(&loop->conf.fix);
+    error_clear(&loop->conf.error);
+    free(loop->conf.target);
+}
+
+void loop_check(struct wizard *wizard, const char *id)
 {
     struct loop *loop = wizard->loop;
     if (loop == NULL || wizard->model.checks_running || !wizard->model.configured || loop->loads)
         return;
-    wizard->model.checks_running = true;
+    names_free(&loop->check.ids);
+    if (id != NULL)
+        names_add(&loop->check.ids, id);
+    preflight_wait(wizard, &loop->check.ids);
     loop->check.app = &wizard->model.app;
     loop->check.context = loop;
     loop->jobs++;
     uv_queue_work(&loop->uv, &loop->check.work, check_work, on_checked);
+}
+
+static void on_conf_fixed(uv_work_t *work, int status)
+{
+    struct conf_job *job = (struct conf_job *)work;
+    struct loop *loop = job->context;
+    (void)status;
+    loop->jobs--;
+    job->busy = false;
+    if (loop->wizard->leaving)
+        return;
+    if (job->target == NULL)
+        conf_pane_made(loop->wizard, job->done ? &job->fix : NULL, &job->error);
+    else
+        conf_pane_written(loop->wizard, &job->fix, job->target, &job->error);
+    error_clear(&job->error);
+    loop_draw(loop);
+}
+
+void loop_fix_conf(struct wizard *wizard, const char *target)
+{
+    struct loop *loop = wizard->loop;
+    if (loop == NULL || loop->conf.busy || !wizard->model.configured || loop->loads)
+        return;
+    free(loop->conf.target);
+    loop->conf.target = mem_dup(target);
+    if (target == NULL)
+        conf_fix_free(&loop->conf.fix);
+    loop->conf.app = &wizard->model.app;
+    loop->conf.context = loop;
+    loop->conf.busy = true;
+    loop->jobs++;
+    uv_queue_work(&loop->uv, &loop->conf.work, conf_work, on_conf_fixed);
 }

@@ -36,12 +36,11 @@ void loop_restart_nodes(struct loop *loop)
 
 void loop_note_traffic(struct loop *loop)
 {
-    int64_t now = clock_ms();
-    if (loop->nodes == NULL || now - loop->noted_at < 1000)
+    if (loop->nodes == NULL)
         return;
     traffic_allow(loop->traffic, loop->wizard->model.app.fleet.quiet_rps);
-    loop->noted_at = now - loop->noted_at < 2000 ? loop->noted_at + 1000 : now;
-    traffic_note(loop->traffic, loop->nodes, now);
+    traffic_moved(loop->traffic, loop->wizard->model.diverted_at);
+    traffic_note(loop->traffic, loop->nodes, clock_ms());
 }
 
 void loop_watch_nodes(struct wizard *wizard)

@@ -278,3 +278,35 @@ void loop_end_blocker(struct wizard *wizard, const struct run_blocker *blocker, 
     loop->jobs++;
     uv_queue_work(&loop->uv, &loop->blocker.work, blocker_work, on_blocker);
 }
+
+/* What was copied. */
+
+static void on_copied(uv_work_t *work, int status)
+{
+    struct copy_job *job = (struct copy_job *)work;
+    struct loop *loop = job->context;
+    (void)status;
+    loop->jobs--;
+    job->busy = false;
+    if (job->path != NULL)
+        wizard_say(loop->wizard, MARK_OK, "Copied%s into %s", job->cut, job->path);
+    else if (!loop->wizard->leaving)
+        wizard_say_error(loop->wizard, &job->error);
+    error_clear(&job->error);
+    free(job->path);
+    free(job->text);
+}
+
+void loop_save_copy(struct wizard *wizard, const char *cut)
+{
+    struct loop *loop = wizard->loop;
+    if (loop == NULL || loop->copy.busy || loop->loads)
+        return;
+    if (!wizard->model.configured) {
+        wizard_say(wizard, MARK_WARN, "Nothing was copied: without kong.conf there is no state folder. --copy=terminal copies to the terminal's clipboard.");
+        return;
+    }
+    loop->copy = (struct copy_job){.context = loop, .app = &wizard->model.app, .busy = true, .text = mem_dup(wizard->view.copied), .cut = cut};
+    loop->jobs++;
+    uv_queue_work(&loop->uv, &loop->copy.work, copy_work, on_copied);
+}

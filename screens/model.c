@@ -64,8 +64,10 @@ static void count_checks(const struct model *model, struct upgrade_facts *facts)
     for (size_t i = 0; i < model->checks.count; i++) {
         const struct check_result *each = &model->checks.list[i];
         bool blocks = each->outcome == CHECK_FOUND && each->severity == CHECK_BLOCKS;
+        bool waits = each->outcome == CHECK_WAITING;
         facts->checks_blocking += blocks ? 1 : 0;
-        facts->checks_open += !blocks && check_is_open(each, &model->acknowledged) ? 1 : 0;
+        facts->checks_waiting += waits ? 1 : 0;
+        facts->checks_open += !blocks && !waits && check_is_open(each, &model->acknowledged) ? 1 : 0;
     }
 }
 

@@ -169,7 +169,8 @@ void node_pane_draw(struct wizard *wizard, struct area area, enum cluster cluste
     const struct node_view *selected = find_row(&rows, state->selected);
     const char *problem = selected != NULL ? problem_of(wizard, selected->node) : NULL;
     char *note = problem != NULL ? mem_printf("%s %s", selected->node->name, problem) : NULL;
-    table_draw(note_draw(area, table.row_count, selected != NULL ? mark_of(wizard, selected->node) : MARK_UNKNOWN, note), &table, state, true);
+    table_draw(note_draw(wizard, area, table.row_count, selected != NULL ? mark_of(wizard, selected->node) : MARK_UNKNOWN, note), &table, state,
+               wizard->view.focus[wizard->view.shown] == 0);
     free(note);
 }
 
@@ -178,7 +179,7 @@ static void add_fact(struct prose *prose, const char *term, const char *text)
     prose_add_key(prose, term, text != NULL ? text : "not known");
 }
 
-static void open_details(struct wizard *wizard, const struct node_view *view)
+static void add_details(struct wizard *wizard, const struct node_view *view)
 {
     static const char *const reachable[] = {"the node says that its database does not answer", "the node says that its database answers"};
     const struct node *node = view->node;
@@ -217,14 +218,18 @@ const struct node *node_pane_selected(const struct wizard *wizard, enum cluster 
     return view != NULL ? view->node : NULL;
 }
 
-bool node_pane_key(struct wizard *wizard, const struct input *input, enum cluster cluster, enum node_columns columns)
+/* The pane's cells are made from these: one pane is asked at a time. */
+static struct rows asked;
+
+static void open_details(struct wizard *wizard, size_t row)
 {
-    const struct rows rows = rows_of(wizard, cluster, columns, CHARSET_UTF8);
-    const struct table_model table = node_table(&rows, NULL);
-    struct table_state *state = &wizard->view.tables[wizard->view.shown];
-    enum reaction reaction = table_key(&table, state, input);
-    const struct node_view *view = find_row(&rows, state->selected);
-    if (reaction == REACTION_ACTIVATE && view != NULL)
-        open_details(wizard, view);
-    return reaction != REACTION_NONE;
+    const struct node_view *view = find_row(&asked, row);
+    if (view != NULL)
+        add_details(wizard, view);
+}
+
+void node_pane(struct wizard *wizard, enum cluster cluster, enum node_columns columns, struct pane *pane)
+{
+    asked = rows_of(wizard, cluster, columns, wizard->view.charset);
+    *pane = (struct pane){.list = &wizard->view.tables[wizard->view.shown], .table = node_table(&asked, NULL), .open = open_details};
 }

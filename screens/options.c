@@ -1,6 +1,7 @@
 #include "screens/options.h"
 
 #include "screens/say.h"
+#include "screens/version.h"
 
 #include <getopt.h>
 #include <stdarg.h>
@@ -18,7 +19,7 @@ static const char usage[] =
     "  status                    where the database and the upgrade stand\n"
     "  check [ID...]             look for everything that could go wrong (--ignore ID)\n"
     "  plan                      the changes still to be made (--sql, --finish)\n"
-    "  bootstrap                 install Kong 1.3 on an empty database (--dry-run)\n"
+    "  bootstrap                 install Kong 1.3 on an empty database (--to VERSION, --dry-run)\n"
     "  up                        step 1: migrate up; destroys nothing (--dry-run)\n"
     "  finish --confirm DBNAME   step 5: finish; irreversible (--dry-run)\n"
     "  backup [DIR]              back up Kong's schema with pg_dump into a folder, and verify it\n"
@@ -39,12 +40,14 @@ static const char usage[] =
     "      --answers FILE        the same, answered by a file: a whole upgrade with nobody there\n"
     "      --ascii               no characters beyond ASCII\n"
     "      --theme NAME          dark, light, contrast, mono\n"
+    "      --copy WAY            how y copies: auto, terminal (its clipboard, by OSC 52), file, off\n"
+    "      --trace FILE          the wizard's keys and frames into a file, for a bug report\n"
     "      --version, -h, --help\n"
     "\n"
     "Exit codes: 0 done or nothing to do, 1 error, 2 older than 0.14, 3 needs bootstrap, 4 pending, 5 new migrations,\n"
     "6 warnings, differences, 7 blocked, 8 newer or not Kong's, 9 lock held, 10 paused, 64 wrong usage, 75 terminal lost.\n";
 
-enum long_option { OPTION_JSON = 256, OPTION_PLAIN, OPTION_ASCII, OPTION_THEME, OPTION_VERSION, OPTION_DRY_RUN, OPTION_SQL,
+enum long_option { OPTION_JSON = 256, OPTION_PLAIN, OPTION_ASCII, OPTION_THEME, OPTION_COPY, OPTION_TRACE, OPTION_VERSION, OPTION_DRY_RUN, OPTION_SQL,
                    OPTION_FINISH, OPTION_FIX, OPTION_CONFIRM, OPTION_TO, OPTION_IGNORE, OPTION_REQUEST, OPTION_REQUESTS, OPTION_ANSWERS };
 
 static const struct option long_options[] = {
@@ -57,6 +60,8 @@ static const struct option long_options[] = {
     {"plain", no_argument, NULL, OPTION_PLAIN},
     {"ascii", no_argument, NULL, OPTION_ASCII},
     {"theme", required_argument, NULL, OPTION_THEME},
+    {"copy", required_argument, NULL, OPTION_COPY},
+    {"trace", required_argument, NULL, OPTION_TRACE},
     {"version", no_argument, NULL, OPTION_VERSION},
     {"help", no_argument, NULL, 'h'},
     {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
@@ -96,6 +101,8 @@ static int read_one(struct options *options, int option)
     case OPTION_PLAIN: options->plain = true; break;
     case OPTION_ASCII: options->ascii = true; break;
     case OPTION_THEME: options->theme = optarg; break;
+    case OPTION_COPY: options->copy = optarg; break;
+    case OPTION_TRACE: options->trace = optarg; break;
     case OPTION_DRY_RUN: options->dry_run = true; break;
     case OPTION_SQL: options->sql = true; break;
     case OPTION_FINISH: options->finish = true; break;
@@ -106,7 +113,7 @@ static int read_one(struct options *options, int option)
     case OPTION_REQUEST: names_add(&options->requests, optarg); break;
     case OPTION_REQUESTS: options->requests_file = optarg; break;
     case OPTION_ANSWERS: options->answers = optarg; break;
-    case OPTION_VERSION: puts("kong-upgrade " KONG_UPGRADE_VERSION); return 0;
+    case OPTION_VERSION: version_say(); return 0;
     case 'h': fputs(usage, stdout); return 0;
     }
     return -1;
@@ -166,7 +173,8 @@ int options_check(const struct options *options, const char *allowed, int most_a
     } given[] = {
         {"dry-run", options->dry_run}, {"sql", options->sql}, {"finish", options->finish}, {"fix", options->fix},
         {"confirm", options->confirm != NULL}, {"to", options->to != NULL}, {"ignore", options->ignore.count > 0},
-        {"request", options->requests.count > 0}, {"requests", options->requests_file != NULL}, {"answers", options->answers != NULL && options->command != NULL},
+        {"request", options->requests.count > 0}, {"requests", options->requests_file != NULL},
+        {"trace", options->trace != NULL}, {"answers", options->answers != NULL},
     };
     for (size_t i = 0; i < sizeof given / sizeof given[0]; i++)
         if (given[i].given && !is_allowed(allowed, given[i].name))

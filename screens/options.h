@@ -12,7 +12,7 @@
 #define EXIT_TERMINAL_LOST 75
 
 struct options {
-    const char *conf, *fleet, *theme;
+    const char *conf, *fleet, *theme, *copy, *trace;
     const char *answers;       /* a file; NULL: none */
     bool json, yes, quiet, verbose, plain, ascii;
     bool dry_run, sql, finish, fix;

@@ -154,7 +154,7 @@ int plain_check(struct app *app)
 {
     struct error error = {0};
     struct names ids = {0};
-    struct check_results results;
+    struct check_results results = {0};
     int exit_code = refuse_unknown("argument", app->options->arguments, (size_t)app->options->argument_count);
     if (exit_code < 0)
         exit_code = refuse_unknown("--ignore", app->options->ignore.list, app->options->ignore.count);
@@ -162,7 +162,7 @@ int plain_check(struct app *app)
         return exit_code;
     for (int i = 0; i < app->options->argument_count; i++)
         names_add(&ids, app->options->arguments[i]);
-    checks_run(&app->conf, &app->fleet, &ids, &results);
+    checks_run(&app->conf, &app->fleet, &ids, NULL, check_results_take, &results);
     if (app->options->json)
         say_json_results(app, &results);
     for (size_t i = 0; !app->options->json && i < results.count; i++)

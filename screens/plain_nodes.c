@@ -322,6 +322,13 @@ static void on_signal(uv_signal_t *handle, int signal_number)
     end(handle->data, signal_number == SIGHUP ? EXIT_TERMINAL_LOST : 0);
 }
 
+/* Who was started by `nohup` is to go on. */
+static bool is_ignored(int signal_number)
+{
+    struct sigaction before;
+    return sigaction(signal_number, NULL, &before) == 0 && before.sa_handler == SIG_IGN;
+}
+
 static void run(struct view *view)
 {
     uint64_t tick = view->watch ? WATCH_TICK_MS : ONCE_TICK_MS;
@@ -333,7 +340,8 @@ static void run(struct view *view)
     for (size_t i = 0; i < SIGNALS; i++) {
         uv_signal_init(&view->loop, &view->signals[i]);
         view->signals[i].data = view;
-        uv_signal_start(&view->signals[i], on_signal, signal_numbers[i]);
+        if (!is_ignored(signal_numbers[i]))
+            uv_signal_start(&view->signals[i], on_signal, signal_numbers[i]);
     }
     uv_run(&view->loop, UV_RUN_DEFAULT);
 }

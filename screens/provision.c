@@ -1,12 +1,12 @@
 /* Step 2, Provision: the new nodes as they come up. */
 #include "screens/hooks.h"
+#include "screens/whole.h"
 #include "tui/layout.h"
 
 enum { ACTION_PROVISION = ACTION_OWN };
 
 static const struct keys_row keys[] = {
     {{'p'}, "provision", "Start the new nodes by the provision hook of fleet.ini.", ACTION_PROVISION, -65, NULL},
-    {{K_ENTER}, "details", "All that is known of the selected node.", 0, 45, NULL},
 };
 
 static void add_ready(struct prose *prose, const struct model *model)
@@ -46,21 +46,21 @@ static void fill(struct prose *prose, const struct model *model)
 static void draw(struct wizard *wizard, struct area area)
 {
     struct prose prose = {0};
-    struct prose_state state = {0};
     struct area parts[2];
     fill(&prose, &wizard->model);
     const struct layout_request rows[] = {
         LAYOUT_BETWEEN(2, prose_height(prose.blocks, prose.count, area.width, area.canvas->charset), 2), LAYOUT_FILL(3, 1),
     };
     layout_rows(area, 1, rows, 2, parts);
-    prose_draw(parts[0], prose.blocks, prose.count, &state);
+    whole_draw(wizard, parts[0], prose.blocks, prose.count);
     node_pane_draw(wizard, parts[1], CLUSTER_NEW, NODE_COLUMNS_IDENTITY, "No new node is in fleet.ini.");
     prose_free(&prose);
 }
 
-static bool key(struct wizard *wizard, const struct input *input)
+static bool pane(struct wizard *wizard, size_t index, struct pane *pane)
 {
-    return node_pane_key(wizard, input, CLUSTER_NEW, NODE_COLUMNS_IDENTITY);
+    node_pane(wizard, CLUSTER_NEW, NODE_COLUMNS_IDENTITY, pane);
+    return index == 0;
 }
 
 static bool enabled(const struct wizard *wizard, int action)
@@ -75,4 +75,4 @@ static void act(struct wizard *wizard, int action)
     hooks_ask_provision(wizard);
 }
 
-const struct screen screen_provision = {keys, COUNT_OF(keys), enabled, draw, key, act};
+const struct screen screen_provision = {keys, COUNT_OF(keys), enabled, draw, pane, act};

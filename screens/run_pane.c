@@ -9,6 +9,7 @@
 #include "screens/backup_note.h"
 #include "screens/loop.h"
 #include "screens/say.h"
+#include "screens/whole.h"
 #include "tui/layout.h"
 #include "tui/progress.h"
 
@@ -129,7 +130,7 @@ static struct table_model plan_table(const struct wizard *wizard)
                                 wizard->model.has_plan ? "There is nothing to change." : "The plan is being made.", false, false};
 }
 
-static void draw_progress(const struct wizard *wizard, struct area area)
+static void draw_progress(struct wizard *wizard, struct area area)
 {
     const struct run_view *run = &wizard->model.run;
     if (run->change_count == 0)
@@ -140,7 +141,7 @@ static void draw_progress(const struct wizard *wizard, struct area area)
     if (run->current < run->change_count && !run->ended) {
         const struct run_change *each = &run->changes[run->current];
         double rate = run_view_rate(run);
-        area_textf(area, 0, 1, ROLE_STRONG, "%s", each->what);
+        whole_line(wizard, area, 1, MARK_COUNT, each->what);
         if (each->rows_total > 0) {
             struct progress_model rows = {.done = (double)each->rows_done, .total = (double)each->rows_total, .per_second = rate,
                                           .seconds_left = rate > 0 ? (double)(each->rows_total - each->rows_done) / rate : -1, .unit = "rows"};
@@ -200,8 +201,9 @@ static struct prose_block end_block(const struct model *model, char *text, size_
 }
 
 /* What the stall meter says: of the change in hand, and of the whole run. */
-static void draw_stall(const struct model *model, struct area area)
+static void draw_stall(struct wizard *wizard, struct area area)
 {
+    const struct model *model = &wizard->model;
     const struct run_view *run = &model->run;
     char text[300];
     if (run->change_count == 0 || run->worst_ms < 0)
@@ -211,7 +213,7 @@ static void draw_stall(const struct model *model, struct area area)
         snprintf(text, sizeof text, "A node would have waited %.0f ms at most, now %.0f ms (99 %% under %.0f ms).", run->worst_ms, now->worst_ms, now->p99_ms);
     else
         snprintf(text, sizeof text, "A node would have waited %.0f ms at most, during: %s", run->worst_ms, run->changes[run->worst_change].what);
-    frame_status(area, 0, run->worst_ms > STALL_FELT_MS ? MARK_WARN : MARK_INFO, text);
+    whole_line(wizard, area, 0, run->worst_ms > STALL_FELT_MS ? MARK_WARN : MARK_INFO, text);
 }
 
 static void draw_log(const struct wizard *wizard, struct area area, struct prose_state *state)
@@ -239,14 +241,13 @@ void run_pane_draw(struct wizard *wizard, struct area area)
         LAYOUT_FIXED(height < END_LINES ? height : END_LINES, 4), LAYOUT_FILL(3, 1),
     };
     struct area parts[4];
-    struct prose_state end_state = {0};
     layout_rows(area, 0, rows, 4, parts);
     draw_progress(wizard, parts[0]);
-    draw_stall(&wizard->model, parts[1]);
-    prose_draw(parts[2], &end, 1, &end_state);
+    draw_stall(wizard, parts[1]);
+    whole_draw(wizard, parts[2], &end, 1);
     struct table_model table = run_table(wizard);
     struct table_state *state = &view->tables[view->shown];
-    if (!run->ended && run->current < run->change_count && !state->typing && wizard->model.run_alive)
+    if (!run->ended && run->current < run->change_count && !state->moved && wizard->model.run_alive)
         state->selected = run->current;
     if (view->show_log)
         draw_log(wizard, parts[3], &view->proses[view->shown]);
@@ -279,25 +280,25 @@ static void add_correction(struct prose *prose, const char *id)
     prose_add(prose, PROSE_PARAGRAPH, "Source: %s", correction->source);
 }
 
-static void open_run_details(struct wizard *wizard, const struct run_change *each)
+static void open_run_details(struct wizard *wizard, size_t row)
 {
+    const struct run_change *each = &wizard->model.run.changes[row];
     wizard_open_text(wizard, each->id);
     prose_add(&wizard->view.text, PROSE_HEADING, "%s", each->what);
     add_cost(&wizard->view.text, each->table, each->lock, each->rewrite, each->scan, each->rows, each->bytes);
     add_correction(&wizard->view.text, each->correction);
 }
 
-bool run_pane_key(struct wizard *wizard, const struct input *input)
+void run_pane(struct wizard *wizard, struct pane *pane)
 {
     struct view *view = &wizard->view;
-    struct table_model table = run_table(wizard);
-    if (view->show_log)
-        return prose_key(&view->proses[view->shown], input) != REACTION_NONE;
-    struct table_state *state = &view->tables[view->shown];
-    enum reaction reaction = table_key(&table, state, input);
-    if (reaction == REACTION_ACTIVATE)
-        open_run_details(wizard, &wizard->model.run.changes[state->selected]);
-    return reaction != REACTION_NONE;
+    const struct names *log = &wizard->model.run.log;
+    *pane = (struct pane){.list = &view->tables[view->shown], .table = run_table(wizard), .open = open_run_details};
+    if (!view->show_log)
+        return;
+    *pane = (struct pane){.text = &view->proses[view->shown]};
+    for (size_t i = 0; i < log->count; i++)
+        prose_add(&pane->prose, PROSE_LITERAL, "%s", log->list[i]);
 }
 
 void plan_pane_draw(struct wizard *wizard, struct area area)
@@ -312,12 +313,13 @@ void plan_pane_draw(struct wizard *wizard, struct area area)
         note = mem_printf("%s; lock: %s", what, each->cost.lock[0] != '\0' ? each->cost.lock : "none");
         free(what);
     }
-    table_draw(note_draw(area, table.row_count, MARK_INFO, note), &table, state, true);
+    table_draw(note_draw(wizard, area, table.row_count, MARK_INFO, note), &table, state, true);
     free(note);
 }
 
-static void open_plan_details(struct wizard *wizard, const struct plan_change *each)
+static void open_plan_details(struct wizard *wizard, size_t row)
 {
+    const struct plan_change *each = &wizard->model.plan.changes[row];
     const char *table = each->change->table != NULL ? each->change->table : "";
     char *id = plan_change_id(&wizard->model.plan, each), *text = change_text(each->change), about[SAY_SIZE];
     wizard_open_text(wizard, id);
@@ -332,14 +334,9 @@ static void open_plan_details(struct wizard *wizard, const struct plan_change *e
     free(id);
 }
 
-bool plan_pane_key(struct wizard *wizard, const struct input *input)
+void plan_pane(struct wizard *wizard, struct pane *pane)
 {
-    struct table_model table = plan_table(wizard);
-    struct table_state *state = &wizard->view.tables[wizard->view.shown];
-    enum reaction reaction = table_key(&table, state, input);
-    if (reaction == REACTION_ACTIVATE)
-        open_plan_details(wizard, &wizard->model.plan.changes[state->selected]);
-    return reaction != REACTION_NONE;
+    *pane = (struct pane){.list = &wizard->view.tables[wizard->view.shown], .table = plan_table(wizard), .open = open_plan_details};
 }
 
 bool dead_lock_is_there(const struct model *model)

@@ -5,6 +5,7 @@
 #include "screens/loop.h"
 #include "screens/say.h"
 #include "screens/screen.h"
+#include "screens/whole.h"
 #include "tui/layout.h"
 
 #include <stdio.h>
@@ -19,7 +20,6 @@ enum { ACTION_START = ACTION_OWN };
 static const struct keys_row keys[] = {
     {{'s'}, "start", "Start the migration. It asks once more.", ACTION_START, 60, NULL},
     RUN_PANE_KEYS,
-    {{K_ENTER}, "details", "The selected change: what it does, its lock, its cost.", 0, 45, NULL},
 };
 
 static bool is_enabled(const struct wizard *wizard, int action)
@@ -47,56 +47,59 @@ static const struct plan_change *find_rewritten(const struct plan *plan, size_t 
     return largest;
 }
 
-static void draw_heaviest(const struct plan *plan, struct area area)
+static void draw_heaviest(struct wizard *wizard, struct area area)
 {
+    const struct plan *plan = &wizard->model.plan;
     char size[SAY_SIZE], about[SAY_SIZE], text[200];
     size_t count;
     const struct plan_change *heaviest = plan_heaviest(plan), *rewritten = find_rewritten(plan, &count);
     if (plan->kind == PLAN_BOOTSTRAP) {
-        area_text(area, 0, 0, ROLE_DIM, "The database is empty: Kong 1.3's tables are made in it, in one transaction.");
+        whole_line(wizard, area, 0, MARK_COUNT, "The database is empty: Kong 1.3's tables are made in it, in one transaction.");
     } else if (rewritten != NULL) {
         snprintf(text, sizeof text, "%zu change%s a table, %s (%s) for %s.", count, count == 1 ? " rewrites and locks" : "s rewrite and lock",
                  rewritten->change->table, say_bytes(rewritten->bytes, size), say_about(plan_lock_ms(rewritten), about));
-        frame_status(area, 0, MARK_WARN, text);
+        whole_line(wizard, area, 0, MARK_WARN, text);
     } else if (heaviest != NULL && heaviest->bytes >= 0) {
-        area_textf(area, 0, 0, ROLE_DIM, "No table is rewritten. The largest that is read: %s (%s).", heaviest->change->table, say_bytes(heaviest->bytes, size));
+        snprintf(text, sizeof text, "No table is rewritten. The largest that is read: %s (%s).", heaviest->change->table, say_bytes(heaviest->bytes, size));
+        whole_line(wizard, area, 0, MARK_COUNT, text);
     } else {
-        area_text(area, 0, 0, ROLE_DIM, "No table is rewritten.");
+        whole_line(wizard, area, 0, MARK_COUNT, "No table is rewritten.");
     }
 }
 
-static void draw_cost(const struct wizard *wizard, struct area area)
+static void draw_cost(struct wizard *wizard, struct area area)
 {
     const struct model *model = &wizard->model;
-    char reason[512];
+    char reason[512], text[120];
     size_t remaining = plan_remaining(&model->plan);
     int last = area.height - 1;
     if (!model->has_plan) {
-        frame_status(area, 0, MARK_WAIT, "The plan is being made.");
+        whole_line(wizard, area, 0, MARK_WAIT, "The plan is being made.");
         return;
     }
-    area_textf(area, 0, 0, ROLE_STRONG, "%zu change%s to make, %zu migration%s to record", remaining, remaining == 1 ? "" : "s",
-               model->plan.step_count, model->plan.step_count == 1 ? "" : "s");
-    draw_heaviest(&model->plan, area_part(area, (struct rect){0, 1, area.width, 1}));
+    snprintf(text, sizeof text, "%zu change%s to make, %zu migration%s to record", remaining, remaining == 1 ? "" : "s",
+             model->plan.step_count, model->plan.step_count == 1 ? "" : "s");
+    whole_line(wizard, area, 0, MARK_COUNT, text);
+    draw_heaviest(wizard, area_part(area, (struct rect){0, 1, area.width, 1}));
     if (model->plan.kind != PLAN_BOOTSTRAP)
-        backup_draw(model, area, 2);
+        backup_draw(wizard, area, 2);
     model_refusal(model, STEP_UP, reason, sizeof reason);
     if (model->starting)
-        frame_status(area, last, MARK_WAIT, "The worker is being started.");
+        whole_line(wizard, area, last, MARK_WAIT, "The worker is being started.");
     else if (reason[0] == '\0')
-        frame_status(area, last, MARK_INFO, "Press s to start: it asks once more.");
+        whole_line(wizard, area, last, MARK_INFO, "Press s to start: it asks once more.");
 }
 
 /* Its work is done, by whomever: the plan at hand is that of step 5 already, or there is none. */
-static void draw_complete(const struct model *model, struct area area)
+static void draw_complete(struct wizard *wizard, struct area area)
 {
+    const struct model *model = &wizard->model;
     bool current = model->state.stage == STAGE_CURRENT;
     char text[200];
     snprintf(text, sizeof text, "Done: the database is %s.%s", current ? "Kong 1.3's" : "migrated up. Old nodes and 1.3 nodes may work on it side by side",
              model_go_on(model, STEP_PROVISION));
     const struct prose_block block = {.kind = PROSE_MARK, .mark = MARK_OK, .text = text};
-    struct prose_state state = {0};
-    prose_draw(area, &block, 1, &state);
+    whole_draw(wizard, area, &block, 1);
 }
 
 static void draw(struct wizard *wizard, struct area area)
@@ -110,7 +113,7 @@ static void draw(struct wizard *wizard, struct area area)
         return;
     }
     if (model_is_up(&wizard->model)) {
-        draw_complete(&wizard->model, area);
+        draw_complete(wizard, area);
         return;
     }
     bool installs = wizard->model.has_plan && wizard->model.plan.kind == PLAN_BOOTSTRAP;
@@ -121,11 +124,16 @@ static void draw(struct wizard *wizard, struct area area)
     plan_pane_draw(wizard, parts[1]);
 }
 
-static bool key(struct wizard *wizard, const struct input *input)
+static bool pane(struct wizard *wizard, size_t index, struct pane *pane)
 {
-    if (model_runs(&wizard->model, STEP_UP))
-        return run_pane_key(wizard, input);
-    return !model_is_up(&wizard->model) && plan_pane_key(wizard, input);
+    bool runs = model_runs(&wizard->model, STEP_UP);
+    if (index > 0 || (!runs && model_is_up(&wizard->model)))
+        return false;
+    if (runs)
+        run_pane(wizard, pane);
+    else
+        plan_pane(wizard, pane);
+    return true;
 }
 
 static const char *command_for(const struct model *model)
@@ -204,4 +212,4 @@ static void act(struct wizard *wizard, int action)
         run_pane_act(wizard, action);
 }
 
-const struct screen screen_up = {keys, COUNT_OF(keys), is_enabled, draw, key, act};
+const struct screen screen_up = {keys, COUNT_OF(keys), is_enabled, draw, pane, act};

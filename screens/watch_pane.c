@@ -2,7 +2,7 @@
  * A run of someone else's, whose journal is not here, as the screens Up and Finish show it: the plan, read anew every few seconds, in
  * which one change after the other is there. Who it is, is in the status line.
  */
-#include "screens/screen.h"
+#include "screens/whole.h"
 
 #include "tui/layout.h"
 #include "tui/progress.h"
@@ -17,9 +17,9 @@ void watch_pane_draw(struct wizard *wizard, struct area area)
         size_t remaining = plan_remaining(&model->plan), total = model->watched_total > remaining ? model->watched_total : remaining;
         const struct progress_model progress = {.done = (double)(total - remaining), .total = (double)total, .seconds_left = -1, .unit = "changes"};
         progress_draw(parts[0], 0, &progress);
-        area_text(parts[0], 0, 1, ROLE_DIM, "As the database shows it: read anew every few seconds.");
+        whole_line(wizard, parts[0], 1, MARK_COUNT, "As the database shows it: read anew every few seconds.");
     } else {
-        frame_status(parts[0], 0, MARK_WAIT, "The plan is being made.");
+        whole_line(wizard, parts[0], 0, MARK_WAIT, "The plan is being made.");
     }
     plan_pane_draw(wizard, parts[1]);
 }

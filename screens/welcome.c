@@ -2,6 +2,7 @@
 #include "core/base/mem.h"
 #include "screens/loop.h"
 #include "screens/screen.h"
+#include "screens/whole.h"
 #include "tui/layout.h"
 
 #include <stdio.h>
@@ -147,7 +148,7 @@ static void draw(struct wizard *wizard, struct area area)
     int height = prose_height(prose.blocks, prose.count, area.width, area.canvas->charset);
     const struct layout_request rows[] = {LAYOUT_BETWEEN(3, height, 2), LAYOUT_FILL(wizard->model.configured ? 3 : 0, 1)};
     layout_rows(area, 1, rows, 2, parts);
-    prose_draw(parts[0], prose.blocks, prose.count, &wizard->view.proses[STEP_WELCOME]);
+    whole_draw(wizard, parts[0], prose.blocks, prose.count);
     if (wizard->model.configured) {
         struct table_model table = fleet_table(wizard);
         table_draw(parts[1], &table, &wizard->view.tables[STEP_WELCOME], true);
@@ -155,10 +156,10 @@ static void draw(struct wizard *wizard, struct area area)
     prose_free(&prose);
 }
 
-static bool key(struct wizard *wizard, const struct input *input)
+static bool pane(struct wizard *wizard, size_t index, struct pane *pane)
 {
-    struct table_model table = fleet_table(wizard);
-    return table_key(&table, &wizard->view.tables[STEP_WELCOME], input) != REACTION_NONE;
+    *pane = (struct pane){.list = &wizard->view.tables[STEP_WELCOME], .table = fleet_table(wizard)};
+    return index == 0 && wizard->model.configured;
 }
 
 /* kong.conf. */
@@ -260,4 +261,4 @@ static void act(struct wizard *wizard, int action)
     }
 }
 
-const struct screen screen_welcome = {keys, COUNT_OF(keys), is_enabled, draw, key, act};
+const struct screen screen_welcome = {keys, COUNT_OF(keys), is_enabled, draw, pane, act};

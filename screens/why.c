@@ -1,5 +1,7 @@
 #include "screens/why.h"
 
+#include "screens/whole.h"
+
 #define WHY_BLOCKS 3
 
 /* What is fixed about the step shown. What was safe before step 5 is no more after it, and an empty database has nothing to lose. */
@@ -29,13 +31,21 @@ static void fill_why(const struct step_text *text, struct prose_block blocks[WHY
     blocks[2] = (struct prose_block){.kind = PROSE_KEY, .text = text->out, .term = "Way out"};
 }
 
-void why_draw(const struct wizard *wizard, struct area area)
+void why_draw(struct wizard *wizard, struct area area)
 {
     const struct step_text text = why_text(wizard);
     struct prose_block blocks[WHY_BLOCKS];
-    struct prose_state state = {0};
     fill_why(&text, blocks);
-    prose_draw(area_box(area, ROLE_BORDER, "Why"), blocks, WHY_BLOCKS, &state);
+    whole_draw(wizard, area_box(area, ROLE_BORDER, "Why"), blocks, WHY_BLOCKS);
+}
+
+void why_leave_out(struct wizard *wizard)
+{
+    const struct step_text text = why_text(wizard);
+    struct prose_block blocks[WHY_BLOCKS];
+    fill_why(&text, blocks);
+    whole_add(wizard, blocks, WHY_BLOCKS);
+    wizard->view.cut = wizard->view.cut || !wizard->view.why_hidden;
 }
 
 int why_height(const struct wizard *wizard, int width, enum charset charset)

@@ -7,7 +7,10 @@
 /* What is said of the step shown, as it holds now. */
 struct step_text why_text(const struct wizard *wizard);
 
-void why_draw(const struct wizard *wizard, struct area area);
+void why_draw(struct wizard *wizard, struct area area);
+
+/* There is no room for it, or the operator has hidden it. */
+void why_leave_out(struct wizard *wizard);
 
 /* Lines that the box needs. */
 int why_height(const struct wizard *wizard, int width, enum charset charset);

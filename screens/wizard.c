@@ -3,12 +3,16 @@
  */
 #include "screens/wizard.h"
 
+#include "core/base/clock.h"
+#include "core/base/mem.h"
 #include "screens/answers.h"
+#include "screens/copy.h"
 #include "screens/face.h"
 #include "screens/hooks.h"
 #include "screens/loop.h"
 #include "screens/say.h"
 #include "screens/screen.h"
+#include "screens/whole.h"
 #include "screens/why.h"
 #include "tui/frame.h"
 #include "tui/layout.h"
@@ -40,6 +44,11 @@ static void draw_header(struct wizard *wizard, struct area area)
         snprintf(detail, sizeof detail, "%.60s at %.60s:%d", model->app.conf.pg.database, model->app.conf.pg.host, model->app.conf.pg.port);
     }
     frame_header(area, "kong-upgrade", detail, right);
+    char *all = mem_printf("%s: %s", detail[0] != '\0' ? detail : "no database", right[0] != '\0' ? right : "release not known");
+    const struct prose_block block = {.kind = PROSE_PARAGRAPH, .text = all};
+    whole_add(wizard, &block, 1);
+    wizard->view.cut = wizard->view.cut || text_width(detail, area.canvas->charset) + text_width(right, area.canvas->charset) + 20 > area.width;
+    free(all);
 }
 
 static void draw_steps(struct wizard *wizard, struct area area)
@@ -116,9 +125,8 @@ static void draw_status(struct wizard *wizard, struct area area)
 {
     char text[WIZARD_STATUS_SIZE];
     struct prose_block block = status_block(wizard, text, sizeof text);
-    struct prose_state state = {0};
     if (block.text != NULL)
-        prose_draw(area, &block, 1, &state);
+        whole_draw(wizard, area, &block, 1);
 }
 
 static void draw_overlay(struct wizard *wizard, struct area area)
@@ -177,14 +185,13 @@ static void draw_middle(struct wizard *wizard, struct area area)
     wizard_screen(wizard)->draw(wizard, rows[0]);
     if (why && rows[1].height > 0)
         why_draw(wizard, rows[1]);
+    else
+        why_leave_out(wizard);
 }
 
-void wizard_draw(struct wizard *wizard, struct canvas *canvas)
+/* Header, steps, the screen and its status line. Returns the areas that are for what is over it, and for the footer. */
+static struct area draw_frame(struct wizard *wizard, struct area all, struct area *footer)
 {
-    struct area all = canvas_area(canvas);
-    wizard->view.charset = canvas->charset;
-    if (frame_too_small(all, 30, 8))
-        return;
     bool steps_line = all.width < WIDE_STEPS;
     const struct layout_request rows[] = {
         LAYOUT_FIXED(1, 9), LAYOUT_FIXED(steps_line ? 1 : 0, 8), LAYOUT_FIXED(1, 2), LAYOUT_FILL(4, 7), LAYOUT_FIXED(status_height(wizard, all), 6), LAYOUT_FIXED(1, 9),
@@ -197,8 +204,34 @@ void wizard_draw(struct wizard *wizard, struct canvas *canvas)
     draw_title(wizard, parts[2]);
     draw_middle(wizard, parts[3]);
     draw_status(wizard, parts[4]);
-    draw_overlay(wizard, parts[3]);
-    wizard_draw_keys(wizard, parts[5]);
+    *footer = parts[5];
+    return parts[3];
+}
+
+void wizard_draw_screen(struct wizard *wizard, struct area area)
+{
+    struct area footer;
+    draw_frame(wizard, area, &footer);
+}
+
+void wizard_draw(struct wizard *wizard, struct canvas *canvas)
+{
+    struct area all = canvas_area(canvas), footer;
+    wizard->view.charset = canvas->charset;
+    wizard->view.cut = false;
+    if (frame_too_small(all, 30, 8))
+        return;
+    struct area middle = draw_frame(wizard, all, &footer);
+    draw_overlay(wizard, middle);
+    wizard_draw_keys(wizard, footer);
+}
+
+void view_free(struct view *view)
+{
+    prose_free(&view->text);
+    free(view->title);
+    free(view->must_type);
+    free(view->copied);
 }
 
 static void say_what_goes_on(const struct wizard *wizard)
@@ -211,6 +244,29 @@ static void say_what_goes_on(const struct wizard *wizard)
     else if (model->has_state && model->state.stage == STAGE_PENDING)
         say("Nothing runs. The upgrade of database %s stands at step %d; start kong-upgrade again to go on.\n", model->state.database,
             step_texts[model->upgrade.here].number);
+}
+
+/* False after a sentence. */
+static bool open_trace(struct wizard *wizard)
+{
+    const char *path = wizard->options->trace, *term = getenv("TERM");
+    char at[CLOCK_TEXT_SIZE], message[512];
+    if (path == NULL)
+        return true;
+    char *about = mem_printf("kong-upgrade " KONG_UPGRADE_VERSION " in TERM=%s, %s, %s", term != NULL ? term : "",
+                             text_locale_charset() == CHARSET_UTF8 ? "UTF-8" : "ASCII", clock_text(clock_wall_ms(), at));
+    wizard->trace = trace_open(path, about, message, sizeof message);
+    free(about);
+    if (wizard->trace == NULL)
+        complain_text("%s", message);
+    return wizard->trace != NULL;
+}
+
+static void close_trace(struct wizard *wizard)
+{
+    int failed = trace_close(wizard->trace);
+    if (failed != 0)
+        complain_text("the trace %s is not complete: %s", wizard->options->trace, strerror(failed));
 }
 
 /* The dialogue: where it was asked for, and on a terminal that can't do more. */
@@ -232,9 +288,7 @@ static bool open_face(struct wizard *wizard, const struct theme *theme)
 
 static void free_wizard(struct wizard *wizard)
 {
-    prose_free(&wizard->view.text);
-    free(wizard->view.title);
-    free(wizard->view.must_type);
+    view_free(&wizard->view);
     model_free(&wizard->model);
     if (wizard->answers != NULL)
         answers_free(wizard->answers);
@@ -250,16 +304,25 @@ int wizard_main(const struct options *options)
         return options_wrong("the wizard needs a terminal; without one use --plain, --answers FILE, or the commands status, check, plan, up, nodes, finish");
     if (options->theme != NULL && theme == NULL)
         return options_wrong("there is no theme '%s': dark, light, contrast and mono are there", options->theme);
+    if (options->copy != NULL && !copy_is_way(options->copy))
+        return options_wrong("there is no way '%s' to copy: auto, terminal, file and off are there", options->copy);
+    if (options->trace != NULL && is_plain(options))
+        return options_wrong("--trace is for the full screen: the dialogue line by line is a trace of its own");
     if (options->answers != NULL && !answers_load(&answers, options->answers, &error)) {
         complain(&error);
         return EXIT_USAGE;
     }
     wizard.answers = options->answers != NULL ? &answers : NULL;
-    if (!open_face(&wizard, theme))
+    if (!open_trace(&wizard))
+        return EXIT_ERROR;
+    if (!open_face(&wizard, theme)) {
+        close_trace(&wizard);
         return EXIT_USAGE;
+    }
     bool ended = loop_run(&wizard), lost = wizard.face->lost();
     if (wizard.face == &face_screen)
         terminal_close();
+    close_trace(&wizard);
     if (!lost)
         say_what_goes_on(&wizard);
     if (!ended) {

@@ -3,9 +3,12 @@
 
 #include "core/base/mem.h"
 #include "core/decisions.h"
+#include "screens/copy.h"
+#include "screens/explain.h"
 #include "screens/face.h"
 #include "screens/hooks.h"
 #include "screens/loop.h"
+#include "screens/whole.h"
 #include "screens/why.h"
 #include "tui/terminal.h"
 
@@ -32,6 +35,8 @@ static bool is_enabled_everywhere(const void *context, int action)
     const struct gate *gate = &wizard->model.upgrade.gates[wizard->view.shown];
     if (action == ACTION_OVERRULE)
         return !gate->open && gate->can_overrule;
+    if (action == ACTION_READ_ALL || action == ACTION_EXPLAIN)
+        return wizard->view.cut == (action == ACTION_READ_ALL);
     if (action == ACTION_GUARD)
         return api_guard_is_there(&wizard->model);
     if (action == ACTION_HOOK)
@@ -49,6 +54,8 @@ static bool is_enabled_here(const void *context, int action)
 }
 
 static const struct keys_row common_rows[] = {
+    {{'e'}, "read all", NULL, ACTION_READ_ALL, -85, NULL},
+    {{'e'}, "explain", "All that this screen says, in full, and what its gate and its warnings mean.", ACTION_EXPLAIN, -44, NULL},
     {{K_RIGHT}, "screens", "Go to the next screen, and back to the one before.", ACTION_NEXT, 60, "←→"},
     {{K_LEFT}, NULL, NULL, ACTION_PREVIOUS, 0, NULL},
     {{'o'}, NULL, "Open this step though its gate is shut: its word must be typed, and the report says so.", ACTION_OVERRULE, 0, NULL},
@@ -67,16 +74,40 @@ static const struct keys_row common_rows[] = {
     {{'q', K_F1 + 9}, "quit", "Leave. Nothing is lost: a running worker goes on, and the wizard opens where the upgrade stands.", ACTION_QUIT, 90, NULL},
 };
 
+/* Every list has these, every text those: pane.h. */
+#define MOVING "Move: ↑ ↓ PgUp PgDn, Home and End, or k j g G."
+#define SEARCHING "Search, in capitals or not; n next, N previous, Esc ends it."
+
+static const struct keys_row list_rows[] = {
+    {{K_NONE}, "details", "The selected row in full, and what it means.", 0, 52, "Enter"},
+    {{K_NONE}, NULL, MOVING, 0, 0, "↑↓"},
+    {{K_NONE}, "search", SEARCHING, 0, 35, "/"},
+    {{'y'}, "copy", "Copy the selected row: to the terminal's clipboard, or into a file (--copy).", ACTION_COPY, -22, NULL},
+    {{K_TAB}, "next list", "The other list of this screen.", ACTION_FOCUS, -48, NULL},
+};
+
+static const struct keys_row prose_rows[] = {
+    {{K_NONE}, "scroll", MOVING, 0, 40, "↑↓"},
+    {{K_NONE}, "search", SEARCHING, 0, 35, "/"},
+    {{'y'}, "copy", "Copy the text: to the terminal's clipboard, or into a file (--copy).", ACTION_COPY, -22, NULL},
+};
+
 static const struct keys_row text_rows[] = {
     {{K_NONE}, "scroll", NULL, 0, 50, "↑↓"},
+    {{K_NONE}, "search", NULL, 0, 45, "/"},
+    {{K_NONE}, "copy", NULL, 0, 40, "y"},
     {{K_NONE}, "close", NULL, 0, 90, "Esc"},
 };
 
 static const struct keys_row hook_rows[] = {
     {{K_NONE}, "scroll", NULL, 0, 50, "↑↓"},
+    {{K_NONE}, "search", NULL, 0, 45, "/"},
+    {{K_NONE}, "copy", NULL, 0, 40, "y"},
     {{K_NONE}, "stop", NULL, 0, 60, "x"},
     {{K_NONE}, "close", NULL, 0, 90, "Esc"},
 };
+
+static const char help_title[] = "Help (? once more: the words that are used here)";
 
 static const struct keys_row prompt_rows[] = {
     {{K_NONE}, "accept", NULL, 0, 90, "Enter"},
@@ -90,28 +121,49 @@ static const struct keys_row dialog_rows[] = {
     {{K_NONE}, "cancel", NULL, 0, 70, "Esc"},
 };
 
-struct keys_map wizard_keys_common(const struct wizard *wizard)
+static struct keys_map map_common(const struct wizard *wizard)
 {
     return (struct keys_map){common_rows, COUNT_OF(common_rows), is_enabled_everywhere, wizard, NULL};
 }
 
-struct keys_map wizard_keys_here(const struct wizard *wizard, const struct keys_map *common)
+static bool is_enabled_in_pane(const void *context, int action)
+{
+    const struct wizard *wizard = context;
+    return action != ACTION_FOCUS || pane_has_others(wizard);
+}
+
+/* The pane's keys; where there is none, none. */
+static struct keys_map map_pane(const struct wizard *wizard, const struct pane *pane, const struct keys_map *common)
+{
+    bool texts = pane->list == NULL, empty = texts ? pane->text == NULL : pane->table.row_count == 0 && !pane_has_others(wizard);
+    return (struct keys_map){texts ? prose_rows : list_rows, empty ? 0 : texts ? COUNT_OF(prose_rows) : COUNT_OF(list_rows), is_enabled_in_pane, wizard, common};
+}
+
+void wizard_fill_maps(struct wizard_maps *maps, const struct wizard *wizard, const struct pane *pane)
 {
     const struct screen *screen = wizard_screen(wizard);
-    return (struct keys_map){screen->keys, screen->key_count, is_enabled_here, wizard, common};
+    maps->common = map_common(wizard);
+    maps->pane = map_pane(wizard, pane, &maps->common);
+    maps->here = (struct keys_map){screen->keys, screen->key_count, is_enabled_here, wizard, &maps->pane};
 }
 
 /* The footer: the keys that work here now. */
-void wizard_draw_keys(const struct wizard *wizard, struct area area)
+void wizard_draw_keys(struct wizard *wizard, struct area area)
 {
-    struct keys_map common = wizard_keys_common(wizard), here = wizard_keys_here(wizard, &common);
+    const struct view *view = &wizard->view;
+    const struct keys_map text = {text_rows, COUNT_OF(text_rows), NULL, NULL, NULL};
     const struct keys_map overlays[] = {
-        [OVERLAY_TEXT] = {text_rows, COUNT_OF(text_rows), NULL, NULL, NULL},
+        [OVERLAY_TEXT] = {view->text_keys, view->text_key_count, is_enabled_here, wizard, &text},
         [OVERLAY_DIALOG] = {dialog_rows, COUNT_OF(dialog_rows), NULL, NULL, NULL},
         [OVERLAY_PROMPT] = {prompt_rows, COUNT_OF(prompt_rows), NULL, NULL, NULL},
         [OVERLAY_HOOK] = {hook_rows, COUNT_OF(hook_rows), NULL, NULL, NULL},
     };
-    keys_draw(area, wizard->view.overlay == OVERLAY_NONE ? &here : &overlays[wizard->view.overlay]);
+    struct wizard_maps maps;
+    struct pane pane;
+    pane_here(wizard, &pane);
+    wizard_fill_maps(&maps, wizard, &pane);
+    keys_draw(area, view->overlay == OVERLAY_NONE ? &maps.here : &overlays[view->overlay]);
+    pane_free(&pane);
 }
 
 /* Services. */
@@ -139,6 +191,9 @@ void wizard_open_text(struct wizard *wizard, const char *title)
     view->title = mem_dup(title);
     prose_clear(&view->text);
     view->text_state = (struct prose_state){0};
+    view->text_keys = NULL;
+    view->text_key_count = 0;
+    view->check_shown = NULL;
     view->overlay = OVERLAY_TEXT;
 }
 
@@ -182,18 +237,19 @@ void wizard_go(struct wizard *wizard, enum step step)
 static void open_help(struct wizard *wizard)
 {
     const struct step_text text = why_text(wizard);
-    struct keys_map common = wizard_keys_common(wizard), here = wizard_keys_here(wizard, &common);
-    wizard_open_text(wizard, "Help");
+    struct wizard_maps maps;
+    struct pane pane;
+    pane_here(wizard, &pane);
+    wizard_fill_maps(&maps, wizard, &pane);
+    wizard_open_text(wizard, help_title);
     struct prose *prose = &wizard->view.text;
     prose_add(prose, PROSE_HEADING, "%s", text.title);
     prose_add(prose, PROSE_PARAGRAPH, "%s", text.does);
     prose_add_mark(prose, text.irreversible ? MARK_DANGER : MARK_INFO, "%s", text.safe);
     prose_add_key(prose, "Way out", text.out);
     prose_add(prose, PROSE_HEADING, "Keys");
-    keys_help(&here, prose, wizard->view.charset);
-    prose_add(prose, PROSE_HEADING, "Lists");
-    prose_add_key(prose, "↑ ↓ PgUp PgDn", "Move; Home and End go to the ends.");
-    prose_add_key(prose, "/ n N", "Search; next and previous match.");
+    keys_help(&maps.here, prose, wizard->view.charset);
+    pane_free(&pane);
 }
 
 static void overrule_typed(struct wizard *wizard, size_t answer)
@@ -242,6 +298,14 @@ static void next_theme(void)
     terminal_set_theme(theme_find(next));
 }
 
+static void copy_here(struct wizard *wizard)
+{
+    struct pane pane;
+    if (pane_here(wizard, &pane) && (pane.list == NULL || pane.table.row_count > 0))
+        pane_copy(wizard, &pane);
+    pane_free(&pane);
+}
+
 static void act_everywhere(struct wizard *wizard, int action)
 {
     struct view *view = &wizard->view;
@@ -271,6 +335,16 @@ static void act_everywhere(struct wizard *wizard, int action)
     case ACTION_REPAINT:
         terminal_repaint();
         break;
+    case ACTION_COPY:
+        copy_here(wizard);
+        break;
+    case ACTION_FOCUS:
+        pane_next(wizard);
+        break;
+    case ACTION_EXPLAIN:
+    case ACTION_READ_ALL:
+        whole_open(wizard);
+        break;
     case ACTION_GUARD:
         api_guard_open(wizard);
         break;
@@ -293,8 +367,6 @@ void wizard_act(struct wizard *wizard, int action)
         act_everywhere(wizard, action);
 }
 
-/* Keys. */
-
 void wizard_answer(struct wizard *wizard, size_t answer)
 {
     wizard->view.overlay = OVERLAY_NONE;
@@ -307,13 +379,35 @@ void wizard_submit(struct wizard *wizard, const char *text)
     wizard->view.submitted(wizard, text);
 }
 
+/* Keys. */
+
+bool wizard_read_text(struct wizard *wizard, const struct prose_block *blocks, size_t count, const struct input *input)
+{
+    if (prose_read(blocks, count, &wizard->view.text_state, input) != REACTION_NONE)
+        return true;
+    if (input->key != 'y' || input->pasted || input->alt)
+        return false;
+    char *text = prose_text(blocks, count);
+    copy_text(wizard, text);
+    free(text);
+    return true;
+}
+
 static void key_overlay(struct wizard *wizard, const struct input *input)
 {
     struct view *view = &wizard->view;
-    if (view->overlay == OVERLAY_TEXT) {
-        bool close = prose_key(&view->text_state, input) == REACTION_NONE && !input->pasted &&
+    const struct keys_map own = {view->text_keys, view->text_key_count, is_enabled_here, wizard, NULL};
+    bool typing = view->text_state.search.typing;
+    int action = view->overlay == OVERLAY_TEXT && !typing ? keys_action(&own, input) : 0;
+    if (action > 0) {
+        wizard_screen(wizard)->act(wizard, action);
+    } else if (view->overlay == OVERLAY_TEXT) {
+        bool mine = wizard_read_text(wizard, view->text.blocks, view->text.count, input);
+        bool close = !mine && !input->pasted &&
                      (input->key == K_ESC || input->key == K_ENTER || input->key == 'q' || input->key == '?');
-        if (close)
+        if (close && input->key == '?' && view->title != NULL && strcmp(view->title, help_title) == 0)
+            explain_words(wizard);
+        else if (close)
             view->overlay = OVERLAY_NONE;
     } else if (view->overlay == OVERLAY_HOOK) {
         hook_pane_key(wizard, input);
@@ -331,6 +425,20 @@ static void key_overlay(struct wizard *wizard, const struct input *input)
     }
 }
 
+bool wizard_is_typing(struct wizard *wizard)
+{
+    const struct view *view = &wizard->view;
+    if (view->overlay == OVERLAY_NONE) {
+        struct pane pane;
+        bool typing = pane_here(wizard, &pane) && pane_is_typing(&pane);
+        pane_free(&pane);
+        return typing;
+    }
+    if (view->overlay == OVERLAY_TEXT || view->overlay == OVERLAY_HOOK)
+        return view->text_state.search.typing;
+    return view->overlay == OVERLAY_PROMPT || (view->overlay == OVERLAY_DIALOG && view->must_type != NULL);
+}
+
 void wizard_key(struct wizard *wizard, const struct input *input)
 {
     if (input->kind != INPUT_KEY)
@@ -340,18 +448,16 @@ void wizard_key(struct wizard *wizard, const struct input *input)
         key_overlay(wizard, input);
         return;
     }
-    const struct screen *screen = wizard_screen(wizard);
-    struct keys_map common = wizard_keys_common(wizard), here = wizard_keys_here(wizard, &common);
-    bool typing = wizard->view.tables[wizard->view.shown].typing;
-    if (input->key == K_CTRL('c')) {
+    struct wizard_maps maps;
+    struct pane pane;
+    bool there = pane_here(wizard, &pane);
+    wizard_fill_maps(&maps, wizard, &pane);
+    int action = there && pane_is_typing(&pane) ? 0 : keys_action(&maps.here, input);
+    if (input->key == K_CTRL('c'))
         wizard_say(wizard, MARK_INFO, "Press q to leave; a running worker goes on, and x stops it.");
-        return;
-    }
-    if (typing && screen->key != NULL && screen->key(wizard, input))
-        return;
-    int action = keys_action(&here, input);
-    if (action > 0)
+    else if (action > 0)
         wizard_act(wizard, action);
-    else if (screen->key != NULL)
-        screen->key(wizard, input);
+    else if (there)
+        pane_key(wizard, &pane, input);
+    pane_free(&pane);
 }

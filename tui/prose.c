@@ -79,6 +79,7 @@ int prose_height(const struct prose_block *blocks, size_t count, int width, enum
 struct painter {
     struct area area;
     int top;
+    const char *pattern;
 };
 
 static unsigned style_of(const struct prose_block *block)
@@ -88,6 +89,23 @@ static unsigned style_of(const struct prose_block *block)
     unsigned kind = (unsigned)block->kind;
     unsigned style = kind < sizeof(styles) / sizeof(styles[0]) ? styles[kind] : ROLE_TEXT;
     return STYLE_ROLE(block->style) == ROLE_TEXT ? style | block->style : block->style;
+}
+
+/* What matches on a line stands out; of a match that goes on in the next line, its beginning. */
+static void paint_matches(struct area area, int y, const struct line *line, const char *pattern)
+{
+    enum charset charset = area.canvas->charset;
+    int x = line->indent;
+    struct grapheme grapheme;
+    for (size_t at = 0, size; at < line->length; at += size) {
+        size_t left = line->length - at;
+        size_t match = search_match(line->text + at, pattern);
+        if (match > 0)
+            area_bytes(area, x, y, ROLE_MATCH, line->text + at, match < left ? match : left);
+        if ((size = text_next(line->text + at, left, charset, &grapheme)) == 0)
+            break;
+        x += grapheme.width;
+    }
 }
 
 static void paint(void *context, int number, const struct line *line)
@@ -107,6 +125,8 @@ static void paint(void *context, int number, const struct line *line)
     if (block->kind == PROSE_RULE)
         area_horizontal(area, y, style_of(block));
     area_bytes(area, line->indent, y, style_of(block), line->text, line->length);
+    if (painter->pattern[0] != '\0')
+        paint_matches(area, y, line, painter->pattern);
 }
 
 static void remember(struct prose_state *state, int lines, int page)
@@ -138,6 +158,20 @@ static void paint_scroll_bar(struct area area, const struct prose_state *state)
     }
 }
 
+static void paint_hint(struct area line, const struct prose_state *state)
+{
+    int below = state->lines - state->top - state->page;
+    char text[32];
+    if (below <= 0) {
+        area_column(line, 0, 0, line.width, search_active(&state->search), ROLE_DIM, "end");
+        return;
+    }
+    snprintf(text, sizeof(text), "%d more %s", below, below == 1 ? "line" : "lines");
+    int x = search_active(&state->search) ? line.width - text_width(text, line.canvas->charset) - 2 : 0;
+    x = area_glyph(line, x, 0, ROLE_KEY, GLYPH_MORE_DOWN);
+    area_text(line, x + 1, 0, ROLE_KEY, text);
+}
+
 /* Whoever is told a text is told all of it. */
 static void tell(struct told *told, const struct prose_block *blocks, size_t count, struct prose_state *state)
 {
@@ -164,25 +198,23 @@ void prose_draw(struct area area, const struct prose_block *blocks, size_t count
     int lines = walk(blocks, count, area.width, charset, NULL, NULL);
     bool scrolls = lines > area.height && area.width > 2;
     bool hint = scrolls && area.height >= 3;
-    struct area page =
-        area_part(area, (struct rect){0, 0, area.width - (scrolls ? 2 : 0), area.height - (hint ? 1 : 0)});
+    bool searching = search_active(&state->search) && area.height >= 2;
+    struct area page = area_part(
+        area, (struct rect){0, 0, area.width - (scrolls ? 2 : 0), area.height - (hint || searching ? 1 : 0)});
     if (scrolls)
         lines = walk(blocks, count, page.width, charset, NULL, NULL);
     remember(state, lines, area.width > 0 ? page.height : 0);
-    struct painter painter = {page, state->top};
+    state->width = page.width;
+    state->charset = charset;
+    struct painter painter = {page, state->top, state->search.pattern};
     walk(blocks, count, page.width, charset, paint, &painter);
-    if (!scrolls || area.height == 0)
-        return;
-    paint_scroll_bar(area, state);
-    int below = lines - state->top - page.height;
-    int y = area.height - 1;
-    struct area last = area_part(area, (struct rect){0, 0, page.width, area.height});
-    if (hint && below > 0) {
-        int x = area_glyph(last, 0, y, ROLE_KEY, GLYPH_MORE_DOWN);
-        area_textf(last, x + 1, y, ROLE_KEY, "%d more %s", below, below == 1 ? "line" : "lines");
-    } else if (hint) {
-        area_text(last, 0, y, ROLE_DIM, "end");
-    }
+    struct area last = area_part(area, (struct rect){0, area.height - 1, page.width, 1});
+    if (searching)
+        search_draw(last, &state->search);
+    if (hint)
+        paint_hint(last, state);
+    if (scrolls && area.height > 0)
+        paint_scroll_bar(area, state);
 }
 
 static enum reaction scroll(struct prose_state *state, int by)
@@ -222,6 +254,93 @@ enum reaction prose_key(struct prose_state *state, const struct input *input)
     default:
         return REACTION_NONE;
     }
+}
+
+/* Where the lines with a match are. */
+struct finder {
+    const char *pattern;
+    int from;
+    int first, next, before, last; /* of all; from `from` on; before it; -1: none */
+};
+
+static void find(void *context, int number, const struct line *line)
+{
+    struct finder *finder = context;
+    bool found = line->first && search_contains(line->block->term, finder->pattern);
+    for (size_t i = 0; i < line->length && !found; i++)
+        found = ((unsigned char)line->text[i] & 0xC0) != 0x80 && search_match(line->text + i, finder->pattern) > 0;
+    if (!found)
+        return;
+    finder->first = finder->first < 0 ? number : finder->first;
+    finder->last = number;
+    if (number < finder->from)
+        finder->before = number;
+    else if (finder->next < 0)
+        finder->next = number;
+}
+
+/* Brings the first match from line `from` on, or the last one before it, to the top, round the end. */
+static void look(const struct prose_block *blocks, size_t count, struct prose_state *state, int from, bool backwards)
+{
+    struct finder finder = {state->search.pattern, from, -1, -1, -1, -1};
+    if (state->search.pattern[0] == '\0')
+        return;
+    walk(blocks, count, state->width, state->charset, find, &finder);
+    state->search.not_found = finder.first < 0;
+    if (state->search.not_found)
+        return;
+    if (backwards)
+        state->match = finder.before >= 0 ? finder.before : finder.last;
+    else
+        state->match = finder.next >= 0 ? finder.next : finder.first;
+    state->top = state->match;
+    state->follow = false;
+}
+
+enum reaction prose_read(const struct prose_block *blocks, size_t count, struct prose_state *state,
+                         const struct input *input)
+{
+    switch (search_key(&state->search, input)) {
+    case SEARCH_NONE:
+        return prose_key(state, input);
+    case SEARCH_BEGUN:
+        state->origin = state->match = state->top;
+        break;
+    case SEARCH_TYPED:
+    case SEARCH_CANCELLED:
+        state->top = state->origin;
+        state->search.not_found = false;
+        look(blocks, count, state, state->origin, false);
+        break;
+    case SEARCH_NEXT:
+        look(blocks, count, state, state->match + 1, false);
+        break;
+    case SEARCH_PREVIOUS:
+        look(blocks, count, state, state->match, true);
+        break;
+    default:
+        break;
+    }
+    return REACTION_REDRAW;
+}
+
+char *prose_text(const struct prose_block *blocks, size_t count)
+{
+    char *all = memory_copy("", 0);
+    size_t length = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct prose_block *block = &blocks[i];
+        bool marked = block->kind == PROSE_MARK;
+        char *term = text_plain(block->kind == PROSE_KEY ? block->term : marked ? mark_word(block->mark) : "");
+        char *text = text_plain_lines(block->kind == PROSE_RULE ? "" : block->text);
+        const char *before = block->kind == PROSE_BULLET ? "- " : block->kind == PROSE_HEADING && i > 0 ? "\n" : "";
+        size_t size = strlen(before) + strlen(term) + strlen(text) + 4;
+        all = memory_grow(all, length + size, 1);
+        length += (size_t)sprintf(all + length, "%s%s%s%s\n", before, term, term[0] != '\0' ? ": " : "", text);
+        free(text);
+        free(term);
+    }
+    return all;
 }
 
 void prose_rewind(struct prose_state *state)

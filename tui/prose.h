@@ -11,6 +11,7 @@
 #include "tui/canvas.h"
 #include "tui/input.h"
 #include "tui/mark.h"
+#include "tui/search.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -51,8 +52,12 @@ void prose_free(struct prose *prose);
 struct prose_state {
     int top;     /* the first line shown */
     bool follow; /* stay at the end as text is added: for logs. End sets it, scrolling up clears it */
+    struct search search;
+    int origin, match; /* the top when the search began; the line found last */
     /* What the last prose_draw found; drawing changes nothing else. */
     int lines, page; /* lines there are, lines shown */
+    int width;       /* of its lines */
+    enum charset charset;
     int seen;        /* all lines before this one have been on screen: a jump to the end skips none */
     bool end_seen;   /* every line has been on screen once (of this text: see prose_rewind) */
 };
@@ -63,6 +68,13 @@ int prose_height(const struct prose_block *blocks, size_t count, int width, enum
 /* Draws it. If there is more than fits, a scroll bar in the last column, and "12 more lines" in the last
  * line, say so. */
 void prose_draw(struct area area, const struct prose_block *blocks, size_t count, struct prose_state *state);
+
+/* Scrolls and searches: as prose_key, and "/" (without regard to case), n and N, Esc to end it. A match is brought to the top. */
+enum reaction prose_read(const struct prose_block *blocks, size_t count, struct prose_state *state,
+                         const struct input *input);
+
+/* The text as printable lines without its looks. The caller frees. */
+char *prose_text(const struct prose_block *blocks, size_t count);
 
 /* Scrolls: arrows, j/k, page keys, space, Home/End, g/G. */
 enum reaction prose_key(struct prose_state *state, const struct input *input);

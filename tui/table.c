@@ -11,34 +11,6 @@
 #define COLUMN_GAP    2
 #define POINTER_WIDTH 2
 
-static uint32_t next_folded(const char **text)
-{
-    uint32_t code_point;
-    size_t size = text_decode(*text, strlen(*text) < 4 ? strlen(*text) : 4, &code_point);
-    if (size == 0) {
-        code_point = 0x110000u + (unsigned char)**text;
-        size = 1;
-    }
-    *text += size;
-    return code_point > 0x10FFFF ? code_point : (uint32_t)towlower((wint_t)code_point);
-}
-
-static bool begins_with(const char *text, const char *pattern)
-{
-    while (*pattern != '\0')
-        if (*text == '\0' || next_folded(&text) != next_folded(&pattern))
-            return false;
-    return true;
-}
-
-static bool contains(const char *text, const char *pattern)
-{
-    for (; text != NULL && *text != '\0'; text++)
-        if (((unsigned char)*text & 0xC0) != 0x80 && begins_with(text, pattern))
-            return true;
-    return false;
-}
-
 static struct table_cell cell_of(const struct table_model *model, size_t row, size_t column)
 {
     struct table_cell cell = {NULL, ROLE_TEXT};
@@ -54,23 +26,23 @@ static size_t columns_of(const struct table_model *model)
 static bool row_matches(const struct table_model *model, size_t row, const char *pattern)
 {
     for (size_t column = 0; column < columns_of(model); column++)
-        if (contains(cell_of(model, row, column).text, pattern))
+        if (search_contains(cell_of(model, row, column).text, pattern))
             return true;
     return false;
 }
 
 /* Selects the first match from `from` on, round the end. */
-static void search(const struct table_model *model, struct table_state *state, size_t from, bool backwards)
+static void look(const struct table_model *model, struct table_state *state, size_t from, bool backwards)
 {
     size_t count = model->row_count;
-    state->not_found = state->pattern[0] != '\0';
-    if (count == 0 || state->pattern[0] == '\0')
+    state->search.not_found = state->search.pattern[0] != '\0';
+    if (count == 0 || state->search.pattern[0] == '\0')
         return;
     for (size_t i = 0; i < count; i++) {
         size_t row = backwards ? (from % count + count - i) % count : (from + i) % count;
-        if (row_matches(model, row, state->pattern)) {
+        if (row_matches(model, row, state->search.pattern)) {
             state->selected = row;
-            state->not_found = false;
+            state->search.not_found = false;
             return;
         }
     }
@@ -99,7 +71,7 @@ static void draw_cells(struct area line, const struct table_model *model, const 
         if (widths[i] == 0)
             continue;
         struct table_cell cell = cell_of(model, row, i);
-        bool match = state->pattern[0] != '\0' && contains(cell.text, state->pattern);
+        bool match = state->search.pattern[0] != '\0' && search_contains(cell.text, state->search.pattern);
         area_column(line, x, 0, widths[i], model->columns[i].right, match ? (unsigned)ROLE_MATCH : cell.style,
                     cell.text);
         x += widths[i] + COLUMN_GAP;
@@ -127,16 +99,8 @@ static void draw_status(struct area line, const struct table_model *model, const
                  model->row_count);
     int width = (int)strlen(position);
     struct area left = area_part(line, (struct rect){0, 0, line.width - width - 2, 1});
-    if (state->typing || state->pattern[0] != '\0') {
-        int x = area_text(left, 0, 0, ROLE_KEY, "/");
-        x = area_text(left, x, 0, state->typing ? ROLE_INPUT : ROLE_TEXT, state->pattern);
-        if (state->typing)
-            area_cursor(line, x < line.width ? x : line.width - 1, 0);
-        if (state->not_found)
-            area_text(left, x + 2, 0, ROLE_WARN, "! not found");
-        else if (!state->typing)
-            area_text(left, x + 2, 0, ROLE_DIM, "n next  N previous  Esc end");
-    }
+    if (search_active(&state->search))
+        search_draw(left, &state->search);
     area_column(line, line.width - width, 0, width, true, ROLE_DIM, position);
 }
 
@@ -160,8 +124,9 @@ static void draw_row(struct area line, const struct table_model *model, const st
     if (row != state->selected || model->no_selection)
         return;
     area_restyle(line, focused ? ROLE_HERE : ROLE_PASSIVE);
-    area_glyph(line, 0, 0, focused ? ROLE_HERE : ROLE_PASSIVE, GLYPH_HERE);
-    if (focused && !state->typing)
+    if (focused)
+        area_glyph(line, 0, 0, ROLE_HERE, GLYPH_HERE);
+    if (focused && !state->search.typing)
         area_cursor(line, 0, 0);
 }
 
@@ -196,7 +161,7 @@ static void tell_row(struct told *told, const struct table_model *model, size_t 
         if (!model->columns[i].right)
             add_cell(&gist, &model->columns[i], i == 0, cell.text);
     }
-    told_add_row(told, model->no_selection ? TOLD_LISTED : TOLD_ROW, row, sentence, gist);
+    told_add_row(told, model->no_selection ? TOLD_LISTED : TOLD_ROW, sentence, gist);
     free(gist);
     free(sentence);
 }
@@ -218,7 +183,7 @@ void table_draw(struct area area, const struct table_model *model, struct table_
         return;
     }
     int header = model->no_header || area.height < 2 ? 0 : 1;
-    bool searching = state->typing || state->pattern[0] != '\0';
+    bool searching = search_active(&state->search);
     bool overflow = model->row_count > (size_t)(area.height > header ? area.height - header : 0);
     bool status = (overflow || searching) && area.height >= header + 2;
     struct area body = area_part(area, (struct rect){0, header, area.width, area.height - header - (status ? 1 : 0)});
@@ -245,67 +210,53 @@ void table_draw(struct area area, const struct table_model *model, struct table_
         draw_status(area_part(area, (struct rect){0, area.height - 1, area.width, 1}), model, state);
 }
 
-static void pattern_edit(struct table_state *state, uint32_t key)
-{
-    size_t length = strlen(state->pattern);
-    if (key == K_BACKSPACE) {
-        while (length > 0 && ((unsigned char)state->pattern[--length] & 0xC0) == 0x80)
-            ;
-    } else if (length + 4 < sizeof(state->pattern)) {
-        length += text_encode(key, state->pattern + length);
-    }
-    state->pattern[length] = '\0';
-}
-
-static enum reaction typing_key(const struct table_model *model, struct table_state *state, const struct input *input)
-{
-    size_t before = state->selected;
-    uint32_t key = input->key;
-    bool text = key >= ' ' && key != 0x7F && key < K_ENTER && !input->alt;
-    if (key == K_ENTER && !input->pasted) {
-        state->typing = false;
-    } else if (key == K_ESC || (key == K_BACKSPACE && state->pattern[0] == '\0')) {
-        state->typing = state->not_found = false;
-        state->pattern[0] = '\0';
-        state->selected = state->origin;
-    } else if (text || key == K_BACKSPACE) {
-        pattern_edit(state, key);
-        state->selected = state->origin;
-        search(model, state, state->origin, false);
-    }
-    table_clamp(model, state);
-    return state->selected != before ? REACTION_CHANGED : REACTION_REDRAW;
-}
-
 static enum reaction select_row(const struct table_model *model, struct table_state *state, size_t row)
 {
     size_t before = state->selected;
     state->selected = row;
+    state->moved = true;
     table_clamp(model, state);
     return state->selected != before ? REACTION_CHANGED : REACTION_REDRAW;
 }
 
-static enum reaction search_key(const struct table_model *model, struct table_state *state, uint32_t key)
+static enum reaction search_rows(const struct table_model *model, struct table_state *state, enum search_step step)
 {
     size_t before = state->selected;
     size_t count = model->row_count > 0 ? model->row_count : 1;
-    if (key == '/') {
-        state->typing = true;
-        state->not_found = false;
-        state->pattern[0] = '\0';
-        state->origin = state->selected;
-        return REACTION_REDRAW;
+    switch (step) {
+    case SEARCH_BEGUN:
+        state->origin = before;
+        break;
+    case SEARCH_TYPED:
+    case SEARCH_CANCELLED:
+        state->selected = state->origin;
+        look(model, state, state->origin, false);
+        break;
+    case SEARCH_NEXT:
+        look(model, state, before + 1, false);
+        break;
+    case SEARCH_PREVIOUS:
+        look(model, state, (before + count - 1) % count, true);
+        break;
+    default:
+        break;
     }
-    if (state->pattern[0] == '\0')
-        return REACTION_NONE;
-    if (key == K_ESC) {
-        state->pattern[0] = '\0';
-        state->not_found = false;
-        return REACTION_REDRAW;
-    }
-    search(model, state, key == 'n' ? before + 1 : (before + count - 1) % count, key == 'N');
     table_clamp(model, state);
     return state->selected != before ? REACTION_CHANGED : REACTION_REDRAW;
+}
+
+char *table_text(const struct table_model *model, size_t row)
+{
+    char *text = memory_copy("", 0);
+    size_t length = 0;
+    for (size_t column = 0; row < model->row_count && column < columns_of(model); column++) {
+        char *cell = text_plain(cell_of(model, row, column).text);
+        size_t size = strlen(cell);
+        text = memory_grow(text, length + size + 2, 1);
+        length += (size_t)sprintf(text + length, "%s%s", column > 0 ? "\t" : "", cell);
+        free(cell);
+    }
+    return text;
 }
 
 enum reaction table_key(const struct table_model *model, struct table_state *state, const struct input *input)
@@ -313,10 +264,17 @@ enum reaction table_key(const struct table_model *model, struct table_state *sta
     if (input->kind != INPUT_KEY)
         return REACTION_NONE;
     table_clamp(model, state);
-    if (state->typing)
-        return typing_key(model, state, input);
+    enum search_step step = search_key(&state->search, input);
+    if (step != SEARCH_NONE) {
+        state->moved = step != SEARCH_ENDED && step != SEARCH_CANCELLED;
+        return search_rows(model, state, step);
+    }
     if (input->pasted || input->alt)
         return REACTION_NONE;
+    if (input->key == K_ESC && state->moved) {
+        state->moved = false;
+        return REACTION_REDRAW;
+    }
     size_t row = state->selected;
     size_t last = model->row_count > 0 ? model->row_count - 1 : 0;
     size_t page = state->page > 1 ? state->page - 1 : 1;
@@ -337,11 +295,6 @@ enum reaction table_key(const struct table_model *model, struct table_state *sta
     case K_END:
     case 'G':
         return select_row(model, state, last);
-    case '/':
-    case 'n':
-    case 'N':
-    case K_ESC:
-        return search_key(model, state, input->key);
     case K_ENTER:
         return model->row_count > 0 ? REACTION_ACTIVATE : REACTION_NONE;
     default:

@@ -9,6 +9,7 @@
 #include "tui/canvas.h"
 #include "tui/input.h"
 #include "tui/layout.h"
+#include "tui/search.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -34,17 +35,15 @@ struct table_model {
     bool no_header;
     bool no_selection; /* only looked at: no row is selected, pointed at or has the cursor */
 };
-#define TABLE_COLUMNS      16
-#define TABLE_PATTERN_SIZE 128
+#define TABLE_COLUMNS 16
 
 /* Zero-initialised: first row selected, no search. */
 struct table_state {
     size_t selected;
     size_t top;
-    char pattern[TABLE_PATTERN_SIZE]; /* what is searched, "" for nothing; UTF-8 */
-    bool typing;                      /* the pattern is being typed: all keys go to the table */
-    bool not_found;
+    struct search search;
     size_t origin; /* the row from which the search began */
+    bool moved;    /* by a key: a list that follows what goes on stays where it is. Esc undoes it */
     size_t page;   /* rows shown by the last table_draw; drawing changes only this and top */
 };
 
@@ -57,6 +56,9 @@ void table_draw(struct area area, const struct table_model *model, struct table_
  * next and the previous match, Esc ends it. Enter: REACTION_ACTIVATE (not on an empty table). REACTION_CHANGED: another
  * row is selected. */
 enum reaction table_key(const struct table_model *model, struct table_state *state, const struct input *input);
+
+/* A row as one line of printable text, its cells apart by tabs. The caller frees. */
+char *table_text(const struct table_model *model, size_t row);
 
 /* Keeps the selection inside after the model has changed. table_draw and table_key do it too. */
 void table_clamp(const struct table_model *model, struct table_state *state);

@@ -420,9 +420,29 @@ enum terminal_shown terminal_show(const struct canvas *canvas)
     return hung_up() ? TERMINAL_GONE : TERMINAL_SKIPPED;
 }
 
+bool terminal_send(const char *bytes)
+{
+    size_t length = strlen(bytes), sent = 0;
+    if (!terminal.open || hung_up() || !takes_output())
+        return false;
+    guard_begin();
+    while (sent < length) {
+        ssize_t count = write(STDOUT_FILENO, bytes + sent, length - sent);
+        if (count < 0 && errno != EINTR)
+            break;
+        sent += count > 0 ? (size_t)count : 0;
+    }
+    return guard_end() && sent == length;
+}
+
 void terminal_repaint(void)
 {
     terminal.repaint = true;
+}
+
+const char *terminal_library(void)
+{
+    return curses_version();
 }
 
 enum charset terminal_charset(void)

@@ -63,8 +63,13 @@ void terminal_repaint(void); /* the next frame is sent whole (^L) */
  * an escape sequence. The tail of one that comes later than that is swallowed, not taken for keys. */
 bool terminal_next(struct input *input);
 
+/* Sends bytes that are no part of a frame (clipboard.h). False if the terminal takes no output now, or took them in part. */
+bool terminal_send(const char *bytes);
+
 /* Throws away what was typed ahead: before a question whose answer matters is shown. */
 void terminal_flush_input(void);
+
+const char *terminal_library(void); /* "ncurses 6.4.20221231" */
 
 /* How it looks; both can be changed while it is open. terminal_charset is what canvas_resize wants. */
 enum charset terminal_charset(void);

@@ -16,7 +16,7 @@ static void clear(struct told *told)
         free(told->lines[i].text);
         free(told->lines[i].gist);
     }
-    told->count = 0;
+    told->count = told->rows = 0;
     told->y = -1;
 }
 
@@ -62,9 +62,10 @@ void told_add(struct told *told, enum told_kind kind, enum mark mark, const char
         append(told, kind, text, text)->mark = mark;
 }
 
-void told_add_row(struct told *told, enum told_kind kind, size_t row, const char *text, const char *gist)
+void told_add_row(struct told *told, enum told_kind kind, const char *text, const char *gist)
 {
-    append(told, kind, text, gist)->row = row;
+    told->rows += kind == TOLD_ROW ? 1 : 0;
+    append(told, kind, text, gist)->number = told->rows;
 }
 
 /* A line's pieces are set apart by the screen's columns, and figures are padded: here one blank does. */

@@ -26,7 +26,7 @@ enum told_kind {
 struct told_line {
     enum told_kind kind;
     enum mark mark;      /* TOLD_MARK */
-    size_t row;          /* TOLD_ROW: from 0 */
+    size_t number;       /* TOLD_ROW: numbered through all lists, from 1 */
     char *text;          /* owned */
     char *gist;          /* owned: what makes the line another one for the reader; without figures, which change all the time */
 };
@@ -35,6 +35,7 @@ struct told_line {
 struct told {
     struct told_line *lines;
     size_t count, capacity;
+    size_t rows;         /* TOLD_ROWs among them */
     int y;               /* of the line painted last; -1: none, or something else came after it */
 };
 
@@ -42,9 +43,9 @@ struct told {
 void told_begin(struct told *told, struct canvas *canvas);
 void told_free(struct told *told);
 
-/* For widgets: a line of that kind. Empty ones are left out. `gist` NULL: as the text. */
+/* For widgets: a line of that kind. Empty ones are left out. `gist`: what of the text makes it news. */
 void told_add(struct told *told, enum told_kind kind, enum mark mark, const char *text);
-void told_add_row(struct told *told, enum told_kind kind, size_t row, const char *text, const char *gist);
+void told_add_row(struct told *told, enum told_kind kind, const char *text, const char *gist);
 
 /* For the canvas: text painted on line `y`; pieces of one line are put together. */
 void told_paint(struct told *told, int y, const char *text);

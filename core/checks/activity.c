@@ -96,7 +96,7 @@ static void look_long_transactions(const struct check_subject *subject, struct c
 }
 
 const struct check check_long_transactions = {
-    .id = "long-transactions", .title = "Long transactions", .severity = CHECK_WARNS, .look = look_long_transactions,
+    .id = "long-transactions", .title = "Long transactions", .severity = CHECK_WARNS, .reach = CHECK_SERVER, .look = look_long_transactions,
     .why = "A change waits for every open transaction that has read its table, however idle, and concurrent index builds wait for all of them. The "
            "wait is short for the nodes, but the migration can't go on. Ask the owner, or end the session by the remedy (as its role or a superuser).",
     .source = "Kong issues #4335, #5934, #14542; seen with Kong 1.3.0",
@@ -122,7 +122,7 @@ static void look_prepared_transactions(const struct check_subject *subject, stru
 }
 
 const struct check check_prepared_transactions = {
-    .id = "prepared-transactions", .title = "Prepared transactions", .severity = CHECK_WARNS, .look = look_prepared_transactions,
+    .id = "prepared-transactions", .title = "Prepared transactions", .severity = CHECK_WARNS, .reach = CHECK_SERVER, .look = look_prepared_transactions,
     .why = "A prepared transaction keeps its locks without any session, even over a restart: a change can wait for it for ever. Kong makes none.",
     .source = "PostgreSQL, PREPARE TRANSACTION",
 };
@@ -171,7 +171,7 @@ static void look_running_maintenance(const struct check_subject *subject, struct
 }
 
 const struct check check_running_maintenance = {
-    .id = "running-maintenance", .title = "Running maintenance", .severity = CHECK_WARNS, .look = look_running_maintenance,
+    .id = "running-maintenance", .title = "Running maintenance", .severity = CHECK_WARNS, .reach = CHECK_SERVER, .look = look_running_maintenance,
     .why = "VACUUM, CREATE INDEX, REINDEX, CLUSTER and their like hold a lock that no schema change gets past until they end.",
     .source = "PostgreSQL, explicit locking; pg_stat_progress_*",
 };

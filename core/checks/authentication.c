@@ -102,7 +102,7 @@ static void look_authentication(const struct check_subject *subject, struct chec
 }
 
 const struct check check_authentication = {
-    .id = "authentication", .title = "How nodes log in", .severity = CHECK_INFORMS, .look = look_authentication,
+    .id = "authentication", .title = "How nodes log in", .severity = CHECK_INFORMS, .reach = CHECK_SERVER, .look = look_authentication,
     .why = "Nodes say \"don't know how to auth: 10\" where the role's password is kept for SCRAM, PostgreSQL's default since 14. If your old nodes "
            "log in through something else (a pooler), so will the new ones.",
     .source = "Kong issues #6035, #9374",

@@ -46,7 +46,7 @@ static void look_behaviour(const struct check_subject *subject, struct check_res
 }
 
 const struct check check_behaviour = {
-    .id = "behaviour", .title = "Changed behaviour", .severity = CHECK_INFORMS, .look = look_behaviour,
+    .id = "behaviour", .title = "Changed behaviour", .severity = CHECK_INFORMS, .reach = CHECK_ROWS, .look = look_behaviour,
     .why = "The same configuration does not mean the same to every release. Where clients rely on the old, say it explicitly in those rows.",
     .source = "Kong's changelog, 1.1.0 and 1.3.0",
 };

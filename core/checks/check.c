@@ -30,74 +30,86 @@ const char *check_severity_name(enum check_severity severity)
 
 const char *check_outcome_name(enum check_outcome outcome)
 {
-    static const char *const names[] = {[CHECK_OK] = "ok", [CHECK_FOUND] = "found", [CHECK_UNABLE] = "unable"};
+    static const char *const names[] = {[CHECK_OK] = "ok", [CHECK_FOUND] = "found", [CHECK_UNABLE] = "unable", [CHECK_WAITING] = "waiting"};
     return names[outcome];
 }
 
 /* The place in the order of results: the worst first. */
 static int rank(const struct check_result *result)
 {
-    static const int found[] = {[CHECK_BLOCKS] = 0, [CHECK_WARNS] = 1, [CHECK_INFORMS] = 3};
-    if (result->outcome == CHECK_FOUND)
-        return found[result->severity];
-    return result->outcome == CHECK_UNABLE ? 2 : 4;
+    static const int found[] = {[CHECK_BLOCKS] = 0, [CHECK_WARNS] = 1, [CHECK_INFORMS] = 4};
+    static const int others[] = {[CHECK_UNABLE] = 2, [CHECK_WAITING] = 3, [CHECK_OK] = 5};
+    return result->outcome == CHECK_FOUND ? found[result->severity] : others[result->outcome];
 }
 
-/* Keeps the table's order among equals. */
-static void sort(struct check_results *results)
+static size_t number_of(const struct check *check)
 {
-    for (size_t i = 1; i < results->count; i++) {
-        struct check_result moved = results->list[i];
-        size_t to = i;
-        for (; to > 0 && rank(&results->list[to - 1]) > rank(&moved); to--)
-            results->list[to] = results->list[to - 1];
-        results->list[to] = moved;
+    size_t number = 0;
+    while (checks[number] != NULL && checks[number] != check)
+        number++;
+    return number;
+}
+
+static bool goes_before(const struct check_result *a, const struct check_result *b)
+{
+    return rank(a) != rank(b) ? rank(a) < rank(b) : number_of(a->check) < number_of(b->check);
+}
+
+void check_result_free(struct check_result *result)
+{
+    names_free(&result->evidence);
+    free(result->remedy);
+    *result = (struct check_result){0};
+}
+
+static void take_out(struct check_results *results, const struct check *check)
+{
+    for (size_t i = 0; i < results->count; i++) {
+        if (results->list[i].check != check)
+            continue;
+        check_result_free(&results->list[i]);
+        memmove(&results->list[i], &results->list[i + 1], (results->count - i - 1) * sizeof *results->list);
+        results->count--;
+        return;
     }
 }
 
-static void look_at_all(const struct check_subject *subject, const struct names *ids, struct check_results *results)
+void check_results_put(struct check_results *results, struct check_result *result)
+{
+    take_out(results, result->check);
+    results->list = mem_grow(results->list, results->count + 1, sizeof *results->list);
+    size_t to = results->count++;
+    for (; to > 0 && goes_before(result, &results->list[to - 1]); to--)
+        results->list[to] = results->list[to - 1];
+    results->list[to] = *result;
+    *result = (struct check_result){0};
+}
+
+void check_results_take(void *context, struct check_result *result)
+{
+    check_results_put(context, result);
+}
+
+void check_results_wait(struct check_results *results, const struct names *ids)
 {
     for (const struct check *const *each = checks; *each != NULL; each++) {
-        if (ids != NULL && ids->count > 0 && !names_have(ids, (*each)->id))
-            continue;
-        results->list = mem_grow(results->list, results->count + 1, sizeof *results->list);
-        struct check_result *result = &results->list[results->count++];
-        *result = (struct check_result){.check = *each, .outcome = CHECK_OK, .severity = (*each)->severity};
-        (*each)->look(subject, result);
+        struct check_result result = {.check = *each, .outcome = CHECK_WAITING, .severity = (*each)->severity};
+        if (ids == NULL || ids->count == 0 || names_have(ids, (*each)->id))
+            check_results_put(results, &result);
     }
-}
-
-void checks_run(const struct kong_conf *conf, const struct fleet *fleet, const struct names *ids, struct check_results *results)
-{
-    struct error error = {0};
-    struct state state;
-    struct check_subject subject = {.conf = conf, .fleet = fleet};
-    *results = (struct check_results){0};
-    subject.pg = pg_connect(&conf->pg, "check", LOOK_TIMEOUT_MS, &error);
-    if (subject.pg != NULL && state_read(subject.pg, (const char *const *)conf->plugins.list, conf->plugins.count, &state, &error))
-        subject.state = &state;
-    subject.connect_error = error.message;
-    look_at_all(&subject, ids, results);
-    sort(results);
-    if (subject.state != NULL)
-        state_free(&state);
-    pg_close(subject.pg);
-    error_clear(&error);
 }
 
 void check_results_free(struct check_results *results)
 {
-    for (size_t i = 0; i < results->count; i++) {
-        names_free(&results->list[i].evidence);
-        free(results->list[i].remedy);
-    }
+    for (size_t i = 0; i < results->count; i++)
+        check_result_free(&results->list[i]);
     free(results->list);
     *results = (struct check_results){0};
 }
 
 bool check_is_open(const struct check_result *result, const struct names *acknowledged)
 {
-    if (result->outcome == CHECK_FOUND && result->severity == CHECK_BLOCKS)
+    if (result->outcome == CHECK_WAITING || (result->outcome == CHECK_FOUND && result->severity == CHECK_BLOCKS))
         return true;
     bool warns = result->outcome == CHECK_UNABLE || (result->outcome == CHECK_FOUND && result->severity == CHECK_WARNS);
     return warns && (acknowledged == NULL || !names_have(acknowledged, result->check->id));

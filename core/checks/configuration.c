@@ -42,7 +42,7 @@ static void look_configuration(const struct check_subject *subject, struct check
 }
 
 const struct check check_configuration = {
-    .id = "configuration", .title = "kong.conf", .severity = CHECK_WARNS, .look = look_configuration,
+    .id = "configuration", .title = "kong.conf", .severity = CHECK_WARNS, .reach = CHECK_HOST, .look = look_configuration,
     .why = "New nodes read the same settings, but not all of them as the old ones do; Kong says so on start only, or never.",
     .source = "kong/conf_loader.lua at 1.3.0; the upgrade guide",
 };
@@ -109,16 +109,16 @@ static void look_cost(const struct check_subject *subject, struct check_result *
         note_plan(subject, result, &plan);
         plan_free(&plan);
     } else if (error.code == ERROR_STOPPED) {
-        look_found(result, CHECK_INFORMS, "the tables are so large that finding the rows to be filled takes longer than %d s", LOOK_TIMEOUT_MS / 1000);
+        look_found(result, CHECK_INFORMS, "the tables are so large that finding the rows to be filled takes longer than %d s", CHECK_STATEMENT_MS / 1000);
         look_remedy(result, "kong-upgrade plan");
     } else {
-        look_unable(result, "%s", error.message);
+        look_unable_for(result, &error);
     }
     error_clear(&error);
 }
 
 const struct check check_cost = {
-    .id = "cost", .title = "What it costs", .severity = CHECK_INFORMS, .look = look_cost,
+    .id = "cost", .title = "What it costs", .severity = CHECK_INFORMS, .reach = CHECK_ROWS, .look = look_cost,
     .why = "Large tables take time, though nodes are not held up: indexes are built concurrently, rows are filled in small batches, and every lock is "
            "given up after a moment.",
     .source = "Kong issues #4335, #5934, #14542; measured on PostgreSQL 15",
@@ -140,7 +140,7 @@ static void look_fleet(const struct check_subject *subject, struct check_result 
 }
 
 const struct check check_fleet = {
-    .id = "fleet", .title = "Nodes to watch", .severity = CHECK_INFORMS, .look = look_fleet,
+    .id = "fleet", .title = "Nodes to watch", .severity = CHECK_INFORMS, .reach = CHECK_HOST, .look = look_fleet,
     .why = "Steps 2 to 5 look at the nodes' Admin APIs. Put your nodes' names and addresses into fleet.ini as the remedy shows; the database steps "
            "work without.",
     .source = "fleet.ini of this program",

@@ -34,7 +34,7 @@ static void look_connection(const struct check_subject *subject, struct check_re
 }
 
 const struct check check_connection = {
-    .id = "connection", .title = "Connection to the database", .severity = CHECK_BLOCKS, .look = look_connection,
+    .id = "connection", .title = "Connection to the database", .severity = CHECK_BLOCKS, .reach = CHECK_SERVER, .look = look_connection,
     .why = "Without a connection nothing can be looked at or migrated. The remedy tries the same by hand: mend kong.conf (or the server) until it works.",
     .source = "kong/db/strategies/postgres/connector.lua",
 };
@@ -57,7 +57,7 @@ static void look_pgbouncer(const struct check_subject *subject, struct check_res
 }
 
 const struct check check_pgbouncer = {
-    .id = "pgbouncer", .title = "Connection pooler", .severity = CHECK_BLOCKS, .look = look_pgbouncer,
+    .id = "pgbouncer", .title = "Connection pooler", .severity = CHECK_BLOCKS, .reach = CHECK_SERVER, .look = look_pgbouncer,
     .why = "Behind PgBouncer, session settings, advisory locks and cancelling don't hold: a lock timeout could be lost and old nodes stall. Use a "
            "kong.conf with the server's own address for this program (--conf); the nodes may keep the pooler.",
     .source = "PgBouncer's features by pooling mode; libpq, PQbackendPID",

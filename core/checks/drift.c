@@ -192,7 +192,7 @@ static void look_drift(const struct check_subject *subject, struct check_result 
 }
 
 const struct check check_drift = {
-    .id = "drift", .title = "The schema itself", .severity = CHECK_BLOCKS, .look = look_drift,
+    .id = "drift", .title = "The schema itself", .severity = CHECK_BLOCKS, .reach = CHECK_SCHEMA, .look = look_drift,
     .why = "Migrations that are recorded are not made again: what is missing of them stays missing, and a later one, or a node, fails on it. "
            "What others have added is kept, but can get in the way.",
     .source = "the migrations of Kong 1.0 to 1.3, as in `kong-upgrade plan --sql`",

@@ -119,7 +119,7 @@ static void look_host(const struct check_subject *subject, struct check_result *
 }
 
 const struct check check_host = {
-    .id = "openresty", .title = "OpenResty of this host", .severity = CHECK_INFORMS, .look = look_host,
+    .id = "openresty", .title = "OpenResty of this host", .severity = CHECK_INFORMS, .reach = CHECK_HOST, .look = look_host,
     .why = "Kong 1.3 needs another OpenResty than the releases before it, with a module of its own, and its Nginx template has changed. This is about "
            "the host that you are on: an old node's is right as it is, a new node's is not. Other hosts are not looked at.",
     .source = "the upgrade guide, 1.3; kong/meta.lua and kong/cmd/utils/nginx_signals.lua at 1.3.0",

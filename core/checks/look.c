@@ -75,6 +75,17 @@ void look_unable(struct check_result *result, const char *format, ...)
     va_end(arguments);
 }
 
+void look_unable_for(struct check_result *result, const struct error *error)
+{
+    if (error->code == ERROR_STOPPED)
+        look_unable(result, "looking took longer than %d s and was given up", CHECK_STATEMENT_MS / 1000);
+    else if (error->code == ERROR_LOCK)
+        look_unable(result, "another session has locked what is to be looked at for longer than %d s (see running-maintenance and long-transactions):"
+                    " look again when it has ended", CHECK_LOCK_MS / 1000);
+    else
+        look_unable(result, "%s", error->message);
+}
+
 void look_remedy(struct check_result *result, const char *format, ...)
 {
     va_list arguments;
@@ -94,10 +105,8 @@ PGresult *look_query(const struct check_subject *subject, struct check_result *r
         return NULL;
     }
     PGresult *rows = pg_query(subject->pg, &error, sql);
-    if (rows == NULL && error.code == ERROR_STOPPED)
-        look_unable(result, "looking took longer than %d s and was given up", LOOK_TIMEOUT_MS / 1000);
-    else if (rows == NULL)
-        look_unable(result, "%s", error.message);
+    if (rows == NULL)
+        look_unable_for(result, &error);
     error_clear(&error);
     return rows;
 }

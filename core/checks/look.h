@@ -13,7 +13,7 @@
 
 #define LOOK_SENTENCE 600
 #define LOOK_ROWS 20
-#define LOOK_TIMEOUT_MS 5000
+#define LOOK_ROLE "check"   /* pg_connect's role of the checks' connections */
 
 /* Evidence that finds nothing: what was looked at. */
 void look_note(struct check_result *result, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -28,6 +28,9 @@ void look_found_row(struct check_result *result, enum check_severity severity, s
 /* It, or a part of it, could not be looked at: a warning, but what else was found stays found. */
 void look_unable(struct check_result *result, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* The same, for want of what the error says. */
+void look_unable_for(struct check_result *result, const struct error *error);
+
 /* A further line of the remedy; never cut, since it is copied. */
 void look_remedy(struct check_result *result, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -36,6 +39,9 @@ char *look_cut(char *text, size_t limit);
 
 /* The rows, which the caller PQclears; NULL where there is no connection or the statement failed: then the result is unable. */
 PGresult *look_query(const struct check_subject *subject, struct check_result *result, const char *sql);
+
+/* How many connections are free within the server's, the role's and the database's limits, those of the checks not counted. */
+int look_free_connections(struct pg *pg);
 
 /* One boolean; false where the result is unable, too. */
 bool look_ask(const struct check_subject *subject, struct check_result *result, const char *sql, bool *answer);

@@ -83,7 +83,7 @@ static void look_unknown_plugins(const struct check_subject *subject, struct che
 }
 
 const struct check check_unknown_plugins = {
-    .id = "unknown-plugins", .title = "Plugins that new nodes don't load", .severity = CHECK_WARNS, .look = look_unknown_plugins,
+    .id = "unknown-plugins", .title = "Plugins that new nodes don't load", .severity = CHECK_WARNS, .reach = CHECK_ROWS, .look = look_unknown_plugins,
     .why = "A node refuses to start while the plugins table holds a plugin that its `plugins` does not name. Load it on the new nodes, or remove its "
            "rows through the old cluster's Admin API (one command a row: run this check again for the next).",
     .source = "Kong issue #2896; kong/runloop/plugins, at 1.3.0 \"plugin is in use but not enabled\"",
@@ -151,7 +151,7 @@ static void look_duplicates(const struct check_subject *subject, struct check_re
 }
 
 const struct check check_duplicates = {
-    .id = "duplicates", .title = "Duplicate rows", .severity = CHECK_BLOCKS, .look = look_duplicates,
+    .id = "duplicates", .title = "Duplicate rows", .severity = CHECK_BLOCKS, .reach = CHECK_ROWS, .look = look_duplicates,
     .why = "Coming from 0.14, `finish` gives each plugin a unique cache_key, and `up` builds a unique key of five columns for rate limiting's counters: "
            "duplicates make them fail. The remedy keeps the oldest plugin of each kind (delete through the old Admin API instead where nodes must notice "
            "at once), and removes counters of APIs, which are gone.",
@@ -193,7 +193,7 @@ static void look_old_counters(const struct check_subject *subject, struct check_
 }
 
 const struct check check_old_counters = {
-    .id = "old-counters", .title = "Rate limits' old counters", .severity = CHECK_INFORMS, .look = look_old_counters,
+    .id = "old-counters", .title = "Rate limits' old counters", .severity = CHECK_INFORMS, .reach = CHECK_ROWS, .look = look_old_counters,
     .why = "Counters of policy `cluster` are never removed, though nothing reads them once their second, minute, hour or day has passed. Keys and indexes are "
            "built over all of them: deleting them first makes that short.",
     .source = "Kong issue #4374; kong/plugins/rate-limiting/policies at 0.14.1 and 1.2.3",

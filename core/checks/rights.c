@@ -54,7 +54,7 @@ static void look_privileges(const struct check_subject *subject, struct check_re
 }
 
 const struct check check_privileges = {
-    .id = "privileges", .title = "Privileges on the schema", .severity = CHECK_BLOCKS, .look = look_privileges,
+    .id = "privileges", .title = "Privileges on the schema", .severity = CHECK_BLOCKS, .reach = CHECK_SCHEMA, .look = look_privileges,
     .why = "New tables, indexes and functions are made in Kong's schema; from PostgreSQL 15 on, `public` does not allow that to everyone. The remedy "
            "is for the schema's owner or a superuser.",
     .source = "Kong issue #4483; PostgreSQL 15 release notes",
@@ -148,7 +148,7 @@ static void look_ownership(const struct check_subject *subject, struct check_res
 }
 
 const struct check check_ownership = {
-    .id = "ownership", .title = "Owner of Kong's tables", .severity = CHECK_BLOCKS, .look = look_ownership,
+    .id = "ownership", .title = "Owner of Kong's tables", .severity = CHECK_BLOCKS, .reach = CHECK_SCHEMA, .look = look_ownership,
     .why = "PostgreSQL lets only the owner of a table or function alter or drop it: with the first of these the migration would stop. The remedy is "
            "for a superuser; the old owner's nodes may then need grants.",
     .source = "Kong issue #4483 (must be owner of table)",

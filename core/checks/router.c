@@ -84,7 +84,7 @@ static void look_router(const struct check_subject *subject, struct check_result
     }
     if (routes_load(subject->pg, &routes, &error)) {
         struct comparison comparison;
-        int64_t deadline_ms = clock_ms() + PATIENCE_MS;
+        int64_t patient_until = clock_ms() + PATIENCE_MS, deadline_ms = patient_until < subject->deadline_ms ? patient_until : subject->deadline_ms;
         struct compare *compare = compare_new(&routes);
         compare_set_deadline(compare, deadline_ms);
         compare_all(compare, &comparison);
@@ -92,14 +92,14 @@ static void look_router(const struct check_subject *subject, struct check_result
         comparison_free(&comparison);
         compare_free(compare);
     } else {
-        look_unable(result, "%s", error.message);
+        look_unable_for(result, &error);
     }
     routes_free(&routes);
     error_clear(&error);
 }
 
 const struct check check_router = {
-    .id = "router", .title = "Requests that go elsewhere", .severity = CHECK_WARNS, .look = look_router,
+    .id = "router", .title = "Requests that go elsewhere", .severity = CHECK_WARNS, .reach = CHECK_ROWS, .look = look_router,
     .why = "1.3 sorts routes otherwise than the releases before it, tries every wildcard host, and prefers a regex to an equal plain path. "
            "While both clusters serve, the same request can go to different routes. What is proposed keeps the old choice in both.",
     .source = "kong/router.lua at 1.2.3 and 1.3.0; Kong issues #5371, #5418, #5438, #4775",

@@ -57,7 +57,7 @@ static void look_stage(const struct check_subject *subject, struct check_result 
 }
 
 const struct check check_stage = {
-    .id = "stage", .title = "Where the database stands", .severity = CHECK_BLOCKS, .look = look_stage,
+    .id = "stage", .title = "Where the database stands", .severity = CHECK_BLOCKS, .reach = CHECK_SCHEMA, .look = look_stage,
     .why = "The upgrade begins at Kong 0.14 to 1.2, with no earlier upgrade left unfinished. Kong's own commands exit with 0 where they do nothing "
            "for being in the wrong order.",
     .source = "kong/db/migrations/state.lua, kong/cmd/utils/migrations.lua; Kong issues #3924, #4145, #4184, #6211",
@@ -90,7 +90,7 @@ static void look_apis(const struct check_subject *subject, struct check_result *
 }
 
 const struct check check_apis = {
-    .id = "apis", .title = "API entities", .severity = CHECK_BLOCKS, .look = look_apis,
+    .id = "apis", .title = "API entities", .severity = CHECK_BLOCKS, .reach = CHECK_ROWS, .look = look_apis,
     .why = "Kong 1.0 has no APIs any more, and its migrations refuse while one is there. On the old cluster, make a service and a route that do the "
            "same for each (upstream_url is the service's url; hosts, uris as paths, methods, strip_uri as strip_path are the route's), move its "
            "plugins there, then delete the API by the remedy.",
@@ -127,7 +127,7 @@ static void look_lock(const struct check_subject *subject, struct check_result *
 }
 
 const struct check check_lock = {
-    .id = "lock", .title = "Kong's migrations lock", .severity = CHECK_BLOCKS, .look = look_lock,
+    .id = "lock", .title = "Kong's migrations lock", .severity = CHECK_BLOCKS, .reach = CHECK_SCHEMA, .look = look_lock,
     .why = "Two at work on the schema at once can spoil it. The lock is never removed without being asked for: it expires 60 s after its holder "
            "took it or renewed it last.",
     .source = "kong/db/init.lua, cluster_mutex; Kong issue #4849",
@@ -174,7 +174,7 @@ static void look_custom_migrations(const struct check_subject *subject, struct c
 }
 
 const struct check check_custom_migrations = {
-    .id = "custom-migrations", .title = "Custom plugins' migrations", .severity = CHECK_WARNS, .look = look_custom_migrations,
+    .id = "custom-migrations", .title = "Custom plugins' migrations", .severity = CHECK_WARNS, .reach = CHECK_ROWS, .look = look_custom_migrations,
     .why = "This program knows the migrations of Kong and its bundled plugins. A custom plugin's own are code of its authors: `kong migrations` of a "
            "new node, where the plugin is installed, must run them; those of 0.14's form must be rewritten first.",
     .source = "Kong issue #4281",

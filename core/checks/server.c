@@ -14,7 +14,7 @@ static void add_rewritten(const struct check_subject *subject, struct check_resu
     if (!change_cost(change, pg_server_version(subject->pg)).rewrite || names_have(tables, change->table))
         return;
     if (!change_is_done(subject->pg, change, &done, &error) || !change_rewrites(subject->pg, change, &rewrites, &error))
-        look_unable(result, "%s", error.message);
+        look_unable_for(result, &error);
     else if (!done && rewrites)
         names_add(tables, change->table);
     error_clear(&error);
@@ -52,7 +52,7 @@ static void look_server_version(const struct check_subject *subject, struct chec
 }
 
 const struct check check_server_version = {
-    .id = "server-version", .title = "PostgreSQL's version", .severity = CHECK_INFORMS, .look = look_server_version,
+    .id = "server-version", .title = "PostgreSQL's version", .severity = CHECK_INFORMS, .reach = CHECK_ROWS, .look = look_server_version,
     .why = "From 12 on, `timestamp` becomes `timestamptz` without touching a row; before, a small table is rewritten while everyone else waits, and a "
            "large one gets a second column that is filled in batches. The plan shows which. (Below 9.5 Kong 1.3 does not run at all, and no connection is made.)",
     .source = "PostgreSQL 12 release notes; Kong's 001_14_to_15 migrations",
@@ -93,29 +93,51 @@ static void look_standby(const struct check_subject *subject, struct check_resul
 }
 
 const struct check check_standby = {
-    .id = "standby", .title = "Read-only server", .severity = CHECK_BLOCKS, .look = look_standby,
+    .id = "standby", .title = "Read-only server", .severity = CHECK_BLOCKS, .reach = CHECK_SERVER, .look = look_standby,
     .why = "Migrations write. On a standby, or where transactions are read-only by default, the first of them fails.",
     .source = "PostgreSQL, hot standby and default_transaction_read_only",
 };
 
-/* The worker needs two sessions, its watcher one, and this check's own is free again by then. */
+/* The worker needs two sessions, its watcher one. */
 #define SESSIONS_NEEDED 3
 #define SESSIONS_WISHED 6
 
+#define OTHERS "usesysid IS NOT NULL AND coalesce(application_name, '') <> 'kong-upgrade " LOOK_ROLE "'"
+
+/* How many are free within the server's, the role's and the database's limit, NULL where there is none. The checks' own connections are
+ * free again by the time that it matters. Of PostgreSQL 16 the reserved ones have a second kind. */
 static const char *const limits_sql =
     "SELECT current_setting('max_connections')::int"
     "       - CASE WHEN r.rolsuper THEN 0 ELSE current_setting('superuser_reserved_connections')::int"
-    "         + coalesce(%s, 0) END - (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE datid IS NOT NULL AND usesysid IS NOT NULL),"
+    "         + coalesce(%s, 0) END - (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE datid IS NOT NULL AND " OTHERS "),"
     " CASE WHEN r.rolsuper OR r.rolconnlimit < 0 THEN NULL ELSE r.rolconnlimit"
-    "      - (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE usesysid = r.oid) END,"
+    "      - (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE usesysid = r.oid AND " OTHERS ") END,"
     " CASE WHEN r.rolsuper OR d.datconnlimit < 0 THEN NULL ELSE d.datconnlimit"
-    "      - (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE datid = d.oid AND usesysid IS NOT NULL) END,"
+    "      - (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE datid = d.oid AND " OTHERS ") END,"
     " r.rolname, d.datname, r.rolconnlimit, d.datconnlimit, current_setting('max_connections')::int"
     " FROM pg_catalog.pg_roles r, pg_catalog.pg_database d WHERE r.rolname = session_user AND d.datname = current_database()";
 
+static char *make_limits_sql(struct pg *pg)
+{
+    return mem_printf(limits_sql, pg_server_version(pg) >= 160000 ? "current_setting('reserved_connections')::int" : "0");
+}
+
+int look_free_connections(struct pg *pg)
+{
+    char *sql = make_limits_sql(pg);
+    PGresult *rows = pg_query(pg, NULL, sql);
+    int fewest = rows != NULL && PQntuples(rows) > 0 ? atoi(PQgetvalue(rows, 0, 0)) : 0;
+    for (int i = 1; i < 3 && PQntuples(rows) > 0; i++)
+        if (!PQgetisnull(rows, 0, i) && atoi(PQgetvalue(rows, 0, i)) < fewest)
+            fewest = atoi(PQgetvalue(rows, 0, i));
+    PQclear(rows);
+    free(sql);
+    return fewest;
+}
+
 static void look_at_limit(struct check_result *result, const char *free_text, const char *what, const char *remedy)
 {
-    int left = atoi(free_text) + 1;
+    int left = atoi(free_text);
     left = left < 0 ? 0 : left;
     if (left >= SESSIONS_WISHED) {
         look_note(result, "%d connections are free within %s", left, what);
@@ -128,9 +150,7 @@ static void look_at_limit(struct check_result *result, const char *free_text, co
 
 static void look_connections(const struct check_subject *subject, struct check_result *result)
 {
-    if (!look_has_state(subject, result))
-        return;
-    char *sql = mem_printf(limits_sql, pg_server_version(subject->pg) >= 160000 ? "current_setting('reserved_connections')::int" : "0");
+    char *sql = subject->pg != NULL ? make_limits_sql(subject->pg) : NULL;
     PGresult *rows = look_query(subject, result, sql);
     free(sql);
     if (rows == NULL || PQntuples(rows) == 0) {
@@ -156,7 +176,7 @@ static void look_connections(const struct check_subject *subject, struct check_r
 }
 
 const struct check check_connections = {
-    .id = "connections", .title = "Free connections", .severity = CHECK_BLOCKS, .look = look_connections,
+    .id = "connections", .title = "Free connections", .severity = CHECK_BLOCKS, .reach = CHECK_SERVER, .look = look_connections,
     .why = "The worker keeps two sessions and whoever watches it a third; new nodes need connections beside the old ones. Where none is free, "
            "nodes of both clusters fail to answer.",
     .source = "PostgreSQL, max_connections and CONNECTION LIMIT; lua_socket_pool_size in kong.conf",

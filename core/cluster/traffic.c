@@ -8,6 +8,7 @@
 
 #define SAMPLES 6              /* of one node, a second apart */
 #define WINDOW_MS 3500         /* that a rate is taken over */
+#define MOVE_MS 100            /* a count that came within so long after a move may have been made before it */
 #define FRESH_MS 5000          /* an older count says nothing of now */
 #define STEP_MS 1000           /* of the history */
 #define ALLOWED_SECONDS 10     /* that what is allowed may come at once */
@@ -34,8 +35,9 @@ struct track {
 struct history {
     double values[TRAFFIC_HISTORY];
     size_t count;
-    double sum;                /* of what was known in the step under way */
-    int seconds, known;        /* of it */
+    double sum;                /* of what was known in the step under way, without its last second */
+    int seconds, known;        /* of it; `known` without its last second */
+    double last;               /* the last second's; < 0: not known */
 };
 
 struct traffic {
@@ -46,7 +48,7 @@ struct traffic {
     double allowed;            /* requests a second */
     struct cluster_metrics metrics[2], remembered;   /* the old cluster's last good minute */
     struct traffic_verdict verdict;
-    int64_t noted_at, stepped_at;
+    int64_t noted_at, stepped_at, moved_at;
 };
 
 struct traffic *traffic_new(void)
@@ -75,6 +77,11 @@ void traffic_free(struct traffic *traffic)
         forget(&traffic->tracks[i]);
     free(traffic->tracks);
     free(traffic);
+}
+
+void traffic_moved(struct traffic *traffic, int64_t at)
+{
+    traffic->moved_at = at;
 }
 
 static bool is_of(const struct track *track, const struct node *node)
@@ -158,12 +165,15 @@ static bool is_known(const struct traffic *traffic, const struct track *track)
     return there && track->count >= 2 && traffic->noted_at - track->samples[track->count - 1].at <= FRESH_MS;
 }
 
+/* Where traffic was moved within the window, what was before says nothing of now. */
 static double track_rps(const struct traffic *traffic, const struct track *track)
 {
     if (!is_known(traffic, track))
         return -1;
     const struct sample *last = &track->samples[track->count - 1], *first = last - 1;
-    while (first > track->samples && last->at - (first - 1)->at <= WINDOW_MS)
+    bool after_move = first->at >= traffic->moved_at + MOVE_MS;
+    while (first > track->samples && last->at - (first - 1)->at <= WINDOW_MS &&
+           (!after_move || (first - 1)->at >= traffic->moved_at + MOVE_MS))
         first--;
     return (double)(last->served - first->served) * 1000 / (double)(last->at - first->at);
 }
@@ -174,6 +184,14 @@ int traffic_step_seconds(enum traffic_step step)
     return seconds[step];
 }
 
+/* The last second's rate, which is the newest there is: so the chart tells what the figures tell. */
+static void set_second(struct history *history, double rps)
+{
+    int known = history->known + (rps >= 0 ? 1 : 0);
+    history->last = rps;
+    history->values[history->count - 1] = known > 0 ? (history->sum + (rps >= 0 ? rps : 0)) / known : (double)NAN;
+}
+
 static void add_second(struct history *history, int step_seconds, double rps)
 {
     if (history->seconds == step_seconds || history->count == 0) {
@@ -182,26 +200,32 @@ static void add_second(struct history *history, int step_seconds, double rps)
         if (history->count == TRAFFIC_HISTORY)
             memmove(&history->values[0], &history->values[1], --history->count * sizeof history->values[0]);
         history->count++;
+    } else if (history->last >= 0) {
+        history->known++;
+        history->sum += history->last;
     }
     history->seconds++;
-    history->known += rps >= 0 ? 1 : 0;
-    history->sum += rps >= 0 ? rps : 0;
-    history->values[history->count - 1] = history->known > 0 ? history->sum / history->known : (double)NAN;
+    set_second(history, rps);
 }
 
 /* Timers are late by some milliseconds, never exact: the history keeps its own step. A second without a look is a gap. */
 static void note_history(struct traffic *traffic, int64_t now)
 {
     int64_t seconds = traffic->stepped_at == 0 ? 1 : (now - traffic->stepped_at + STEP_MS / 2) / STEP_MS;
-    if (seconds <= 0)
-        return;
-    traffic->stepped_at = traffic->stepped_at == 0 ? now : traffic->stepped_at + seconds * STEP_MS;
+    if (seconds > 0)
+        traffic->stepped_at = traffic->stepped_at == 0 ? now : traffic->stepped_at + seconds * STEP_MS;
     seconds = seconds < LONGEST_GAP ? seconds : LONGEST_GAP;
     for (enum cluster cluster = CLUSTER_OLD; cluster <= CLUSTER_NEW; cluster++) {
         double rps = traffic_cluster_rps(traffic, cluster);
-        for (int step = 0; step < TRAFFIC_STEPS; step++)
-            for (int64_t i = 1; i <= seconds; i++)
-                add_second(&traffic->history[cluster][step], traffic_step_seconds((enum traffic_step)step), i == seconds ? rps : -1);
+        for (int step = 0; step < TRAFFIC_STEPS; step++) {
+            struct history *history = &traffic->history[cluster][step];
+            for (int64_t i = 1; i < seconds; i++)
+                add_second(history, traffic_step_seconds((enum traffic_step)step), -1);
+            if (seconds > 0)
+                add_second(history, traffic_step_seconds((enum traffic_step)step), rps);
+            else
+                set_second(history, rps);
+        }
     }
 }
 

@@ -21,7 +21,11 @@ struct traffic *traffic_new(void);
 void traffic_allow(struct traffic *traffic, double quiet_rps);
 void traffic_free(struct traffic *traffic);   /* NULL is fine */
 
-/* Looks at the counters: call it once a second. The set of nodes may change; a node is known by its name and address. */
+/* Traffic was moved on purpose at that time (clock_ms(); 0: never): a rate is taken of counts made after it as soon as there are two, which
+ * with polls a second apart takes some two seconds. Else it would be a mixture of before and after for as long as its window. */
+void traffic_moved(struct traffic *traffic, int64_t at);
+
+/* Looks at the counters: call it once a second or more often. The set of nodes may change; a node is known by its name and address. */
 void traffic_note(struct traffic *traffic, const struct nodes *nodes, int64_t now);
 
 /* Requests per second over the last few seconds; < 0: not known (never counted twice, or not within the last 5 s). */

@@ -90,6 +90,27 @@ struct datastore_tls datastore_tls(const struct datastore *datastore)
     return (struct datastore_tls){"verify-ca", datastore->trusted_certificate != NULL ? datastore->trusted_certificate : no_file};
 }
 
+static void copy_names(struct names *to, const struct names *from)
+{
+    *to = (struct names){0};
+    for (size_t i = 0; i < from->count; i++)
+        names_add(to, from->list[i]);
+}
+
+void kong_conf_copy(struct kong_conf *to, const struct kong_conf *from)
+{
+    *to = *from;
+    to->file = mem_dup(from->file);
+    to->settings = mem_zero(from->setting_count, sizeof *to->settings);
+    for (size_t i = 0; i < from->setting_count; i++) {
+        to->settings[i] = from->settings[i];
+        to->settings[i].value = mem_dup(from->settings[i].value);
+    }
+    datastore_copy(&to->pg, &from->pg);
+    copy_names(&to->plugins, &from->plugins);
+    copy_names(&to->warnings, &from->warnings);
+}
+
 void kong_conf_free(struct kong_conf *conf)
 {
     for (size_t i = 0; i < conf->setting_count; i++)

@@ -7,144 +7,16 @@
 #include "core/base/mem.h"
 #include "core/cluster/node.h"
 #include "core/cluster/traffic.h"
+#include "tests/bench/many_nodes.h"
 
 #include <getopt.h>
-#include <netinet/in.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #define LOOK_MS 100
+#define NOTE_MS 250            /* between two looks at the counters, as the wizard's tick has it */
 #define WARM_UP_MS 3000        /* connections are made in it; not measured */
-#define BODY_SIZE 10000        /* bytes of `GET /`, as of a Kong 1.2 with its plugins */
-
-/* The nodes. */
-
-struct port {
-    uv_tcp_t listener;
-    int number;
-    long long requests;
-};
-
-struct visit {
-    uv_tcp_t tcp;
-    struct port *port;
-    char request[4096];
-    size_t length;
-};
-
-static char padding[BODY_SIZE];   /* of the configuration's values */
-
-static void on_visit_closed(uv_handle_t *handle)
-{
-    free(handle);
-}
-
-static void on_room(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
-{
-    struct visit *visit = handle->data;
-    (void)suggested;
-    *buf = uv_buf_init(visit->request + visit->length, (unsigned)(sizeof visit->request - 1 - visit->length));
-}
-
-static void answer(struct visit *visit)
-{
-    static char body[BODY_SIZE + 1000], head[256];
-    bool status = strstr(visit->request, "GET /status ") != NULL;
-    visit->port->requests++;
-    int length = status ? snprintf(body, sizeof body,
-                                   "{\"server\":{\"connections_active\":1,\"total_requests\":%lld,\"connections_handled\":1},"
-                                   "\"database\":{\"reachable\":true},\"memory\":{\"lua_shared_dicts\":{\"kong\":{\"capacity\":\"5.00 MiB\"}}}}",
-                                   visit->port->requests)
-                        : snprintf(body, sizeof body,
-                                   "{\"version\":\"1.2.3\",\"hostname\":\"h\",\"node_id\":\"00000000-0000-4000-8000-%012d\",\"configuration\":{"
-                                   "\"database\":\"postgres\",\"pg_host\":\"127.0.0.1\",\"pg_port\":5432,\"pg_database\":\"kong\"%s},"
-                                   "\"tagline\":\"\"}",
-                                   visit->port->number, padding);
-    bool metrics = strstr(visit->request, "GET /metrics ") != NULL;   /* its plugin is not loaded */
-    int head_length = snprintf(head, sizeof head, "HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n",
-                               metrics ? "404 Not Found" : "200 OK", length);
-    uv_buf_t bufs[] = {uv_buf_init(head, (unsigned)head_length), uv_buf_init(body, (unsigned)length)};
-    if (uv_try_write((uv_stream_t *)&visit->tcp, bufs, 2) != head_length + length)
-        fprintf(stderr, "an answer did not fit in a socket's buffer\n");
-    visit->length = 0;
-}
-
-static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buf)
-{
-    struct visit *visit = stream->data;
-    (void)buf;
-    if (count < 0) {
-        uv_close((uv_handle_t *)stream, on_visit_closed);
-        return;
-    }
-    visit->length += (size_t)count;
-    visit->request[visit->length] = '\0';
-    if (strstr(visit->request, "\r\n\r\n") != NULL)
-        answer(visit);
-}
-
-static void on_connection(uv_stream_t *listener, int status)
-{
-    struct visit *visit = mem_zero(1, sizeof *visit);
-    visit->port = listener->data;
-    visit->tcp.data = visit;
-    uv_tcp_init(listener->loop, &visit->tcp);
-    if (status == 0 && uv_accept(listener, (uv_stream_t *)&visit->tcp) == 0)
-        uv_read_start((uv_stream_t *)&visit->tcp, on_room, on_read);
-    else
-        uv_close((uv_handle_t *)&visit->tcp, on_visit_closed);
-}
-
-static void raise_files(void)
-{
-    struct rlimit limit;
-    getrlimit(RLIMIT_NOFILE, &limit);
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-static int open_port(uv_loop_t *loop, struct port *port)
-{
-    struct sockaddr_in address;
-    struct sockaddr_storage bound;
-    int size = sizeof bound;
-    uv_ip4_addr("127.0.0.1", 0, &address);
-    uv_tcp_init(loop, &port->listener);
-    port->listener.data = port;
-    if (uv_tcp_bind(&port->listener, (const struct sockaddr *)&address, 0) != 0 ||
-        uv_listen((uv_stream_t *)&port->listener, 16, on_connection) != 0 ||
-        uv_tcp_getsockname(&port->listener, (struct sockaddr *)&bound, &size) != 0)
-        return -1;
-    return ntohs(((struct sockaddr_in *)(void *)&bound)->sin_port);
-}
-
-/* Writes the ports to `out`, and answers for ever. */
-static void serve(int count, int out)
-{
-    uv_loop_t loop;
-    struct port *ports = mem_zero((size_t)count, sizeof *ports);
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    raise_files();
-    uv_loop_init(&loop);
-    for (size_t length = 0, i = 0; length < BODY_SIZE - 400; i++)
-        length += (size_t)snprintf(padding + length, sizeof padding - length, ",\"setting_%zu\":[\"0.0.0.0:8000\",true,%zu]", i, i);
-    for (int i = 0; i < count; i++) {
-        int number = open_port(&loop, &ports[i]);
-        ports[i].number = i + 1;
-        if (number < 0 || write(out, &number, sizeof number) != sizeof number)
-            _exit(1);
-    }
-    uv_run(&loop, UV_RUN_DEFAULT);
-    _exit(1);
-}
-
-/* The watching. */
 
 struct bench {
     uv_loop_t loop;
@@ -180,7 +52,7 @@ static void on_look(uv_timer_t *timer)
 {
     struct bench *bench = timer->data;
     int64_t now = clock_ms();
-    if (now - bench->noted_at >= 1000) {
+    if (now - bench->noted_at >= NOTE_MS) {
         traffic_note(bench->traffic, bench->nodes, now);
         bench->noted_at = now;
     }
@@ -233,15 +105,13 @@ static int watch(struct fleet *fleet, int seconds)
     return answering == count ? 0 : 1;
 }
 
-static bool fill(struct fleet *fleet, int nodes, int in)
+static bool fill(struct fleet *fleet, const struct many_nodes *nodes)
 {
     struct error error = {0};
-    for (int i = 0, port; i < nodes; i++) {
+    for (int i = 0; i < nodes->count; i++) {
         char name[32], url[64];
-        if (read(in, &port, sizeof port) != sizeof port)
-            return fprintf(stderr, "the nodes can't listen: too few ports or file descriptors\n"), false;
         snprintf(name, sizeof name, "node-%d", i + 1);
-        snprintf(url, sizeof url, "http://127.0.0.1:%d", port);
+        snprintf(url, sizeof url, "http://127.0.0.1:%d", nodes->ports[i]);
         if (!fleet_add(fleet, CLUSTER_OLD, name, url, &error))
             return fprintf(stderr, "%s\n", error.message), false;
     }
@@ -251,21 +121,18 @@ static bool fill(struct fleet *fleet, int nodes, int in)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {{"nodes", required_argument, NULL, 'n'}, {"seconds", required_argument, NULL, 's'}, {0}};
-    int nodes = 1000, seconds = 60, option, out[2];
+    int count = 1000, seconds = 60, option;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        nodes = option == 'n' ? atoi(optarg) : nodes;
+        count = option == 'n' ? atoi(optarg) : count;
         seconds = option == 's' ? atoi(optarg) : seconds;
     }
-    if (nodes < 1 || seconds < 1 || pipe(out) != 0)
+    if (count < 1 || seconds < 1)
         return 64;
-    pid_t child = fork();
-    if (child == 0)
-        serve(nodes, out[1]);
-    close(out[1]);
+    struct many_nodes nodes;
     struct fleet fleet = {0};
-    int exit_code = fill(&fleet, nodes, out[0]) ? watch(&fleet, seconds) : 1;
+    bool ready = many_nodes_start(&nodes, &(struct many_nodes_plan){.old = count, .pg_port = 5432});
+    int exit_code = ready && fill(&fleet, &nodes) ? watch(&fleet, seconds) : 1;
     fleet_free(&fleet);
-    kill(child, SIGKILL);
-    waitpid(child, NULL, 0);
+    many_nodes_stop(&nodes);
     return exit_code;
 }

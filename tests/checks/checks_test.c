@@ -10,15 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <arpa/inet.h>
 #include <cmocka.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define CLEAN NULL
@@ -482,67 +477,16 @@ static void test_maintenance(void **state)
     expect_clean(database, NULL);
 }
 
-/* Passes everything on, but announces another backend than the one that answers, as a pooler does. */
-static void relay(int from)
-{
-    struct sockaddr_in server = {.sin_family = AF_INET, .sin_port = htons((uint16_t)place_port()), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    static const unsigned char key_data[] = {'K', 0, 0, 0, 12};
-    unsigned char part[8192];
-    int to = socket(AF_INET, SOCK_STREAM, 0);
-    if (to < 0 || connect(to, (struct sockaddr *)&server, sizeof server) != 0)
-        _exit(1);
-    for (;;) {
-        struct pollfd ends[] = {{.fd = from, .events = POLLIN}, {.fd = to, .events = POLLIN}};
-        poll(ends, 2, -1);
-        int one = ends[0].revents != 0 ? from : to, other = one == from ? to : from;
-        ssize_t length = read(one, part, sizeof part);
-        if (length <= 0)
-            _exit(0);
-        unsigned char *found = one == to ? memmem(part, (size_t)length, key_data, sizeof key_data) : NULL;
-        if (found != NULL)
-            found[8] = (unsigned char)(found[8] + 1);
-        if (write(other, part, (size_t)length) != length)
-            _exit(1);
-    }
-}
-
-/* A process a connection; each ends with its connection. */
-static void pool(int listener)
-{
-    signal(SIGCHLD, SIG_IGN);
-    for (;;) {
-        int from = accept(listener, NULL, NULL);
-        if (from < 0)
-            _exit(1);
-        if (fork() == 0) {
-            close(listener);
-            relay(from);
-        }
-        close(from);
-    }
-}
-
 static void test_pooler(void **state)
 {
     (void)state;
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof address;
-    int listener = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(bind(listener, (struct sockaddr *)&address, size), 0);
-    assert_int_equal(listen(listener, 4), 0);
-    assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &size), 0);
-    pid_t child = fork();
-    if (child == 0)
-        pool(listener);
-    close(listener);
     char port[32], remedy[64];
-    snprintf(port, sizeof port, "KONG_PG_PORT=%d", ntohs(address.sin_port));
+    snprintf(port, sizeof port, "KONG_PG_PORT=%d", place_relay(PLACE_POOLER));
     snprintf(remedy, sizeof remedy, "pg_host = 127.0.0.1\npg_port = %d", place_port());
     const char *const environment[] = {port, NULL};
     struct check_results results;
     place_check("k12", environment, &results);
-    kill(child, SIGKILL);
-    waitpid(child, NULL, 0);
+    place_relay_end();
     assert_string_equal(results.list[0].check->id, "pgbouncer");
     assert_int_equal(results.list[0].severity, CHECK_BLOCKS);
     assert_true(has_evidence(&results.list[0], "a pooler is in between"));

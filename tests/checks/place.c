@@ -7,10 +7,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <arpa/inet.h>
 #include <cmocka.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -140,6 +144,12 @@ const char *place_database(const char *template, const char *owner)
 
 void place_check(const char *database, const char *const *environment, struct check_results *results)
 {
+    *results = (struct check_results){0};
+    place_check_each(database, environment, NULL, check_results_take, results);
+}
+
+void place_check_each(const char *database, const char *const *environment, const volatile bool *stop, check_taker *take, void *context)
+{
     static const char *const nowhere[] = {NULL};
     char *all[16] = {mem_printf("KONG_PG_PORT=%d", port), mem_printf("KONG_PG_DATABASE=%s", database), mem_dup("KONG_PG_PASSWORD=kong")};
     size_t count = 3;
@@ -156,7 +166,7 @@ void place_check(const char *database, const char *const *environment, struct ch
     assert_true(kong_conf_load(&conf, NULL, nowhere, all, &error));
     assert_true(fleet_add(&fleet, CLUSTER_OLD, "old-1", "http://127.0.0.1:1", &error));
     assert_true(fleet_add(&fleet, CLUSTER_NEW, "new-1", "http://127.0.0.1:2", &error));
-    checks_run(&conf, &fleet, &ids, results);
+    checks_run(&conf, &fleet, &ids, stop, take, context);
     kong_conf_free(&conf);
     fleet_free(&fleet);
     for (size_t i = 0; i < count; i++)
@@ -185,4 +195,76 @@ int place_program(const char *database, const char *arguments, struct buf *outpu
         buf_add_bytes(output, part, length);
     int status = pclose(pipe);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* What stands between us and the server. */
+
+static pid_t relay_process;
+
+/* Passes everything on: announcing another backend than the one that answers, as a pooler does; or the server's answers only up to so
+ * many bytes, and then nothing more, as a network that has gone away. */
+static void relay(int from, int limit)
+{
+    struct sockaddr_in server = {.sin_family = AF_INET, .sin_port = htons((uint16_t)place_port()), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    static const unsigned char key_data[] = {'K', 0, 0, 0, 12};
+    unsigned char part[8192];
+    long passed = 0;
+    int to = socket(AF_INET, SOCK_STREAM, 0);
+    if (to < 0 || connect(to, (struct sockaddr *)&server, sizeof server) != 0)
+        _exit(1);
+    for (;;) {
+        struct pollfd ends[] = {{.fd = from, .events = POLLIN}, {.fd = to, .events = POLLIN}};
+        poll(ends, 2, -1);
+        int one = ends[0].revents != 0 ? from : to, other = one == from ? to : from;
+        ssize_t length = read(one, part, sizeof part);
+        if (length <= 0)
+            _exit(0);
+        unsigned char *found = one == to && limit == PLACE_POOLER ? memmem(part, (size_t)length, key_data, sizeof key_data) : NULL;
+        if (found != NULL)
+            found[8] = (unsigned char)(found[8] + 1);
+        passed += one == to ? length : 0;
+        bool lost = limit != PLACE_POOLER && one == to && passed > limit;
+        if (!lost && write(other, part, (size_t)length) != length)
+            _exit(1);
+    }
+}
+
+/* A process a connection; each ends with its connection. */
+static void relay_all(int listener, int limit)
+{
+    signal(SIGCHLD, SIG_IGN);
+    for (;;) {
+        int from = accept(listener, NULL, NULL);
+        if (from < 0)
+            _exit(1);
+        if (fork() == 0) {
+            close(listener);
+            relay(from, limit);
+        }
+        close(from);
+    }
+}
+
+int place_relay(int limit)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(listener, (struct sockaddr *)&address, size), 0);
+    assert_int_equal(listen(listener, 8), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &size), 0);
+    relay_process = fork();
+    if (relay_process == 0) {
+        setpgid(0, 0);
+        relay_all(listener, limit);
+    }
+    setpgid(relay_process, relay_process);
+    close(listener);
+    return ntohs(address.sin_port);
+}
+
+void place_relay_end(void)
+{
+    kill(-relay_process, SIGKILL);
+    waitpid(relay_process, NULL, 0);
 }

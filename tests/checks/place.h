@@ -24,6 +24,9 @@ void place_sql(const char *database, const char *sql);
 /* Looks at everything; kong.conf is Kong's defaults with the database's place and `environment` ("KONG_X=y", NULL-ended; NULL: none). */
 void place_check(const char *database, const char *const *environment, struct check_results *results);
 
+/* The same, for a test that wants each result as it comes, or stops in between. */
+void place_check_each(const char *database, const char *const *environment, const volatile bool *stop, check_taker *take, void *context);
+
 /* A check's result, which must be among them. */
 const struct check_result *place_find(const struct check_results *results, const char *id);
 
@@ -33,6 +36,12 @@ int place_program(const char *database, const char *arguments, struct buf *outpu
 /* A second server, in recovery as a standby is (PostgreSQL 12 and later). Returns its port. */
 int place_standby(void);
 void place_standby_end(void);
+
+/* Something between us and the server: a pooler; or a network that swallows all but the first so many bytes of what the server sends on
+ * a connection. Returns its port. One at a time. */
+#define PLACE_POOLER (-1)
+int place_relay(int limit);
+void place_relay_end(void);
 
 int place_port(void);
 int place_version(void);   /* the server's, as libpq counts */

@@ -279,6 +279,23 @@ static void watch_goes_on_until_told(void **state)
     assert_int_equal(child_end(&child), 75);   /* which closes the pipe first */
 }
 
+static void watch_goes_on_under_nohup(void **state)
+{
+    (void)state;
+    write_fleet("127.0.0.1", old_node.admin, 1);
+    signal(SIGHUP, SIG_IGN);
+    struct child child = START("watch", "--json");
+    signal(SIGHUP, SIG_DFL);
+    free(child_line(&child));
+    assert_int_equal(kill(child.pid, SIGHUP), 0);
+    for (int lines = 0; lines < 2; lines++) {
+        char *line = child_line(&child);
+        assert_non_null(line);
+        free(line);
+    }
+    assert_int_equal(child_kill(&child, SIGTERM), 0);
+}
+
 /* `GET /` reads the database: without it a node answers with an error, which does not make it a stopped one. */
 static void nodes_without_their_database_are_strange(void **state)
 {
@@ -351,6 +368,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(without_a_database),
         cmocka_unit_test(hostile_versions_are_shown_harmlessly),
         cmocka_unit_test(watch_goes_on_until_told),
+        cmocka_unit_test(watch_goes_on_under_nohup),
         cmocka_unit_test(nodes_without_their_database_are_strange),
         cmocka_unit_test(nodes_come_back_after_the_server_does),
         cmocka_unit_test(finish_waits_for_old_nodes),

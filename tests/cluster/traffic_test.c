@@ -178,7 +178,7 @@ static void history_is_by_the_second(void **state)
     for (int i = 1; i <= TRAFFIC_HISTORY + 100; i++, now += 1000 + i % 7) {   /* a timer that is late */
         count(&nodes.list[0], now, i * 11, i);
         traffic_note(traffic, &nodes, now);
-        traffic_note(traffic, &nodes, now + 100);   /* too early: adds nothing */
+        traffic_note(traffic, &nodes, now + 100);   /* the same second */
     }
     const double *history = traffic_history(traffic, CLUSTER_NEW, TRAFFIC_SECONDS, &values);
     assert_int_equal(values, TRAFFIC_HISTORY);
@@ -193,6 +193,78 @@ static void history_is_by_the_second(void **state)
         assert_true(isnan(history[i]));
     traffic_free(traffic);
     traffic_free(NULL);
+}
+
+/* Polls are a second apart, and come at any moment of it; looks, and frames, four times a second. */
+#define MOVED_AT 20000
+#define LOOK_EACH 250
+
+/* Requests served by `at`: a hundred a second, all by the old node until they are moved, then all by the new one. With `jitter` some
+ * more or fewer within each second. */
+static int64_t served(enum cluster cluster, int64_t at, bool jitter)
+{
+    int64_t since = cluster == CLUSTER_OLD ? 0 : MOVED_AT, until = cluster == CLUSTER_OLD ? MOVED_AT : at;
+    int64_t last = at < until ? at : until;
+    return last <= since ? 0 : (last - since) / 10 + (jitter ? last * 7919 / 1000 % 13 : 0);
+}
+
+static void look_at(struct traffic *traffic, struct nodes *nodes, int64_t now, int64_t phase, bool jitter)
+{
+    int64_t polled = now < phase ? 0 : now - (now - phase) % 1000;
+    for (size_t i = 0; polled > 0 && i < nodes->count; i++)
+        count(&nodes->list[i], polled, served(nodes->list[i].cluster, polled, jitter), 0);
+    traffic_note(traffic, nodes, now);
+}
+
+/* Figures, and the chart's newest, three seconds after the move. */
+static void a_move_is_seen_within_three_seconds(void **state)
+{
+    (void)state;
+    for (int64_t phase = 0; phase < 1000; phase += 50) {
+        struct traffic *traffic = traffic_new();
+        struct nodes nodes = {.list = {made_up(CLUSTER_OLD, "a"), made_up(CLUSTER_NEW, "b")}, .count = 2};
+        size_t values;
+        int64_t now = LOOK_EACH;
+        for (; now <= MOVED_AT + 3000; now += LOOK_EACH) {
+            look_at(traffic, &nodes, now, phase, false);
+            traffic_moved(traffic, now > MOVED_AT ? MOVED_AT : 0);
+            if (now > 5000 && now < MOVED_AT)
+                assert_true(traffic_cluster_rps(traffic, CLUSTER_OLD) == 100);
+        }
+        assert_true(traffic_cluster_rps(traffic, CLUSTER_OLD) == 0);
+        assert_true(traffic_cluster_rps(traffic, CLUSTER_NEW) == 100);
+        const double *old = traffic_history(traffic, CLUSTER_OLD, TRAFFIC_SECONDS, &values);
+        assert_true(old[values - 1] == 0);
+        const double *new = traffic_history(traffic, CLUSTER_NEW, TRAFFIC_SECONDS, &values);
+        assert_true(new[values - 1] == 100 && values == 24);
+        traffic_free(traffic);
+    }
+}
+
+/* Once its window has passed, and before, the same rates as without it. */
+static void a_move_makes_no_rate_jumpy(void **state)
+{
+    struct traffic *told = traffic_new(), *untold = traffic_new();
+    struct nodes nodes = {.list = {made_up(CLUSTER_OLD, "a"), made_up(CLUSTER_NEW, "b")}, .count = 2};
+    double least = INFINITY, most = 0;
+    (void)state;
+    for (int64_t now = LOOK_EACH; now <= MOVED_AT + 60000; now += LOOK_EACH) {
+        look_at(told, &nodes, now, 130, true);
+        look_at(untold, &nodes, now, 130, true);
+        traffic_moved(told, now > MOVED_AT ? MOVED_AT : 0);
+        double rps = traffic_cluster_rps(told, CLUSTER_NEW);
+        if (now < MOVED_AT || now > MOVED_AT + 5500) {
+            assert_true(rps == traffic_cluster_rps(untold, CLUSTER_NEW));
+            assert_true(traffic_cluster_rps(told, CLUSTER_OLD) == traffic_cluster_rps(untold, CLUSTER_OLD));
+        }
+        if (now > MOVED_AT + 5500) {
+            least = rps < least ? rps : least;
+            most = rps > most ? rps : most;
+        }
+    }
+    assert_true(least > 95 && most < 105);   /* the counts of a second differ by up to a quarter */
+    traffic_free(told);
+    traffic_free(untold);
 }
 
 /* A scraper that comes every 15 s, beside our own polls, and then clients. */
@@ -301,6 +373,8 @@ int main(void)
         cmocka_unit_test(silence_is_quiet_and_strangeness_unknown),
         cmocka_unit_test(stopping_a_quiet_node_begins_no_new_wait),
         cmocka_unit_test(history_is_by_the_second),
+        cmocka_unit_test(a_move_is_seen_within_three_seconds),
+        cmocka_unit_test(a_move_makes_no_rate_jumpy),
         cmocka_unit_test(what_is_allowed_is_quiet),
         cmocka_unit_test(older_is_coarser),
         cmocka_unit_test(ten_hours_take_no_more_memory),

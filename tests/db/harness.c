@@ -108,6 +108,10 @@ static void become(const char *const *arguments, const char *const *environment,
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
+    /* As a login shell starts it, whatever runs the tests (nohup) ignores. */
+    signal(SIGHUP, SIG_DFL);
+    signal(SIGINT, SIG_DFL);
+    signal(SIGPIPE, SIG_DFL);
     for (int i = 0; i < 3; i++)
         dup2(fds[i], i);
     for (int fd = 3; fd < 64; fd++)

@@ -41,9 +41,7 @@ void fixture_free(struct fixture *fixture)
         for (size_t j = 0; j < COUNT_OF(texts); j++)
             free(texts[j]);
     }
-    prose_free(&fixture->wizard.view.text);
-    free(fixture->wizard.view.title);
-    free(fixture->wizard.view.must_type);
+    view_free(&fixture->wizard.view);
     model_free(&fixture->wizard.model);
     canvas_free(&fixture->canvas);
 }

@@ -194,6 +194,151 @@ static void test_a_question_outlives_the_state_it_was_asked_in(void **state)
     }
 }
 
+/* Lists. */
+
+static bool canvas_has(const struct canvas *canvas, const char *text)
+{
+    char *all = canvas_text(canvas);
+    bool has = strstr(all, text) != NULL;
+    free(all);
+    return has;
+}
+
+static size_t top_of(const struct pane *pane)
+{
+    return pane->list != NULL ? pane->list->selected : (size_t)pane->text->top;
+}
+
+/* The first word of the pane's last row or block that is long enough to be found there alone. */
+static char *text_at_end(const struct pane *pane)
+{
+    char *text = pane->list != NULL ? table_text(&pane->table, pane->table.row_count - 1) : prose_text(pane->prose.blocks, pane->prose.count);
+    size_t length = strlen(text);
+    while (length > 0 && (text[length - 1] == '\n' || text[length - 1] == '\t' || text[length - 1] == ' '))
+        text[--length] = '\0';
+    char *cut = mem_dup(text + (length > 12 ? length - 12 : 0));
+    free(text);
+    if (strpbrk(cut, "\t\n") != NULL)
+        memmove(cut, strrchr(cut, strchr(cut, '\n') != NULL ? '\n' : '\t') + 1, strlen(strrchr(cut, strchr(cut, '\n') != NULL ? '\n' : '\t')));
+    return cut;
+}
+
+/* Moving to its end and back, searching, copying. */
+static void use_pane(struct fixture *fixture, const char *scene, size_t index)
+{
+    struct wizard *wizard = &fixture->wizard;
+    struct pane pane;
+    assert_true(pane_here(wizard, &pane));
+    bool empty = pane.list != NULL ? pane.table.row_count == 0 : pane.prose.count == 0;
+    char *word = empty ? NULL : text_at_end(&pane);
+    if (!empty) {
+        fixture_key(fixture, 'G');
+        fixture_draw(fixture);
+        if (pane.list != NULL && pane.list->selected != pane.table.row_count - 1)
+            fail_msg("%s, pane %zu: G does not go to the end", scene, index);
+        if (pane.list == NULL && pane.text->top + pane.text->page < pane.text->lines)
+            fail_msg("%s, pane %zu: the end is not reached", scene, index);
+        fixture_key(fixture, 'g');
+        assert_int_equal(top_of(&pane), 0);
+        fixture_key(fixture, '/');
+        fixture_type(fixture, word);
+        const struct search *search = pane.list != NULL ? &pane.list->search : &pane.text->search;
+        fixture_draw(fixture);
+        if (strcmp(search->pattern, word) != 0 || search->not_found)
+            fail_msg("%s, pane %zu: '%s' is searched, but not found", scene, index, word);
+        fixture_key(fixture, K_ENTER);
+        fixture_key(fixture, 'n');
+        fixture_key(fixture, 'N');
+        fixture_key(fixture, K_ESC);
+        fixture_key(fixture, 'y');
+        if (wizard->view.copied == NULL || wizard->view.copied[0] == '\0')
+            fail_msg("%s, pane %zu: nothing is copied", scene, index);
+    }
+    if (!empty && pane.list != NULL) {
+        fixture_key(fixture, K_ENTER);
+        if (wizard->view.overlay != OVERLAY_TEXT)
+            fail_msg("%s, pane %zu: Enter opens nothing", scene, index);
+        fixture_key(fixture, K_ESC);
+        assert_int_equal(wizard->view.overlay, OVERLAY_NONE);
+    }
+    free(word);
+    pane_free(&pane);
+}
+
+static void test_every_list_scrolls_searches_opens_and_copies(void **state)
+{
+    size_t used = 0;
+    (void)state;
+    for (size_t i = 0; scene_at(i) != NULL; i++) {
+        struct fixture fixture;
+        fixture_begin(&fixture, scene_at(i), 60, 20, CHARSET_UTF8, NULL);
+        fixture_draw(&fixture);
+        fixture.wizard.view.overlay = OVERLAY_NONE;
+        for (size_t j = 0; j < PANES; j++) {
+            struct pane pane = {0};
+            bool there = wizard_screen(&fixture.wizard)->pane(&fixture.wizard, j, &pane);
+            pane_free(&pane);
+            if (!there)
+                break;
+            fixture.wizard.view.focus[fixture.wizard.view.shown] = j;
+            if (pane.list != NULL)
+                *pane.list = (struct table_state){0};
+            use_pane(&fixture, scene_at(i)->name, j);
+            used++;
+        }
+        fixture_free(&fixture);
+    }
+    assert_true(used > 80);
+}
+
+/* The words of a text, apart by single spaces: wrapped or not, it is the same. The caller frees. */
+static char *words_of(const char *text)
+{
+    char *words = mem_zero(strlen(text) + 2, 1), *end = words;
+    for (; *text != '\0'; text++)
+        if (*text != ' ' && *text != '\n')
+            *end++ = *text;
+        else if (end > words && end[-1] != ' ')
+            *end++ = ' ';
+    return words;
+}
+
+/* What a screen of 160x50 says in its status line, its notes and its Why is in the text that `e` opens on one of 60x20. */
+static void test_nothing_is_cut_without_a_way_to_see_it(void **state)
+{
+    (void)state;
+    for (size_t i = 0; scene_at(i) != NULL; i++) {
+        struct fixture fixture;
+        struct prose all = {0};
+        fixture_begin(&fixture, scene_at(i), 60, 20, CHARSET_UTF8, NULL);
+        fixture.wizard.view.overlay = OVERLAY_NONE;
+        fixture.wizard.view.tables[fixture.wizard.view.shown].search.typing = false;
+        fixture_draw(&fixture);
+        bool cut = fixture.wizard.view.cut;
+        if (cut != canvas_has(&fixture.canvas, "e read all"))
+            fail_msg("%s: %s", scene_at(i)->name, cut ? "something is cut, and it is not said" : "nothing is cut, and it is said");
+        fixture.wizard.view.gathered = &all;
+        canvas_resize(&fixture.canvas, 160, 50, CHARSET_UTF8);
+        fixture_draw(&fixture);
+        fixture.wizard.view.gathered = NULL;
+        canvas_resize(&fixture.canvas, 60, 20, CHARSET_UTF8);
+        fixture_key(&fixture, 'e');
+        assert_int_equal(fixture.wizard.view.overlay, OVERLAY_TEXT);
+        char *text = prose_text(fixture.wizard.view.text.blocks, fixture.wizard.view.text.count), *whole = words_of(text);
+        for (size_t j = 0; j < all.count; j++) {
+            char *plain = text_plain_lines(all.blocks[j].text), *words = words_of(plain);
+            free(plain);
+            if (strstr(whole, words) == NULL)
+                fail_msg("%s: '%s' is not in the text of everything", scene_at(i)->name, words);
+            free(words);
+        }
+        free(whole);
+        free(text);
+        prose_free(&all);
+        fixture_free(&fixture);
+    }
+}
+
 /* Hostile names, and all sizes. */
 
 static void draw_at(const struct scene *scene, int width, int height, enum charset charset, const char *name)
@@ -304,6 +449,8 @@ int main(void)
         cmocka_unit_test(test_no_two_severities_differ_by_colour_alone),
         cmocka_unit_test(test_the_cursor_stands_on_what_has_the_focus),
         cmocka_unit_test(test_a_question_outlives_the_state_it_was_asked_in),
+        cmocka_unit_test(test_every_list_scrolls_searches_opens_and_copies),
+        cmocka_unit_test(test_nothing_is_cut_without_a_way_to_see_it),
         cmocka_unit_test(test_hostile_names_do_no_harm),
         cmocka_unit_test(test_every_size_is_survived),
         cmocka_unit_test(test_any_keys_at_any_size_are_survived),

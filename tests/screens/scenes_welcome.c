@@ -1,6 +1,8 @@
 /* Before anything is changed: Welcome and Preflight. */
 #include "scenes.h"
 
+#include "core/base/buf.h"
+
 /* Welcome. */
 
 static void welcome_unconfigured(struct fixture *fixture)
@@ -132,12 +134,165 @@ static void begin_findings(struct fixture *fixture)
     fixture_checks(fixture, findings, COUNT_OF(findings));
 }
 
-static void preflight_running(struct fixture *fixture)
+static void begin_looking(struct fixture *fixture)
 {
+    const struct names all = {0};
     scenes_begin_upgrade(fixture, STEP_PREFLIGHT);
     check_results_free(&fixture->wizard.model.checks);
     fixture->wizard.model.checks_run = false;
-    fixture->wizard.model.checks_running = true;
+    preflight_wait(&fixture->wizard, &all);
+}
+
+static void preflight_running(struct fixture *fixture)
+{
+    begin_looking(fixture);
+}
+
+static void take(struct fixture *fixture, const struct finding *finding)
+{
+    const struct check *check = check_find(finding->id);
+    struct check_result result = {.check = check, .outcome = finding->outcome, .severity = finding->severity};
+    names_add(&result.evidence, fixture_name(fixture, finding->evidence));
+    preflight_take(&fixture->wizard, &result);
+}
+
+/* Some are through; the operator has gone down to one that is, and it stays under the cursor as others come before it. */
+static void preflight_filling(struct fixture *fixture)
+{
+    static const struct finding fine[] = {
+        {"connection", CHECK_OK, CHECK_BLOCKS, "connected to database kong at db.example.net:5432 as kong", NULL},
+        {"pgbouncer", CHECK_OK, CHECK_BLOCKS, "connected directly: backend 812", NULL},
+        {"configuration", CHECK_OK, CHECK_WARNS, "kong.conf: /etc/kong/kong.conf", NULL},
+    };
+    begin_looking(fixture);
+    for (size_t i = 0; i < COUNT_OF(fine); i++)
+        take(fixture, &fine[i]);
+    take(fixture, &findings[2]);
+    take(fixture, &findings[1]);
+    fixture_key(fixture, K_DOWN);
+    take(fixture, &findings[0]);
+    take(fixture, &findings[3]);
+}
+
+/* One alone is looked at again, from its details. */
+static void preflight_again(struct fixture *fixture)
+{
+    struct names ids = {0};
+    begin_findings(fixture);
+    fixture_key(fixture, K_ENTER);
+    names_add(&ids, "ownership");
+    preflight_wait(&fixture->wizard, &ids);
+    names_free(&ids);
+}
+
+static void preflight_three(struct fixture *fixture)
+{
+    scenes_begin_upgrade(fixture, STEP_PREFLIGHT);
+    check_results_free(&fixture->wizard.model.checks);
+    fixture_checks(fixture, findings, 3);
+}
+
+/* As much as there can be: 40 findings, of all kinds, half of the warnings taken note of, with sentences that no cell can hold. */
+static void preflight_forty(struct fixture *fixture)
+{
+    static const char *const sentences[] = {
+        "table \x1b[31m\xe2\x80\xae belongs to role \"o\"ther\nrole\", not to kong; and this sentence goes on for much longer than any list, or even a note below it, can"
+        " hold: the details have it in full, wrapped to the width of the screen, and can be scrolled to their end",
+        "\xff\xfe\x01 wwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwww",
+        "路由 \xe4\xb8\x8d\xe6\x98\xaf 2 rows of services (8f0c…)",
+    };
+    struct finding forty[40];
+    size_t checks_count = 0;
+    while (checks[checks_count] != NULL)
+        checks_count++;
+    for (size_t i = 0; i < COUNT_OF(forty); i++)
+        forty[i] = (struct finding){checks[i % checks_count]->id, i % 7 == 5 ? CHECK_UNABLE : CHECK_FOUND,
+                                    i < 6 ? CHECK_BLOCKS : i < 30 ? CHECK_WARNS : CHECK_INFORMS, sentences[i % COUNT_OF(sentences)], "SELECT 1;"};
+    scenes_begin_upgrade(fixture, STEP_PREFLIGHT);
+    check_results_free(&fixture->wizard.model.checks);
+    fixture_checks(fixture, forty, COUNT_OF(forty));
+    for (size_t i = 8; i < 20; i += 2)
+        names_add(&fixture->wizard.model.acknowledged, forty[i].id);
+    fixture_key(fixture, K_PAGE_DOWN);
+}
+
+/* A finding with 500 affected routes: what the check says of them, and at the end how to have them all. */
+static void preflight_many_routes(struct fixture *fixture)
+{
+    struct check_result result = {.check = check_find("router"), .outcome = CHECK_FOUND, .severity = CHECK_WARNS};
+    struct buf remedy = {0};
+    char text[400];
+    scenes_begin_upgrade(fixture, STEP_PREFLIGHT);
+    names_add(&result.evidence, "1504 of 90210 requests that were derived from 2000 routes go elsewhere in 1.3, by 500 pairs of routes");
+    for (int i = 0; i < 20; i++) {
+        snprintf(text, sizeof text, "GET http://www.shop%d.example.com/v1/orders/%d goes to orders-%d in 1.2, to catch-all-%d in 1.3 (and others like it): 1.3 prefers"
+                 " a regex to an equal plain path", i, i, i, i);
+        names_add(&result.evidence, fixture_name(fixture, text));
+        buf_addf(&remedy, "# GET http://www.shop%d.example.com/v1/orders/%d: set regex_priority of route orders-%d to 1\n", i, i, i);
+    }
+    names_add(&result.evidence, "and 480 more pairs");
+    buf_add(&remedy, "kong-upgrade routes  # shows them all, and what to change for each");
+    result.remedy = buf_take(&remedy);
+    preflight_take(&fixture->wizard, &result);
+    fixture_key(fixture, K_ENTER);
+}
+
+static void preflight_many_routes_end(struct fixture *fixture)
+{
+    preflight_many_routes(fixture);
+    fixture_key(fixture, K_END);
+}
+
+/* kong.conf. */
+
+static void begin_configuration(struct fixture *fixture)
+{
+    static const struct finding deprecated[] = {{"configuration", CHECK_FOUND, CHECK_WARNS,
+        "custom_plugins is ignored since Kong 1.0: name those plugins in `plugins`, beside `bundled`", "plugins = bundled,acme-auth  # instead of custom_plugins"}};
+    scenes_begin_upgrade(fixture, STEP_PREFLIGHT);
+    check_results_free(&fixture->wizard.model.checks);
+    fixture_checks(fixture, deprecated, 1);
+    fixture_key(fixture, K_ENTER);
+}
+
+static struct conf_fix mended(struct fixture *fixture)
+{
+    struct conf_fix fix = {.file = mem_dup(fixture_name(fixture, "/etc/kong/kong.conf")), .holds_secret = true,
+                           .diff = mem_dup("@@ -1,4 +1,4 @@\n # our plugins\n-custom_plugins = acme-auth\n+plugins = bundled, acme-auth\n pg_host = db.example.net\n pg_password = ******\n")};
+    names_add(&fix.changes, fixture_name(fixture, "line 2: custom_plugins is now plugins = bundled, acme-auth"));
+    names_add(&fix.notes, fixture_name(fixture, "KONG_UPSTREAM_KEEPALIVE is set in the environment, where it can't be mended from here: set KONG_NGINX_HTTP_UPSTREAM_KEEPALIVE=60 there instead"));
+    return fix;
+}
+
+static void preflight_conf(struct fixture *fixture)
+{
+    begin_configuration(fixture);
+}
+
+static void preflight_mend(struct fixture *fixture)
+{
+    struct error error = {0};
+    begin_configuration(fixture);
+    struct conf_fix fix = mended(fixture);
+    conf_pane_made(&fixture->wizard, &fix, &error);
+    conf_fix_free(&fix);
+}
+
+static void preflight_mend_elsewhere(struct fixture *fixture)
+{
+    preflight_mend(fixture);
+    fixture_key(fixture, K_TAB);
+    fixture_key(fixture, K_TAB);
+    fixture_key(fixture, K_ENTER);
+}
+
+static void preflight_mended(struct fixture *fixture)
+{
+    struct error error = {0};
+    begin_configuration(fixture);
+    struct conf_fix fix = mended(fixture);
+    conf_pane_written(&fixture->wizard, &fix, fixture_name(fixture, "/etc/kong/kong.conf.1.3"), &error);
+    conf_fix_free(&fix);
 }
 
 static void preflight_clean(struct fixture *fixture)
@@ -192,6 +347,16 @@ static const struct scene scenes[] = {
     {"welcome-kong-conf", welcome_conf, false},
     {"welcome-help", welcome_help, true},
     {"preflight-running", preflight_running, false},
+    {"preflight-filling", preflight_filling, false},
+    {"preflight-again", preflight_again, false},
+    {"preflight-three", preflight_three, false},
+    {"preflight-forty", preflight_forty, true},
+    {"preflight-many-routes", preflight_many_routes, true},
+    {"preflight-many-routes-end", preflight_many_routes_end, false},
+    {"preflight-conf", preflight_conf, false},
+    {"preflight-mend", preflight_mend, true},
+    {"preflight-mend-elsewhere", preflight_mend_elsewhere, false},
+    {"preflight-mended", preflight_mended, false},
     {"preflight-clean", preflight_clean, false},
     {"preflight-findings", preflight_findings, true},
     {"preflight-acknowledged", preflight_acknowledged, false},

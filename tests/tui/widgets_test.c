@@ -2,6 +2,7 @@
 #include "tests/tui/drawn.h"
 
 #include "tui/chart.h"
+#include "tui/clipboard.h"
 #include "tui/dialog.h"
 #include "tui/frame.h"
 #include "tui/keys.h"
@@ -80,7 +81,7 @@ static void table_gives_way_on_narrow_screens(void **state)
                           "  plugins      warn\n"
                           "  ?[2Jevil?    ok\n");
     table_draw(blank_area(8, 3, CHARSET_UTF8), &model, &table, false);
-    assert_drawn(&canvas, "  Table\n▸ routes\n  1 of 5\n");
+    assert_drawn(&canvas, "  Table\n  routes\n  1 of 5\n");
 }
 
 static void table_may_only_be_looked_at(void **state)
@@ -157,7 +158,7 @@ static void table_searches(void **state)
     for (size_t i = 0; i < 6; i++) {
         struct input input = key(keys[i]);
         table_key(&model, &table, &input);
-        assert_true(table.not_found == (keys[i] == 'x'));
+        assert_true(table.search.not_found == (keys[i] == 'x'));
     }
     assert_int_equal(table.selected, 3);
     table_draw(blank_area(34, 5, CHARSET_UTF8), &model, &table, true);
@@ -169,7 +170,7 @@ static void table_searches(void **state)
     assert_true(canvas.cursor_x == 4 && canvas.cursor_y == 4);
     struct input input = key(K_ENTER);
     table_key(&model, &table, &input);
-    assert_false(table.typing);
+    assert_false(table.search.typing);
     input = key('n');
     assert_int_equal(table_key(&model, &table, &input), REACTION_CHANGED);
     assert_int_equal(table.selected, 8);
@@ -379,6 +380,69 @@ static void prose_knows_whether_it_was_read(void **state)
     struct prose_state unseen = {0};
     prose_draw(blank_area(0, 0, CHARSET_UTF8), story, STORY, &unseen);
     assert_false(unseen.end_seen);
+}
+
+static void prose_searches(void **state)
+{
+    (void)state;
+    struct prose log = {0};
+    struct prose_state prose = {0};
+    for (int i = 0; i < 40; i++)
+        prose_add(&log, PROSE_PARAGRAPH, i % 10 == 7 ? "line %d says Lock" : "line %d", i);
+    static const char pattern[] = "/lock";
+    prose_draw(blank_area(28, 4, CHARSET_ASCII), log.blocks, log.count, &prose);
+    for (const char *c = pattern; *c != '\0'; c++) {
+        struct input input = key((unsigned char)*c);
+        assert_int_equal(prose_read(log.blocks, log.count, &prose, &input), REACTION_REDRAW);
+    }
+    prose_draw(blank_area(28, 4, CHARSET_ASCII), log.blocks, log.count, &prose);
+    assert_drawn(&canvas, "line 7 says Lock           #\n"
+                          "line 8                     |\n"
+                          "line 9                     |\n"
+                          "/lock      v 30 more lines |\n");
+    assert_true(canvas.cells[12].style == ROLE_MATCH && canvas.cells[11].style == ROLE_TEXT);
+    static const struct {
+        uint32_t key;
+        int top;
+    } steps[] = {{K_ENTER, 7}, {'n', 17}, {'n', 27}, {'N', 17}, {'N', 7}, {'N', 37}, {'n', 7}, {K_DOWN, 8}, {K_ESC, 8}};
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        struct input input = key(steps[i].key);
+        assert_int_equal(prose_read(log.blocks, log.count, &prose, &input), REACTION_REDRAW);
+        assert_int_equal(prose.top, steps[i].top);
+    }
+    struct input escape = key(K_ESC);
+    assert_int_equal(prose_read(log.blocks, log.count, &prose, &escape), REACTION_NONE);
+    prose_free(&log);
+}
+
+static void what_is_copied_is_printable(void **state)
+{
+    (void)state;
+    struct table_model model = people_model(5);
+    char *row = table_text(&model, 4);
+    assert_string_equal(row, "\uFFFD[2Jevil\uFFFD\t1\tok");
+    free(row);
+    static const struct prose_block blocks[] = {
+        {.kind = PROSE_HEADING, .text = "A\033[m"}, {.kind = PROSE_KEY, .term = "Key", .text = "value"}, {.kind = PROSE_BULLET, .text = "point\nmore"},
+        {.kind = PROSE_MARK, .mark = MARK_WARN, .text = "look out"}};
+    char *text = prose_text(blocks, 4);
+    assert_string_equal(text, "A\uFFFD[m\nKey: value\n- point\nmore\nwarn: look out\n");
+    free(text);
+}
+
+static void the_clipboard_takes_base64(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foobar", "Zm9vYmFy"}, {"\xff\xfe\xfd", "//79"}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char expected[64];
+        char *sequence = clipboard_sequence(cases[i][0], strlen(cases[i][0]));
+        snprintf(expected, sizeof(expected), "\033]52;c;%s\a", cases[i][1]);
+        assert_string_equal(sequence, expected);
+        free(sequence);
+    }
+    assert_true(clipboard_is_known("foot") && clipboard_is_known("xterm-kitty"));
+    assert_false(clipboard_is_known("xterm-256color") || clipboard_is_known("screen") || clipboard_is_known("dumb") || clipboard_is_known(NULL));
 }
 
 static void prose_follows_a_log(void **state)
@@ -769,6 +833,9 @@ int main(void)
         cmocka_unit_test(prose_indents_what_goes_on),
         cmocka_unit_test(prose_knows_whether_it_was_read),
         cmocka_unit_test(prose_follows_a_log),
+        cmocka_unit_test(prose_searches),
+        cmocka_unit_test(what_is_copied_is_printable),
+        cmocka_unit_test(the_clipboard_takes_base64),
         cmocka_unit_test(a_row_may_be_left_out_while_it_is_disabled),
         cmocka_unit_test(keys_agree_with_footer_and_help),
         cmocka_unit_test(field_edits_a_line),

@@ -100,6 +100,8 @@ static void wrong_usage_is_64_and_says_what_is_wrong(void **state)
         {{"bootstrap", "--to", "0.14"}, "--to takes 1.0, 1.1, 1.2 or 1.3, not '0.14'"},
         {{"--dry-run"}, "--dry-run does not go with the wizard"},
         {{"--confirm", "kong"}, "--confirm does not go with the wizard"},
+        {{"--trace"}, "--trace wants a value"},
+        {{"status", "--trace", "file"}, "--trace does not go with status"},
     };
     for (EACH(cases)) {
         struct run run = run_with(state, NULL, cases[i].arguments);
@@ -145,7 +147,13 @@ static void help_and_version_go_to_stdout(void **state)
     }
     struct run run = RUN("--version");
     assert_int_equal(run.exit_code, 0);
-    assert_string_equal(run.out, "kong-upgrade " KONG_UPGRADE_VERSION "\n");
+    assert_ptr_equal(strstr(run.out, "kong-upgrade " KONG_UPGRADE_VERSION "\n"), run.out);
+    static const char *const libraries[] = {"\nlibpq ", "\nncurses ", "\nlibuv ", "\nlibcurl/", "\njansson ", "\npcre2 ", "\ninih "};
+    for (EACH(libraries)) {
+        assert_has(run.out, libraries[i]);
+        const char *number = strstr(run.out, libraries[i]) + strlen(libraries[i]);
+        assert_in_range(*number, '1', '9');
+    }
     run_free(&run);
 }
 
