@@ -24,6 +24,13 @@ static void refuse(struct dialogue *dialogue, const char *format, ...)
     free(text);
 }
 
+/* The choices are told once more. */
+static void ask_again(struct dialogue *dialogue)
+{
+    free(dialogue->choices);
+    dialogue->choices = NULL;
+}
+
 /* "details 3": the word, and the number; 0: none was given. */
 static char *split_number(const char *line, size_t *number)
 {
@@ -82,13 +89,6 @@ static void act(struct wizard *wizard, struct dialogue *dialogue, int action)
         open_row(wizard);
 }
 
-/* The choices are told once more. */
-static void ask_again(struct dialogue *dialogue)
-{
-    free(dialogue->choices);
-    dialogue->choices = NULL;
-}
-
 static void choose(struct wizard *wizard, struct dialogue *dialogue, const char *line)
 {
     size_t number;
@@ -141,6 +141,7 @@ static void close_dialog(struct wizard *wizard, struct dialogue *dialogue, size_
 {
     dialogue->overlay_told = false;
     dialogue->asks = DIALOGUE_CHOICE;
+    ask_again(dialogue);
     wizard_answer(wizard, answer);
 }
 
@@ -179,6 +180,7 @@ static void submit(struct wizard *wizard, struct dialogue *dialogue, const char 
 {
     struct view *view = &wizard->view;
     char text[FIELD_SIZE], message[FIELD_MESSAGE_SIZE];
+    ask_again(dialogue);
     if (strcmp(line, ".") == 0) {
         view->overlay = OVERLAY_NONE;
         dialogue->overlay_told = false;
