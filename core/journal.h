@@ -4,20 +4,21 @@
  * follows it reads it from the beginning, so that a new terminal shows the same run as the one that was lost.
  *
  * Events ("event" and what comes with it; each has "t", the wall time in UTC):
- *   start      command, pid, host, user, program, database{}, to
+ *   start      command, pid, host, user, program, database{}, to, kong: the path of Kong's own command where that does it, or null
  *   plan       changes[{id, what, table, lock, rewrite, scan, rows, bytes, correction}]
  *   lock       state: "taken" | "released"
  *   change     id, state: "begin" | "done" | "already" | "failed", ms
  *   wait       id, what: why the change is tried again, blockers[{pid, application, address, state, seconds, query}]
  *   progress   id, rows, total; of `backup` also bytes: what the file has
  *   stall      id, worst_ms, p99_ms, samples: what the stall meter (migrations/probe.h) has seen since the change began
- *   record     subsystem, migration, state: "executed" | "pending"
+ *   record     subsystem, migration, state: "executed" | "pending" | "removed" (of `rollback`)
  *   proof      subsystem, migration (neither: before the first change, or after all), versions: of Kong, statements: how many of
  *              theirs were run and rolled back, state: "passed" | "failed", statement: the SQL that failed (its values are our own), ms
  *   rows       tables[{name, rows}]: of `backup`, as counted in the snapshot that is dumped
  *   backup     path, bytes, tables, rows, as_of: when the snapshot was taken, host, port, database, schema, owner: of the schema,
  *              server: its version as libpq counts, restore: the pg_restore that has read it. It is verified: the event comes once
  *              the file has its name
+ *   output     text: a line that Kong's own command has said
  *   stop       asked for
  *   note       text: something the operator should know
  *   end        result: "done" | "nothing" | "paused" | "held" | "refused" | "failed", exit, message

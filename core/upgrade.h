@@ -31,8 +31,9 @@ struct upgrade_facts {
     const struct state *state;       /* NULL: the database has not answered yet */
     bool worker_running;
     bool worker_finishing;           /* and what it runs is `finish` */
-    bool finish_first;               /* what is pending stems from an earlier upgrade (state_pending_from_before), not from an `up` to
-                                        1.3 that has begun or was interrupted: then order_check wants `finish` before `up` */
+    bool finish_first;               /* an earlier upgrade is to be finished before `up` (order_finish_first) */
+    size_t legacy_answering;         /* nodes that answer as 0.14, of both clusters */
+    size_t legacy_possible;          /* old nodes that may be 0.14's: there, of no known release, or can't be asked, or silent for a moment only */
     bool checks_run;                 /* the preflight has been through once */
     size_t checks_waiting;           /* of a run that is under way: not looked at yet */
     size_t checks_blocking;          /* findings that block */
@@ -75,6 +76,7 @@ struct upgrade {
     enum step here;
     enum step_state states[STEPS];
     struct gate gates[STEPS];
+    struct gate finish_first;   /* to the finish of an earlier upgrade: open where there is none to be finished, too */
 };
 
 /* Derives it. */

@@ -6,7 +6,9 @@
 #include "core/base/mem.h"
 #include "core/decisions.h"
 #include "core/journal.h"
+#include "core/kong_run.h"
 #include "core/launch.h"
+#include "core/migrations/rollback.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,12 +25,12 @@
 static char *job_text(const struct run_job *job, const char *journal_path)
 {
     const struct datastore *store = job->datastore;
-    json_t *json = json_pack("{s:s, s:i, s:i, s:b, s:b, s:i, s:s, s:o, s:{s:s, s:i, s:s, s:s, s:s?, s:s?, s:i, s:b, s:b, s:s?}, s:s?}",
+    json_t *json = json_pack("{s:s, s:i, s:i, s:b, s:b, s:i, s:s, s:o, s:{s:s, s:i, s:s, s:s, s:s?, s:s?, s:i, s:b, s:b, s:s?}, s:s?, s:s?, s:s?, s:i}",
         "command", job->command, "kind", job->kind, "to", job->to, "resume", job->resume, "clear_dead_lock", job->clear_dead_lock,
         "deadline_ms", job->deadline_ms, "journal", journal_path, "plugins", json_names(job->plugins), "datastore", "host", store->host,
         "port", store->port, "database", store->database, "user", store->user, "password", store->password, "schema", store->schema,
         "timeout_ms", store->timeout_ms, "ssl", store->ssl, "ssl_verify", store->ssl_verify, "trusted_certificate",
-        store->trusted_certificate, "folder", job->folder);
+        store->trusted_certificate, "folder", job->folder, "kong", job->kong, "kong_conf", job->kong_conf, "kong_deadline", job->kong_deadline);
     char *text = json != NULL ? json_dumps(json, JSON_COMPACT) : NULL;
     json_decref(json);
     return text;
@@ -68,14 +70,15 @@ char *worker_start(const struct run_job *job, struct error *error)
     if (folder == NULL)
         return NULL;
     char *path = journal_new_path(folder, job->command), *log_path = log_path_of(path), *text = job_text(job, path);
-    char **environment = child_environment();
-    const struct launch_request request = {WORKER_COMMAND, text, environment, log_path};
+    char **environment = job->environment == NULL ? child_environment() : NULL;
+    const struct launch_request request = {WORKER_COMMAND, text, environment != NULL ? environment : job->environment, log_path};
     bool started = false;
     if (text == NULL)
         error_set(error, ERROR_CONFIG, "a setting of kong.conf is not valid UTF-8: host, database, user, password and schema must be");
     else
         started = launch_start(&request, error);
-    child_free_environment(environment);
+    if (environment != NULL)
+        child_free_environment(environment);
     mem_wipe(text);
     free(log_path);
     free(folder);
@@ -137,18 +140,30 @@ bool worker_stop(const char *journal_path, struct error *error)
     return true;
 }
 
-bool worker_up_interrupted(const char *folder)
+/* The last of those runs that may be resumed: whether it is of that command, and was cut short. */
+static bool is_interrupted(const char *folder, const char *command)
 {
     struct names paths = {0};
     struct glance glance;
     bool found = false, interrupted = false;
     journal_list(folder, &paths);
     for (size_t i = paths.count; i > 0 && !found; i--) {
-        found = read_glance(paths.list[i - 1], &glance, NULL) && strcmp(glance.command, "up") == 0 && glance.begun;
-        interrupted = found && !glance.ended_well && !journal_alive(paths.list[i - 1]);
+        found = read_glance(paths.list[i - 1], &glance, NULL) && glance.begun &&
+                (strcmp(glance.command, "up") == 0 || strcmp(glance.command, ROLLBACK_COMMAND) == 0);
+        interrupted = found && strcmp(glance.command, command) == 0 && !glance.ended_well && !journal_alive(paths.list[i - 1]);
     }
     names_free(&paths);
     return interrupted;
+}
+
+bool worker_up_interrupted(const char *folder)
+{
+    return is_interrupted(folder, "up");
+}
+
+bool worker_rollback_interrupted(const char *folder)
+{
+    return is_interrupted(folder, ROLLBACK_COMMAND);
 }
 
 /* Being the worker. */
@@ -190,9 +205,9 @@ static void add_start_event(struct journal *journal, const struct run_job *job)
     gethostname(host, sizeof host - 1);
     const struct passwd *user = getpwuid(getuid());
     const struct datastore *store = job->datastore;
-    journal_add(journal, true, json_pack("{s:s, s:s, s:i, s:o, s:o, s:s, s:s, s:{s:o, s:i, s:o, s:o}}", "event", "start", "command",
+    journal_add(journal, true, json_pack("{s:s, s:s, s:i, s:o, s:o, s:s, s:s, s:o, s:{s:o, s:i, s:o, s:o}}", "event", "start", "command",
         job->command, "pid", (int)getpid(), "host", json_text(host), "user", json_text(user != NULL ? user->pw_name : "?"), "program",
-        "kong-upgrade " KONG_UPGRADE_VERSION, "to", kong_version_names[job->to], "database", "host", json_text(store->host), "port",
+        "kong-upgrade " KONG_UPGRADE_VERSION, "to", kong_version_names[job->to], "kong", json_text(job->kong), "database", "host", json_text(store->host), "port",
         store->port, "name", json_text(store->database), "schema", json_text(store->schema)));
 }
 
@@ -226,8 +241,9 @@ static void close_decisions(struct journal *journal)
 static int work(const struct run_job *job, struct journal *journal)
 {
     bool is_backup = strcmp(job->command, BACKUP_COMMAND) == 0;
-    struct run_outcome outcome = is_backup ? backup_run(job, journal, &stop_asked) : run_job(job, journal, &stop_asked);
-    if (job->kind == PLAN_FINISH && outcome.result == RUN_DONE)
+    struct run_outcome outcome = is_backup ? backup_run(job, journal, &stop_asked) : job->kong != NULL ? kong_run(job, journal, &stop_asked)
+                                                                                                       : run_job(job, journal, &stop_asked);
+    if ((job->kind == PLAN_FINISH || job->kind == PLAN_ROLLBACK) && outcome.result == RUN_DONE)
         close_decisions(journal);
     journal_add(journal, true, json_pack("{s:s, s:s, s:i, s:o}", "event", "end", "result", run_result_name(outcome.result), "exit",
         outcome.exit_code, "message", json_text(outcome.message)));
@@ -266,6 +282,9 @@ int worker_main(void)
         .clear_dead_lock = json_is_true(json_object_get(json, "clear_dead_lock")),
         .deadline_ms = (int)json_integer_value(json_object_get(json, "deadline_ms")),
         .folder = json_get_text(json, "folder"),
+        .kong = copy_text(json, "kong"),
+        .kong_conf = copy_text(json, "kong_conf"),
+        .kong_deadline = (int)json_integer_value(json_object_get(json, "kong_deadline")),
     };
     const char *path = json_get_text(json, "journal");
     struct journal *journal = open_journal(path, &job, &error);
@@ -274,6 +293,7 @@ int worker_main(void)
     if (journal != NULL)
         exit_code = work(&job, journal);
     journal_close(journal);
+    kong_job_free(&job, journal != NULL);
     char *log_path = log_path_of(path);
     struct stat log;
     if (stat(log_path, &log) == 0 && log.st_size == 0)

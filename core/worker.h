@@ -23,6 +23,9 @@ bool worker_stop(const char *journal_path, struct error *error);
  * that never began, since it was refused or the lock was held, says nothing. */
 bool worker_up_interrupted(const char *folder);
 
+/* Likewise of the last `rollback`, which is resumed by another one. Either ends what the other has begun. */
+bool worker_rollback_interrupted(const char *folder);
+
 /* main() of the worker. Returns its exit code. */
 int worker_main(void);
 

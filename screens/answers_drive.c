@@ -161,6 +161,10 @@ static void start_up(struct answers *answers, struct wizard *wizard)
     const struct model *model = &wizard->model;
     bool installs = model->state.stage == STAGE_EMPTY, makes_backup = answers->backup != NULL && answers->backup[0] == '/';
     char reason[512];
+    if (model_finish_first(model)) {
+        stop(wizard, 7, "%s", model->upgrade.gates[STEP_UP].reason);
+        return;
+    }
     if (!passes_checks(answers, wizard) || !passes(answers, wizard, STEP_UP) || !is_at(answers, wizard, STEP_UP))
         return;
     if (!model->has_plan || model_refusal(model, STEP_UP, reason, sizeof reason)[0] != '\0') {
@@ -372,7 +376,7 @@ void answers_go_on(struct answers *answers, struct wizard *wizard, struct dialog
         return;
     if (has_failed(answers, wizard))
         return;
-    if (dialogue->asks == DIALOGUE_HOOK)
+    if (dialogue->asks == DIALOGUE_HOOK || dialogue->asks == DIALOGUE_COUNTDOWN)
         return;
     if (dialogue->asks != DIALOGUE_CHOICE) {
         if (more)

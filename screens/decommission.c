@@ -44,6 +44,8 @@ static void fill(struct prose *prose, const struct model *model)
     verdict_add(prose, model);
     hooks_add(prose, model, HOOK_DECOMMISSION);
     add_old(prose, model);
+    if (model->state.from_014 && !model_finish_begun(model))
+        prose_add_mark(prose, MARK_INFO, "A 0.14 node can be started again until step 5; after that it refuses.");
     if (!model->state.from_014)
         prose_add_mark(prose, MARK_WARN, "Nothing in Kong keeps a 1.0 to 1.2 node from being started again: see to it that nothing does.");
 }

@@ -316,9 +316,18 @@ static void tell_prompt(struct wizard *wizard, struct dialogue *dialogue)
     dialogue->asks = DIALOGUE_TEXT;
 }
 
+static void tell_countdown(struct wizard *wizard, struct dialogue *dialogue)
+{
+    char *text = mem_printf("%s %d s, and can't be undone. Enter stops it.", wizard->view.countdown.what, COUNTDOWN_MS / 1000);
+    say_marked(dialogue, MARK_DANGER, text);
+    free(text);
+    dialogue->asks = DIALOGUE_COUNTDOWN;
+}
+
 static void tell_overlay(struct wizard *wizard, struct dialogue *dialogue)
 {
     struct view *view = &wizard->view;
+    view->countdown.drawn = true;   /* once it was told, its seconds count */
     if (view->overlay == OVERLAY_HOOK && !hooks_run(&wizard->model))
         view->overlay = OVERLAY_NONE;
     if (dialogue->overlay_told && view->overlay != OVERLAY_NONE)
@@ -334,6 +343,8 @@ static void tell_overlay(struct wizard *wizard, struct dialogue *dialogue)
         tell_dialog(wizard, dialogue);
     } else if (view->overlay == OVERLAY_PROMPT) {
         tell_prompt(wizard, dialogue);
+    } else if (view->overlay == OVERLAY_COUNTDOWN) {
+        tell_countdown(wizard, dialogue);
     } else if (view->overlay == OVERLAY_HOOK) {
         dialogue_say(dialogue, "", "The hook runs. x stops it; Enter alone goes back to the choices, and it goes on.");
         dialogue->asks = DIALOGUE_HOOK;

@@ -20,6 +20,7 @@ enum dialogue_asks {
     DIALOGUE_NAME,       /* the dialog's name, in full */
     DIALOGUE_TEXT,       /* a prompt's text */
     DIALOGUE_HOOK,       /* the hook that runs may be stopped */
+    DIALOGUE_COUNTDOWN,  /* any line stops what is about to begin */
 };
 
 struct dialogue {

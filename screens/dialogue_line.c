@@ -206,10 +206,18 @@ static void answer_hook(struct wizard *wizard, struct dialogue *dialogue, const 
         hook_pane_key(wizard, &input);
 }
 
+static void stop_countdown(struct wizard *wizard, struct dialogue *dialogue, const char *line)
+{
+    (void)line;
+    ask_again(dialogue);
+    countdown_stop(wizard, "a line was written");
+}
+
 void dialogue_line(struct wizard *wizard, struct dialogue *dialogue, const char *line)
 {
     static void (*const takers[])(struct wizard *, struct dialogue *, const char *) = {
         [DIALOGUE_CHOICE] = choose, [DIALOGUE_ANSWER] = answer, [DIALOGUE_NAME] = type_name, [DIALOGUE_TEXT] = submit, [DIALOGUE_HOOK] = answer_hook,
+        [DIALOGUE_COUNTDOWN] = stop_countdown,
     };
     char *text = mem_dup(line + strspn(line, " \t"));
     for (size_t length = strlen(text); length > 0 && isspace((unsigned char)text[length - 1]); length--)

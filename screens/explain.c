@@ -1,5 +1,9 @@
 #include "screens/explain.h"
 
+#include "core/migrations/meaning.h"
+
+#include <stdlib.h>
+
 /* Why there is a gate before a step. */
 static const struct {
     const char *why, *source;
@@ -70,6 +74,41 @@ void explain_screen(const struct wizard *wizard, struct prose *prose)
     explain_gate(wizard, prose);
     explain_verdict(&wizard->model, prose);
     explain_steps(&wizard->model, prose);
+}
+
+void explain_change(struct prose *prose, const char *id, const struct change *change, const char *lock)
+{
+    char *source = change_source(id);
+    if (change != NULL || lock_meaning(lock) != NULL)
+        prose_add(prose, PROSE_HEADING, "What that means");
+    if (change != NULL)
+        prose_add(prose, PROSE_PARAGRAPH, "%s", change_meaning(change->kind));
+    if (lock_meaning(lock) != NULL)
+        prose_add(prose, PROSE_PARAGRAPH, "%s%s%s", lock, lock[0] != '\0' ? ": " : "", lock_meaning(lock));
+    if (change != NULL && change->phase == PHASE_FINISH)
+        prose_add(prose, PROSE_PARAGRAPH, "It belongs to step 5, since old nodes could not live with it.");
+    if (source != NULL)
+        add_source(prose, source);
+    free(source);
+}
+
+void explain_node(struct prose *prose, const struct node *node)
+{
+    static const char *const states[] = {
+        [NODE_UNASKED] = "It has not been asked yet, or has not answered yet.",
+        [NODE_ANSWERS] = "Its Admin API answers as Kong's does.",
+        [NODE_STRANGE] = "Something answers at that address, but not as Kong's Admin API does. See what runs there, and whether the address in fleet.ini is right.",
+        [NODE_SILENT] = "The connection is refused, or no one takes it: no Kong runs there now. Of an old node that is the aim of step 4; a new one is still to be"
+                        " started, or was stopped.",
+        [NODE_UNKNOWN] = "It can't be asked from here (a name, a certificate, ssh, a firewall that answers nothing). That is not silence: it may well run, so the gates"
+                         " count it as running.",
+    };
+    prose_add(prose, PROSE_HEADING, "What that means");
+    prose_add(prose, PROSE_PARAGRAPH, "%s", states[node->state]);
+    if (node->match == MATCH_OTHER)
+        prose_add(prose, PROSE_PARAGRAPH, "It uses another database than this one: it is no part of this upgrade, or its kong.conf is wrong.");
+    prose_add(prose, PROSE_PARAGRAPH, "A node is asked once a second; requests/s is how fast its count of all requests grows, without those that are asked from here.");
+    add_source(prose, "GET / and GET /status of its Admin API (kong/api/routes/kong.lua, health.lua at 1.3.0)");
 }
 
 /* Kong's own words first. */

@@ -35,13 +35,15 @@ static void on_input(uv_poll_t *poll_handle, int status, int events)
     loop_input(poll_handle->data);
 }
 
-/* Nothing ends by it: it asks the worker to stop, and only once more leaves. */
+/* No work ends by it: it asks the worker to stop, and only once more leaves. */
 static void on_interrupt(uv_signal_t *handle, int signal_number)
 {
     struct wizard *wizard = handle->data;
     bool runs = wizard->model.run_alive;
     (void)signal_number;
-    if (++dialogue.interrupts > 1) {
+    if (wizard->view.overlay == OVERLAY_COUNTDOWN) {
+        countdown_stop(wizard, "Ctrl-C was pressed");
+    } else if (++dialogue.interrupts > 1) {
         wizard->exit_code = EXIT_TERMINAL_LOST;
         wizard->leaving = true;
     } else if (runs) {

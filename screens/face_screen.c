@@ -44,7 +44,8 @@ static void show(struct wizard *wizard)
     terminal_size(&width, &height);
     canvas_resize(&canvas, width, height, terminal_charset());
     wizard_draw(wizard, &canvas);
-    terminal_show(&canvas);
+    if (terminal_show(&canvas) != TERMINAL_SHOWN)
+        wizard->view.countdown.drawn = false;
     trace_frame(wizard->trace, &canvas);
 }
 

@@ -4,10 +4,12 @@
 #include "core/db/blocker.h"
 #include "core/decisions.h"
 #include "core/journal.h"
+#include "core/kong_run.h"
 #include "core/migrations/order.h"
 #include "core/report.h"
 #include "screens/copy.h"
 #include "screens/fleet_nodes.h"
+#include "screens/model.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -47,13 +49,6 @@ void look_free(struct database_look *look)
     free(look->report);
 }
 
-static enum plan_kind kind_for(const struct state *state)
-{
-    if (state->stage == STAGE_EMPTY)
-        return PLAN_BOOTSTRAP;
-    return state->stage == STAGE_PENDING && state_count_new(state) == 0 ? PLAN_FINISH : PLAN_UP;
-}
-
 static bool has_plan(const struct state *state)
 {
     return state->stage != STAGE_TOO_OLD && state->stage != STAGE_AHEAD && state->stage != STAGE_FOREIGN;
@@ -63,7 +58,7 @@ static bool look_at_plan(struct database_look *look)
 {
     if (!has_plan(&look->state))
         return true;
-    if (!plan_build(look->pg, &look->state, kind_for(&look->state), KONG_1_3, &look->plan, &look->error))
+    if (!plan_build(look->pg, &look->state, order_next(&look->state, look->resume), KONG_1_3, &look->plan, &look->error))
         return false;
     if (look->plan.kind == PLAN_FINISH && !losses_count(look->pg, &look->plan, &look->losses, &look->error)) {
         losses_free(&look->losses);
@@ -84,11 +79,18 @@ static void look_at_journals(struct database_look *look)
     char *folder = journal_folder(&look->app->conf.pg, false, NULL);
     if (folder == NULL)
         return;
-    look->resume = worker_up_interrupted(folder);
     backups_read(&look->backups, folder);
     if (look->want_report)
         look->report = report_markdown(folder, &look->state);
     free(folder);
+}
+
+static bool is_resumed(const struct app *app)
+{
+    char *folder = journal_folder(&app->conf.pg, false, NULL);
+    bool resumed = folder != NULL && worker_up_interrupted(folder);
+    free(folder);
+    return resumed;
 }
 
 static bool reconnect(struct database_look *look)
@@ -113,6 +115,7 @@ void look_work(uv_work_t *work)
     look->lingers_known = true;
     if (!reconnect(look) || !state_read(look->pg, (const char *const *)plugins->list, plugins->count, &look->state, &look->error))
         return;
+    look->resume = is_resumed(look->app);
     look->good = sessions_read(look->pg, &look->sessions, &look->error) && look_at_guard(look) && (!look->want_plan || look_at_plan(look));
     if (!look->good) {
         state_free(&look->state);
@@ -149,39 +152,66 @@ void conf_work(uv_work_t *work)
         job->done = conf_fix_write(&job->fix, job->target, &job->error);
 }
 
-/* The gate that nothing overrules, asked once more before the irreversible step. */
-static bool old_nodes_are_gone(struct start_job *job)
+/* The gate that nothing overrules, asked once more before what can't be undone. */
+static bool no_node_is_against(struct start_job *job)
 {
+    const struct fleet *fleet = &job->app->fleet;
+    const struct datastore *datastore = &job->app->conf.pg;
     struct names against = {0};
-    if (!fleet_answering_old_nodes(&job->app->fleet, &job->app->conf.pg, ASK_NODES_MS, &against, &job->error))
-        return false;
-    bool gone = against.count == 0;
-    if (!gone)
+    bool asked = job->against == AGAINST_OLD     ? fleet_answering_old_nodes(fleet, datastore, ASK_NODES_MS, &against, &job->error)
+                 : job->against == AGAINST_014   ? fleet_against_finish_first(fleet, datastore, ASK_NODES_MS, &against, &job->error)
+                                                 : true;
+    bool none = asked && against.count == 0;
+    if (asked && !none)
         error_set(&job->error, ERROR_REFUSED, "Nothing was changed: %s.", against.list[0]);
     names_free(&against);
-    return gone;
+    return none;
+}
+
+/* The gate once more, by what the database says at this moment. */
+static bool gate_is_open(struct start_job *job)
+{
+    const struct names *plugins = &job->app->conf.plugins;
+    struct state state;
+    struct sessions sessions = {0};
+    struct upgrade upgrade;
+    struct pg *pg = pg_connect(&job->app->conf.pg, "wizard", LOOK_TIMEOUT_MS, &job->error);
+    bool read = pg != NULL && state_read(pg, (const char *const *)plugins->list, plugins->count, &state, &job->error), open = false;
+    if (read && sessions_read(pg, &sessions, &job->error)) {
+        job->facts.state = &state;
+        job->facts.live_sessions = sessions.live;
+        job->facts.legacy_sessions = model_count_legacy(&sessions);
+        upgrade_derive(&job->facts, &upgrade);
+        const struct gate *gate = job->facts.finish_first ? &upgrade.finish_first : &upgrade.gates[STEP_FINISH];
+        open = gate->open;
+        if (!open)
+            error_set(&job->error, ERROR_REFUSED, "Nothing was changed: %s", gate->reason);
+    }
+    sessions_free(&sessions);
+    if (read)
+        state_free(&state);
+    pg_close(pg);
+    return open;
 }
 
 void start_work(uv_work_t *work)
 {
     struct start_job *job = (struct start_job *)work;
     bool finishes = strcmp(job->command, "finish") == 0;
-    char *folder = journal_folder(&job->app->conf.pg, false, NULL);
     struct run_job run = {
         .command = job->command,
-        .kind = finishes ? PLAN_FINISH : strcmp(job->command, "bootstrap") == 0 ? PLAN_BOOTSTRAP : PLAN_UP,
+        .kind = finishes || strcmp(job->command, KONG_CUSTOM_FINISH) == 0 ? PLAN_FINISH : strcmp(job->command, "bootstrap") == 0 ? PLAN_BOOTSTRAP : PLAN_UP,
         .to = KONG_1_3,
         .datastore = &job->app->conf.pg,
         .plugins = &job->app->conf.plugins,
-        .resume = folder != NULL && worker_up_interrupted(folder),
+        .resume = is_resumed(job->app),
         .clear_dead_lock = job->clear_dead_lock,
         .deadline_ms = job->app->fleet.lock_deadline_seconds * 1000,
         .folder = job->folder,
     };
-    free(folder);
     job->path = NULL;
-    if (!finishes || old_nodes_are_gone(job))
-        job->path = worker_start(&run, &job->error);
+    if (no_node_is_against(job) && (!finishes || gate_is_open(job)))
+        job->path = app_start(job->app, &run, &job->error);
 }
 
 void hook_start_work(uv_work_t *work)

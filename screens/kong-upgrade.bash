@@ -2,7 +2,7 @@
 
 _kong_upgrade() {
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command="" skip="" i
-  local commands='status check plan up bootstrap finish backup attach stop nodes watch routes conf report'
+  local commands='status check plan up bootstrap finish rollback backup attach stop nodes watch routes conf report'
   local options='--conf --fleet --json --yes --quiet --verbose --plain --answers --ascii --theme --copy --trace --version --help'
 
   case $before in
@@ -17,7 +17,7 @@ _kong_upgrade() {
     mapfile -t COMPREPLY < <(compgen -W 'auto terminal file off' -- "$word")
     return ;;
   --to)
-    mapfile -t COMPREPLY < <(compgen -W '1.0 1.1 1.2 1.3' -- "$word")
+    mapfile -t COMPREPLY < <(compgen -W '0.14 1.0 1.1 1.2 1.3' -- "$word")
     return ;;
   # A database's name is typed by whoever means it; the ids of checks are the program's.
   --confirm | --ignore | --request)
@@ -45,6 +45,7 @@ _kong_upgrade() {
   up) options+=' --dry-run' ;;
   bootstrap) options+=' --dry-run --to' ;;
   finish) options+=' --dry-run --confirm' ;;
+  rollback) options+=' --dry-run --to --confirm' ;;
   backup)
     if [[ $word != -* ]]; then
       compopt -o filenames

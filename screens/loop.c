@@ -150,6 +150,7 @@ static void on_tick(uv_timer_t *timer)
         loop_start_look(loop);
     }
     loop_derive(loop);
+    countdown_tick(loop->wizard);
     loop_draw(loop);
 }
 

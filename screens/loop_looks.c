@@ -98,7 +98,7 @@ static void on_looked(uv_work_t *work, int status)
 static bool stage_changed(const struct loop *loop)
 {
     const struct model *model = &loop->wizard->model;
-    return !model->has_plan || (model->plan.kind == PLAN_FINISH) != model_is_up(model);
+    return !model->has_plan || (model->plan.kind == PLAN_FINISH) != (order_next(&model->state, model->resume) == PLAN_FINISH);
 }
 
 /* Whether a change is there may be a question to all rows of a table: so not with every look. Once more when that run has ended. */

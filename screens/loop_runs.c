@@ -49,6 +49,18 @@ static void end_backup(struct loop *loop)
     leave_run(model);
 }
 
+/* What it has changed is looked at anew. One that finished an earlier upgrade leaves step 1 where it begins, with another preflight. */
+static void end_run(struct loop *loop)
+{
+    struct model *model = &loop->wizard->model;
+    bool well = model->run.ended && model->run.exit_code == 0;
+    if (well && strcmp(model->run.command, "finish") == 0 && model->has_state && !model_is_up(model)) {
+        wizard_say(loop->wizard, MARK_OK, "The earlier upgrade is finished. Go on with this one.");
+        loop_check(loop->wizard, NULL);
+    }
+    loop_look(loop->wizard, true);
+}
+
 static char *last_run(const char *folder)
 {
     struct names paths = {0};
@@ -91,7 +103,7 @@ void loop_read_run(struct loop *loop)
     bool ended_well = model->run.ended && model->run.exit_code == 0;
     model->run_is_news = model->run_is_news || model->run_alive || !ended_well;
     if (was_alive && !model->run_alive)
-        loop_look(loop->wizard, true);
+        end_run(loop);
     if (!was_alive && model->run_alive && !loop->wizard->view.settled && !model_backs_up(model)) {
         loop->wizard->view.settled = true;
         wizard_go(loop->wizard, model_runs(model, STEP_FINISH) ? STEP_FINISH : STEP_UP);
@@ -173,16 +185,31 @@ static void on_started(uv_work_t *work, int status)
     loop_read_run(loop);
 }
 
+/* Which nodes may not live while it runs. */
+static void choose_nodes(struct start_job *job, const struct model *model)
+{
+    bool first = model_finish_first(model);
+    if (strcmp(job->command, "finish") != 0 || (first && !model->state.from_014))
+        job->against = AGAINST_NONE;
+    else
+        job->against = first ? AGAINST_014 : AGAINST_OLD;
+}
+
 void loop_start(struct wizard *wizard, const char *command, bool clear_dead_lock)
 {
     struct loop *loop = wizard->loop;
-    if (loop == NULL || wizard->model.starting || wizard->model.run_alive)
+    if (wizard->model.starting || wizard->model.run_alive)
         return;
     wizard->model.starting = true;
+    if (loop == NULL)
+        return;
+    if (strcmp(command, "finish") == 0)
+        model_facts(&wizard->model, &loop->start.facts);
     loop->start.app = &wizard->model.app;
     loop->start.context = loop;
     loop->start.command = command;
     loop->start.clear_dead_lock = clear_dead_lock;
+    choose_nodes(&loop->start, &wizard->model);
     loop->jobs++;
     uv_queue_work(&loop->uv, &loop->start.work, start_work, on_started);
 }

@@ -30,6 +30,7 @@ static const struct command {
     {"up", plain_up, "dry-run", 0},
     {"bootstrap", plain_bootstrap, "dry-run to", 0},
     {"finish", plain_finish, "confirm dry-run", 0},
+    {"rollback", plain_rollback, "to confirm dry-run", 0},
     {"backup", plain_backup, "", 1},
     {"attach", plain_attach, "", 0},
     {"stop", plain_stop, "", 0},

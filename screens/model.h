@@ -76,25 +76,36 @@ struct model {
     int64_t now;                  /* monotonic ms of this frame */
 };
 
+/* What the upgrade is derived from, as it is known now. Points into the model. */
+void model_facts(const struct model *model, struct upgrade_facts *facts);
+
+/* The 0.14 nodes among sessions: those that poll the database. */
+size_t model_count_legacy(const struct sessions *sessions);
+
 /* Derives the upgrade from the rest. */
 void model_derive(struct model *model);
 void model_free(struct model *model);
 
-/* The run shown is one of that step: `up` or `bootstrap` for STEP_UP, `finish` for STEP_FINISH; a backup, while it goes on, is of
- * the step that comes next. */
+/* The run shown is one of that step: `up`, `bootstrap` or the `finish` of an earlier upgrade for STEP_UP, `finish` for STEP_FINISH; a
+ * backup, while it goes on, is of the step that comes next. */
 bool model_runs(const struct model *model, enum step step);
 
 /* The run shown is a backup. */
 bool model_backs_up(const struct model *model);
 
-/* What is pending stems from an earlier upgrade that was never finished; this one has not begun. */
+/* An earlier upgrade was never finished, and is to be; this one has not begun. Why that can't be started now; "" where it can, see
+ * model_refusal. */
 bool model_finish_first(const struct model *model);
+const char *model_refusal_to_finish_first(const struct model *model, char *text, size_t size);
 
 /* A 0.14 node polls the database, or more nodes do than new ones are known. */
 bool model_sees_old_sessions(const struct model *model);
 
 /* `up` has nothing left to do. */
 bool model_is_up(const struct model *model);
+
+/* Step 5 has begun, as far as is seen from here: nothing leads back but a backup. */
+bool model_finish_begun(const struct model *model);
 
 /* A worker that was not started from this state folder (by another account, on another machine) changes the database: it can be
  * watched through the plan, not followed. */

@@ -1,5 +1,5 @@
 /* The nodes of one cluster as the screens Provision, Divert and Decommission show them. */
-#include "screens/screen.h"
+#include "screens/explain.h"
 
 #include "core/base/clock.h"
 #include "core/base/mem.h"
@@ -206,6 +206,7 @@ static void add_details(struct wizard *wizard, const struct node_view *view)
     add_fact(prose, "Connections", connections);
     verdict_add_facts(prose, &wizard->model, node);
     add_fact(prose, "Restarts", restarts);
+    explain_node(prose, node);
     free(restarts);
     free(connections);
     free(number);

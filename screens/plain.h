@@ -16,9 +16,17 @@ int plain_report(struct app *app);
 int plain_up(struct app *app);
 int plain_finish(struct app *app);
 int plain_bootstrap(struct app *app);
+int plain_rollback(struct app *app);
 int plain_backup(struct app *app);
 int plain_attach(struct app *app);
 int plain_stop(struct app *app);
+
+/* After ours: Kong's own command for the migrations of custom plugins, where there are any; it is asked for, or, where that can't be, said.
+ * `command`: KONG_CUSTOM_UP or KONG_CUSTOM_FINISH. */
+int plain_custom(const struct app *app, const char *command);
+
+/* Says it where Kong's own command is to do that job. */
+void say_engine(const struct app *app, const struct run_job *job);
 
 /* Follows a journal to its end, in plain lines or JSON. Returns the run's exit code, or EXIT_TERMINAL_LOST. */
 int follow_journal(const struct app *app, const char *path);

@@ -4,20 +4,20 @@
 #include "core/base/mem.h"
 #include "core/decisions.h"
 #include "core/journal.h"
+#include "core/kong_run.h"
 #include "core/linger.h"
 #include "core/migrations/order.h"
 #include "core/worker.h"
 #include "screens/backup_note.h"
 #include "screens/fleet_nodes.h"
 #include "screens/plain.h"
+#include "screens/plain_run.h"
 #include "screens/say.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define ASK_NODES_MS 5000
 
 static bool is_resumed(const struct app *app)
 {
@@ -27,9 +27,7 @@ static bool is_resumed(const struct app *app)
     return resumed;
 }
 
-/* The same command, going on already, is followed instead of a second one being started; another one is in the way. Returns -1 if
- * there is none. */
-static int follow_running(const struct app *app, const char *command)
+int run_follow_running(const struct app *app, const char *command)
 {
     char *folder = journal_folder(&app->conf.pg, false, NULL);
     char *running = folder != NULL ? journal_find_running(folder) : NULL;
@@ -52,7 +50,7 @@ static int follow_running(const struct app *app, const char *command)
     return exit_code;
 }
 
-static void say_plan(const struct plan *plan)
+void run_say_plan(const struct plan *plan)
 {
     size_t number = 0;
     for (size_t i = 0; i < plan->change_count; i++) {
@@ -64,6 +62,13 @@ static void say_plan(const struct plan *plan)
                 each->change->correction != NULL ? " (corrected)" : "");
         free(text);
     }
+}
+
+void say_engine(const struct app *app, const struct run_job *job)
+{
+    if (app_leaves_to_kong(app, job))
+        say("`kong migrations %s` makes them, in its own way (engine = kong in fleet.ini): statements may stall old nodes, and no correction of ours is made\n",
+            job->command);
 }
 
 static int dry_run(const struct app *app, struct pg *pg, const struct state *state, const struct run_job *job)
@@ -78,14 +83,14 @@ static int dry_run(const struct app *app, struct pg *pg, const struct state *sta
             say_json(json, true);
     } else {
         say("%s would make %zu changes and record %zu migrations; nothing was changed:\n", job->command, plan_remaining(&plan), plan.step_count);
-        say_plan(&plan);
+        say_engine(app, job);
+        run_say_plan(&plan);
     }
     plan_free(&plan);
     return error.code != ERROR_NONE ? complain(&error) : 0;
 }
 
-/* The worker may end with this login session: then it is said before, and asked on a terminal. */
-static bool confirms_session(const struct app *app)
+bool run_confirms_session(const struct app *app)
 {
     if (linger_find(NULL) != LINGER_ENDS)
         return true;
@@ -93,10 +98,10 @@ static bool confirms_session(const struct app *app)
     return app->options->yes || !isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO) || ask("Start all the same?");
 }
 
-static int start_and_follow(const struct app *app, const struct run_job *job)
+int run_start_and_follow(const struct app *app, struct run_job *job)
 {
     struct error error = {0};
-    char *path = worker_start(job, &error);
+    char *path = app_start(app, job, &error);
     if (path == NULL)
         return complain(&error);
     int exit_code = follow_journal(app, path);
@@ -104,8 +109,7 @@ static int start_and_follow(const struct app *app, const struct run_job *job)
     return exit_code;
 }
 
-/* A row left by a dead worker of ours is removed after a question, or with --yes. */
-static bool confirms_dead_lock(const struct app *app, const struct state *state)
+bool run_confirms_dead_lock(const struct app *app, const struct state *state)
 {
     bool dead = state->lock.held && !state->lock.worker_alive && strncmp(state->lock.owner, LOCK_OWNER_PREFIX, strlen(LOCK_OWNER_PREFIX)) == 0;
     if (!dead)
@@ -113,8 +117,7 @@ static bool confirms_dead_lock(const struct app *app, const struct state *state)
     return app->options->yes || ask("The migrations lock was left behind by a worker that no longer runs (%s). Remove it?", state->lock.owner);
 }
 
-/* Before the database is changed, on a terminal: what backup there is. */
-static void say_backup(const struct app *app)
+void run_say_backup(const struct app *app)
 {
     struct backups backups = {0};
     struct names declared = {0};
@@ -130,8 +133,7 @@ static void say_backup(const struct app *app)
     free(folder);
 }
 
-/* Someone else's worker, whose journal is not here. */
-static bool is_in_hand(const struct state *state)
+bool run_is_in_hand(const struct state *state)
 {
     char *sentence = state->lock.worker_alive ? lock_sentence(&state->lock) : NULL;
     if (sentence != NULL)
@@ -150,7 +152,7 @@ static int confirm_harmless(const struct app *app, struct pg *pg, const struct s
         return 0;
     dry_run(app, pg, state, job);
     if (job->kind != PLAN_BOOTSTRAP)
-        say_backup(app);
+        run_say_backup(app);
     return ask("Start now?") ? 0 : EXIT_ERROR;
 }
 
@@ -158,7 +160,7 @@ static int run_command(struct app *app, struct run_job *job, confirmation *confi
 {
     struct error error = {0};
     struct state state;
-    int exit_code = app->options->dry_run ? -1 : follow_running(app, job->command);
+    int exit_code = app->options->dry_run ? -1 : run_follow_running(app, job->command);
     if (exit_code >= 0)
         return exit_code;
     struct pg *pg = app_connect(app, job->command, &state, &error);
@@ -180,33 +182,34 @@ static int run_command(struct app *app, struct run_job *job, confirmation *confi
         exit_code = dry_run(app, pg, &state, job);
         go = false;
     }
-    if (go && is_in_hand(&state)) {
+    if (go && run_is_in_hand(&state)) {
         exit_code = EXIT_HELD;
         go = false;
     }
     if (go) {
         exit_code = confirm(app, pg, &state, job);
-        if (exit_code == 0 && !confirms_session(app))
+        if (exit_code == 0 && !run_confirms_session(app))
             exit_code = EXIT_ERROR;
         go = exit_code == 0;
     }
-    job->clear_dead_lock = go && confirms_dead_lock(app, &state);
+    job->clear_dead_lock = go && run_confirms_dead_lock(app, &state);
     pg_close(pg);
     state_free(&state);
     free(verdict.sentence);
-    return go ? start_and_follow(app, job) : exit_code;
+    return go ? run_start_and_follow(app, job) : exit_code;
 }
 
 int plain_up(struct app *app)
 {
     struct run_job job = {.command = "up", .kind = PLAN_UP, .to = KONG_1_3};
-    return run_command(app, &job, confirm_harmless);
+    int exit_code = run_command(app, &job, confirm_harmless);
+    return exit_code == 0 ? plain_custom(app, KONG_CUSTOM_UP) : exit_code;
 }
 
 int plain_bootstrap(struct app *app)
 {
     struct run_job job = {.command = "bootstrap", .kind = PLAN_BOOTSTRAP, .to = KONG_VERSIONS};
-    for (int version = 0; version < KONG_VERSIONS; version++)
+    for (int version = KONG_1_0; version < KONG_VERSIONS; version++)
         if (strcmp(app->options->to != NULL ? app->options->to : "1.3", kong_version_names[version]) == 0)
             job.to = (enum kong_version)version;
     if (job.to == KONG_VERSIONS)
@@ -224,12 +227,16 @@ static bool types_name(const struct state *state)
     return strcmp(typed, state->database) == 0;
 }
 
-/* Old nodes of the fleet that still answer speak against `finish`, and nothing overrules that. */
-static int check_old_nodes(const struct app *app)
+/* Old nodes of the fleet that still answer speak against `finish`, and nothing overrules that; against an earlier upgrade's, those of
+ * 0.14 alone. */
+static int check_nodes(const struct app *app, const struct state *state, bool resume)
 {
     struct error error = {0};
     struct names against = {0};
-    if (!fleet_answering_old_nodes(&app->fleet, &app->conf.pg, ASK_NODES_MS, &against, &error))
+    bool first = order_finish_first(state, resume);
+    if (first && !state->from_014)
+        return 0;
+    if (!(first ? fleet_against_finish_first : fleet_answering_old_nodes)(&app->fleet, &app->conf.pg, RUN_ASK_NODES_MS, &against, &error))
         return complain(&error);
     for (size_t i = 0; i < against.count; i++)
         complain_text("%s", against.list[i]);
@@ -248,12 +255,12 @@ static int confirm_finish(const struct app *app, struct pg *pg, const struct sta
         complain_text("--confirm %s does not name the database that would be finished (%s): nothing was changed", confirm, state->database);
         return 7;
     }
-    int exit_code = check_old_nodes(app);
+    int exit_code = check_nodes(app, state, job->resume);
     if (exit_code != 0)
         return exit_code;
     if (confirm == NULL) {
         dry_run(app, pg, state, job);
-        say_backup(app);
+        run_say_backup(app);
         if (!types_name(state)) {
             complain_text("that is not the database's name: nothing was changed");
             return 7;
@@ -265,22 +272,23 @@ static int confirm_finish(const struct app *app, struct pg *pg, const struct sta
 int plain_finish(struct app *app)
 {
     struct run_job job = {.command = "finish", .kind = PLAN_FINISH, .to = KONG_1_3};
-    return run_command(app, &job, confirm_finish);
+    int exit_code = run_command(app, &job, confirm_finish);
+    return exit_code == 0 ? plain_custom(app, KONG_CUSTOM_FINISH) : exit_code;
 }
 
 /* The folder is the argument, if there is one. */
 int plain_backup(struct app *app)
 {
     struct error error = {0};
-    int exit_code = follow_running(app, BACKUP_COMMAND);
+    int exit_code = run_follow_running(app, BACKUP_COMMAND);
     if (exit_code >= 0)
         return exit_code;
     bool named = app->options->argument_count > 0 && app->options->arguments[0][0] != '\0';
     char *folder = named ? backup_absolute_folder(app->options->arguments[0]) : backup_default_folder(&app->conf.pg, &error);
     if (folder == NULL)
         return complain(&error);
-    const struct run_job job = {.command = BACKUP_COMMAND, .datastore = &app->conf.pg, .plugins = &app->conf.plugins, .folder = folder};
-    exit_code = start_and_follow(app, &job);
+    struct run_job job = {.command = BACKUP_COMMAND, .datastore = &app->conf.pg, .plugins = &app->conf.plugins, .folder = folder};
+    exit_code = run_start_and_follow(app, &job);
     free(folder);
     return exit_code;
 }

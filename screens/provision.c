@@ -37,6 +37,8 @@ static void fill(struct prose *prose, const struct model *model)
     else
         prose_add_mark(prose, MARK_WARN, "Don't use the new nodes' Admin API before step 5 is done: what it writes, old nodes may not understand.%s",
                        model_count_nodes(model, CLUSTER_NEW, node_is_there) == 0 ? "" : " It answers from here: let a firewall, or admin_listen = off, keep others off it.");
+    if (model->state.from_014)
+        prose_add_mark(prose, MARK_INFO, "It has another syntax than 0.14's: scripts for it are needed from step 5 on.");
     api_guard_add(prose, model);
     verdict_add(prose, model);
     hooks_add(prose, model, HOOK_PROVISION);

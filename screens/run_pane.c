@@ -6,7 +6,9 @@
 
 #include "core/base/mem.h"
 #include "core/migrations/corrections.h"
+#include "core/migrations/meaning.h"
 #include "screens/backup_note.h"
+#include "screens/explain.h"
 #include "screens/loop.h"
 #include "screens/say.h"
 #include "screens/whole.h"
@@ -286,6 +288,7 @@ static void open_run_details(struct wizard *wizard, size_t row)
     wizard_open_text(wizard, each->id);
     prose_add(&wizard->view.text, PROSE_HEADING, "%s", each->what);
     add_cost(&wizard->view.text, each->table, each->lock, each->rewrite, each->scan, each->rows, each->bytes);
+    explain_change(&wizard->view.text, each->id, change_find(each->id), each->lock);
     add_correction(&wizard->view.text, each->correction);
 }
 
@@ -329,6 +332,7 @@ static void open_plan_details(struct wizard *wizard, size_t row)
         prose_add_key(&wizard->view.text, "Locked", say_about(plan_lock_ms(each), about));
     if (each->done)
         prose_add(&wizard->view.text, PROSE_PARAGRAPH, "Its effect is there already: it will not be made again.");
+    explain_change(&wizard->view.text, id, each->change, each->cost.lock);
     add_correction(&wizard->view.text, each->change->correction);
     free(text);
     free(id);
@@ -343,6 +347,12 @@ bool dead_lock_is_there(const struct model *model)
 {
     const struct lock_info *lock = &model->state.lock;
     return model->has_state && lock->held && !lock->worker_alive && strncmp(lock->owner, LOCK_OWNER_PREFIX, strlen(LOCK_OWNER_PREFIX)) == 0;
+}
+
+void dead_lock_add(struct prose *prose, const struct model *model)
+{
+    if (dead_lock_is_there(model))
+        prose_add_mark(prose, MARK_WARN, "Kong's migrations lock was left behind by a worker that no longer runs (%s). It is removed first.", model->state.lock.owner);
 }
 
 bool run_pane_enabled(const struct wizard *wizard, int action)

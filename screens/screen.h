@@ -5,6 +5,7 @@
 #define SCREENS_SCREEN_H
 
 #include "core/conf/conf_fix.h"
+#include "screens/countdown.h"
 #include "screens/model.h"
 #include "screens/pane.h"
 #include "tui/canvas.h"
@@ -43,7 +44,7 @@ extern const struct screen screen_welcome, screen_preflight, screen_up, screen_p
     screen_done;
 
 /* What is over the screen and takes all keys. */
-enum overlay { OVERLAY_NONE, OVERLAY_TEXT, OVERLAY_DIALOG, OVERLAY_PROMPT, OVERLAY_HOOK };
+enum overlay { OVERLAY_NONE, OVERLAY_TEXT, OVERLAY_DIALOG, OVERLAY_PROMPT, OVERLAY_HOOK, OVERLAY_COUNTDOWN };
 
 struct view {
     enum charset charset;               /* of the frame being drawn */
@@ -74,6 +75,7 @@ struct view {
     char *must_type;                    /* the dialog's, owned: the model behind it changes while it is open */
     struct dialog_state dialog_state;
     void (*answered)(struct wizard *wizard, size_t answer);
+    struct countdown countdown;
     struct field_model field;
     struct field_state field_state;
     void (*submitted)(struct wizard *wizard, const char *text);
@@ -198,7 +200,14 @@ void api_guard_open(struct wizard *wizard);
 void verdict_add(struct prose *prose, const struct model *model);
 void verdict_add_facts(struct prose *prose, const struct model *model, const struct node *node);
 
-/* A worker of ours that no longer runs left Kong's lock behind: then starting removes it, after it was said. */
+/* Step 1 begins with the finish of an earlier upgrade (model_finish_first): what is said of it, and asking for it. */
+bool earlier_enabled(const struct model *model);
+void earlier_draw(struct wizard *wizard, struct area area);
+void earlier_pane(struct wizard *wizard, struct pane *pane);
+void earlier_ask(struct wizard *wizard);
+
+/* A worker of ours that no longer runs left Kong's lock behind: then starting removes it, after it was said by dead_lock_add. */
 bool dead_lock_is_there(const struct model *model);
+void dead_lock_add(struct prose *prose, const struct model *model);   /* nothing where it is not so */
 
 #endif

@@ -15,10 +15,11 @@
 #define COST_LINES 4            /* one less where there is nothing to back up */
 #define WORTH_SAYING_MS 100     /* as much as a node notices */
 
-enum { ACTION_START = ACTION_OWN };
+enum { ACTION_START = ACTION_OWN, ACTION_FINISH_FIRST };
 
 static const struct keys_row keys[] = {
     {{'s'}, "start", "Start the migration. It asks once more.", ACTION_START, 60, NULL},
+    {{'f'}, "finish first", "Finish the earlier upgrade. The database's name must be typed.", ACTION_FINISH_FIRST, -61, NULL},
     RUN_PANE_KEYS,
 };
 
@@ -28,7 +29,7 @@ static bool is_enabled(const struct wizard *wizard, int action)
     char reason[512];
     if (action == ACTION_START)
         return model->has_plan && model_refusal(model, STEP_UP, reason, sizeof reason)[0] == '\0';
-    return run_pane_enabled(wizard, action);
+    return action == ACTION_FINISH_FIRST ? earlier_enabled(model) : run_pane_enabled(wizard, action);
 }
 
 /* The largest table that is rewritten; NULL if none. `count`: how many changes rewrite one. */
@@ -116,6 +117,10 @@ static void draw(struct wizard *wizard, struct area area)
         draw_complete(wizard, area);
         return;
     }
+    if (model_finish_first(&wizard->model)) {
+        earlier_draw(wizard, area);
+        return;
+    }
     bool installs = wizard->model.has_plan && wizard->model.plan.kind == PLAN_BOOTSTRAP;
     const struct layout_request rows[] = {LAYOUT_FIXED(installs ? COST_LINES - 1 : COST_LINES, 2), LAYOUT_FILL(3, 1)};
     struct area parts[2];
@@ -131,6 +136,8 @@ static bool pane(struct wizard *wizard, size_t index, struct pane *pane)
         return false;
     if (runs)
         run_pane(wizard, pane);
+    else if (model_finish_first(&wizard->model) && !model_is_watching(&wizard->model))
+        earlier_pane(wizard, pane);
     else
         plan_pane(wizard, pane);
     return true;
@@ -189,8 +196,7 @@ static void ask_start(struct wizard *wizard)
         prose_add_mark(prose, MARK_WARN, "%s", linger_warning);
     else
         prose_add(prose, PROSE_PARAGRAPH, "The work runs in a process of its own: closing this screen or losing the connection does not stop it.");
-    if (dead_lock_is_there(model))
-        prose_add_mark(prose, MARK_WARN, "Kong's migrations lock was left behind by a worker that no longer runs (%s). It is removed first.", model->state.lock.owner);
+    dead_lock_add(prose, model);
     if (without)
         prose_add_mark(prose, MARK_WARN, "No backup was made here. What this step adds can stay; should anything else go wrong, only a backup brings back what is there now.");
     else if (!installs)
@@ -208,6 +214,8 @@ static void act(struct wizard *wizard, int action)
 {
     if (action == ACTION_START)
         ask_start(wizard);
+    else if (action == ACTION_FINISH_FIRST)
+        earlier_ask(wizard);
     else
         run_pane_act(wizard, action);
 }

@@ -46,13 +46,28 @@ static struct table_model fleet_table(const struct wizard *wizard)
                                 "No node is known. Press a to add one, to be watched.", false, false};
 }
 
+/* Kong 1.3's, whose operator has loaded plugins since. */
+static char *plugins_text(const struct state *state)
+{
+    struct buf names = {0};
+    for (size_t i = 0; i < state->subsystem_count; i++) {
+        const struct subsystem_state *each = &state->subsystems[i];
+        if (each->new.count + each->missing.count + each->pending.count > 0)
+            buf_addf(&names, "%s%s", names.length > 0 ? ", " : "", each->subsystem->name);
+    }
+    char *text = mem_printf(state_count_new(state) > 0 ? "Kong 1.3's. Plugins were loaded since (%s): step 1 makes what they need."
+                                                       : "Kong 1.3's. Step 5 completes what step 1 has made for plugins that were loaded since (%s).", buf_text(&names));
+    buf_free(&names);
+    return text;
+}
+
 static char *stage_text(const struct model *model)
 {
     static const char five_steps[] = ". Five steps lead to 1.3; until the fifth, the old cluster works as before.";
     static const char *const texts[] = {
         [STAGE_EMPTY] = "empty. Kong 1.3 can be installed on it: step 1 does it, and steps 2 to 5 fall away.",
         [STAGE_TOO_OLD] = "older than Kong 0.14. It can't be upgraded yet.",
-        [STAGE_LEGACY_014] = five_steps,
+        [STAGE_LEGACY_014] = "Kong 0.14's. Five steps lead straight to 1.3, with no stop at 1.0; until the fifth, the old cluster works as before.",
         [STAGE_UPGRADABLE] = five_steps,
         [STAGE_PENDING] = "migrated up: old nodes and 1.3 nodes may work on it side by side.",
         [STAGE_CURRENT] = "Kong 1.3's. There is nothing to do.",
@@ -62,8 +77,12 @@ static char *stage_text(const struct model *model)
     const struct state *state = &model->state;
     if (state->stage == STAGE_EMPTY && state->reason != NULL)
         return mem_dup("empty, as it seems.");
-    if (state->stage == STAGE_PENDING && state_count_new(state) > 0 && model_finish_first(model))
-        return mem_printf("Kong %s's, and the upgrade to that was never finished: `kong-upgrade finish` comes first.", state->version != NULL ? state->version : "1.x");
+    if (model_finish_first(model))
+        return mem_printf(state->from_014 ? "Kong %s's, but the upgrade from 0.14 to it was never finished: step 1 begins with that."
+                                          : "Kong %s's, but migrations from before 1.3 were never finished: step 1 begins with that.",
+                          state_reached(state) != NULL ? state_reached(state) : "1.x");
+    if (state_plugins_only(state))
+        return plugins_text(state);
     if (state->stage == STAGE_PENDING && state_count_new(state) > 0)
         return mem_dup("half-way: `up` has begun and is not complete. Step 1 goes on with it.");
     if (texts[state->stage] == five_steps)
@@ -99,15 +118,21 @@ static void add_database(struct prose *prose, const struct model *model)
     free(text);
     if (state->reason != NULL)
         prose_add_mark(prose, MARK_DANGER, "%s", state->reason);
-    if (state->unknown.count > 0) {
-        struct buf names = {0};
-        for (size_t i = 0; i < state->unknown.count; i++)
-            buf_addf(&names, "%s%s", i > 0 ? ", " : "", state->unknown.list[i]);
-        text = mem_printf("%s: their own migrations are left to `kong migrations`", buf_text(&names));
+    if (state_has_custom(state)) {
+        char *plugins = state_custom_text(state);
+        text = mem_printf("%s: their own migrations are left to `kong migrations`", plugins);
         prose_add_key(prose, "Custom", text);
         free(text);
-        buf_free(&names);
+        free(plugins);
     }
+}
+
+/* What the release notes of 1.0 ask of an operator who comes from 0.14. */
+static void add_014(struct prose *prose, const struct model *model)
+{
+    if (model->has_state && model->state.stage == STAGE_LEGACY_014)
+        prose_add_mark(prose, MARK_WARN, "Coming from 0.14: custom plugins must be made for 1.0 or later, and scripts must speak the new Admin API (foreign keys, arrays,"
+                                         " pages). 0.14 nodes can't start after step 5.");
 }
 
 /* What to do now. */
@@ -137,6 +162,7 @@ static void fill(struct prose *prose, const struct model *model)
                        model->state_error != NULL ? model->state_error : "Asking the database where it stands.");
     prose_add_key(prose, "fleet.ini", model->app.fleet.file);
     add_sessions(prose, model);
+    add_014(prose, model);
     add_advice(prose, model);
 }
 

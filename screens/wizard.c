@@ -35,9 +35,10 @@ static void draw_header(struct wizard *wizard, struct area area)
     char detail[160] = "", right[64] = "";
     if (model->has_state) {
         snprintf(detail, sizeof detail, "%s at %s:%d", model->state.database, model->state.host, model->state.port);
-        bool current = model->state.stage == STAGE_CURRENT;
-        if (model->state.version != NULL)
-            snprintf(right, sizeof right, current ? "Kong %s" : "Kong %s to 1.3", model->state.version);
+        bool current = model->state.stage == STAGE_CURRENT || state_plugins_only(&model->state);
+        const char *version = model_finish_first(model) ? state_reached(&model->state) : model->state.version;
+        if (version != NULL)
+            snprintf(right, sizeof right, current ? "Kong %s" : "Kong %s to 1.3", version);
         else if (model->state.stage == STAGE_EMPTY)
             snprintf(right, sizeof right, "install Kong 1.3");
     } else if (model->configured) {
@@ -136,6 +137,8 @@ static void draw_overlay(struct wizard *wizard, struct area area)
         area.canvas->cursor_shown = false;
     if (view->overlay == OVERLAY_DIALOG) {
         dialog_draw(area, &view->dialog, &view->dialog_state);
+    } else if (view->overlay == OVERLAY_COUNTDOWN) {
+        countdown_draw(wizard, area);
     } else if (view->overlay == OVERLAY_HOOK) {
         hook_pane_draw(wizard, area);
     } else if (view->overlay == OVERLAY_TEXT) {
@@ -218,7 +221,7 @@ void wizard_draw(struct wizard *wizard, struct canvas *canvas)
 {
     struct area all = canvas_area(canvas), footer;
     wizard->view.charset = canvas->charset;
-    wizard->view.cut = false;
+    wizard->view.cut = wizard->view.countdown.drawn = false;
     if (frame_too_small(all, 30, 8))
         return;
     struct area middle = draw_frame(wizard, all, &footer);

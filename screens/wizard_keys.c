@@ -107,6 +107,10 @@ static const struct keys_row hook_rows[] = {
     {{K_NONE}, "close", NULL, 0, 90, "Esc"},
 };
 
+static const struct keys_row countdown_rows[] = {
+    {{K_NONE}, "stop: nothing is changed", NULL, 0, 90, "any key"},
+};
+
 static const char help_title[] = "Help (? once more: the words that are used here)";
 
 static const struct keys_row prompt_rows[] = {
@@ -156,6 +160,7 @@ void wizard_draw_keys(struct wizard *wizard, struct area area)
         [OVERLAY_TEXT] = {view->text_keys, view->text_key_count, is_enabled_here, wizard, &text},
         [OVERLAY_DIALOG] = {dialog_rows, COUNT_OF(dialog_rows), NULL, NULL, NULL},
         [OVERLAY_PROMPT] = {prompt_rows, COUNT_OF(prompt_rows), NULL, NULL, NULL},
+        [OVERLAY_COUNTDOWN] = {countdown_rows, COUNT_OF(countdown_rows), NULL, NULL, NULL},
         [OVERLAY_HOOK] = {hook_rows, COUNT_OF(hook_rows), NULL, NULL, NULL},
     };
     struct wizard_maps maps;
@@ -441,6 +446,10 @@ bool wizard_is_typing(struct wizard *wizard)
 
 void wizard_key(struct wizard *wizard, const struct input *input)
 {
+    if (wizard->view.overlay == OVERLAY_COUNTDOWN && input->kind != INPUT_NONE) {
+        countdown_stop(wizard, input->kind == INPUT_KEY ? "a key was pressed" : "the window has another size");
+        return;
+    }
     if (input->kind != INPUT_KEY)
         return;
     wizard->view.settled = true;

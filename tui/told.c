@@ -33,13 +33,15 @@ void told_free(struct told *told)
     *told = (struct told){0};
 }
 
-/* Without figures. */
+/* Without figures, and the points in them. */
 static char *gist_of(const char *text)
 {
     char *gist = memory_copy(text, strlen(text)), *to = gist;
-    for (const char *from = text; *from != '\0'; from++)
-        if (!isdigit((unsigned char)*from))
+    for (const char *from = text; *from != '\0'; from++) {
+        bool point = *from == '.' && from > text && isdigit((unsigned char)from[-1]) && isdigit((unsigned char)from[1]);
+        if (!isdigit((unsigned char)*from) && !point)
             *to++ = *from;
+    }
     *to = '\0';
     return gist;
 }

@@ -65,6 +65,31 @@ static bool set_quiet_rps(struct fleet *fleet, const char *value, struct error *
     return true;
 }
 
+static bool set_kong_bin(struct fleet *fleet, const char *value, struct error *error)
+{
+    bool plain = value[0] == '/';
+    for (const char *c = value; *c != '\0'; c++)
+        plain = plain && (unsigned char)*c >= ' ' && *c != 0x7F;
+    if (!plain)
+        return error_set(error, ERROR_CONFIG, "bin is the full path of Kong 1.3's own command, such as /usr/local/bin/kong");
+    free(fleet->kong_bin);
+    fleet->kong_bin = mem_dup(value);
+    return true;
+}
+
+static bool set_kong_engine(struct fleet *fleet, const char *value, struct error *error)
+{
+    fleet->kong_engine = strcmp(value, "kong") == 0;
+    if (!fleet->kong_engine && strcmp(value, "kong-upgrade") != 0)
+        return error_set(error, ERROR_CONFIG, "engine is kong-upgrade (the default) or kong (Kong's own `kong migrations`)");
+    return true;
+}
+
+static bool set_kong_deadline(struct fleet *fleet, const char *value, struct error *error)
+{
+    return set_seconds("deadline", value, &fleet->kong_deadline_seconds, error);
+}
+
 static const struct grammar {
     const char *section, *key;
     bool (*set)(struct fleet *fleet, const char *value, struct error *error);
@@ -75,6 +100,9 @@ static const struct grammar {
     {"gates", "quiet", set_quiet},
     {"gates", "quiet_rps", set_quiet_rps},
     {"gates", "lock_deadline", set_lock_deadline},
+    {"kong", "bin", set_kong_bin},
+    {"kong", "engine", set_kong_engine},
+    {"kong", "deadline", set_kong_deadline},
 };
 
 static bool set_node(struct fleet *fleet, enum cluster cluster, const char *value, struct error *error)
@@ -129,7 +157,7 @@ static bool take_value(void *context, const char *section, const char *key, cons
     if (access != NULL)
         return fleet_access_set(access, key, value, error);
     if (!is_known_section(section))
-        return error_set(error, ERROR_CONFIG, "there is no section [%s]: known are [datastore], [old], [new], [gates], [hooks]", section);
+        return error_set(error, ERROR_CONFIG, "there is no section [%s]: known are [datastore], [old], [new], [gates], [kong], [hooks]", section);
     return error_set(error, ERROR_CONFIG, "[%s] has no key '%s'", section, key);
 }
 
@@ -159,8 +187,8 @@ static bool read_file(struct fleet *fleet, FILE *file, struct error *error)
     struct stat status;
     if (!ini_file_read(file, fleet->file, take_value, fleet, error))
         return false;
-    if (fstat(fileno(file), &status) == 0 && (status.st_mode & S_IWOTH) != 0 && hooks_have_any(&fleet->hooks))
-        return error_set(error, ERROR_CONFIG, "%s names commands in [hooks], and everyone may write it: chmod o-w first", fleet->file);
+    if (fstat(fileno(file), &status) == 0 && (status.st_mode & S_IWOTH) != 0 && (hooks_have_any(&fleet->hooks) || fleet->kong_bin != NULL))
+        return error_set(error, ERROR_CONFIG, "%s names commands in [hooks] or [kong], and everyone may write it: chmod o-w first", fleet->file);
     for (enum cluster cluster = CLUSTER_OLD; cluster <= CLUSTER_NEW; cluster++)
         if (fleet->access[cluster].key != NULL && fleet->access[cluster].certificate == NULL)
             return error_set(error, ERROR_CONFIG, "%s has a key in [%s], but no certificate: give both", fleet->file, cluster_name(cluster));
@@ -198,6 +226,24 @@ static void add_access(struct buf *text, const struct fleet_access *access)
         buf_addf(text, "header = %s: ${%s}\n", access->headers[i].name, access->headers[i].variable);
 }
 
+int fleet_kong_deadline(const struct fleet *fleet)
+{
+    return fleet->kong_deadline_seconds > 0 ? fleet->kong_deadline_seconds : FLEET_KONG_DEADLINE_SECONDS;
+}
+
+static void add_kong(struct buf *text, const struct fleet *fleet)
+{
+    bool deadline = fleet->kong_deadline_seconds > 0;
+    if (fleet->kong_bin != NULL || fleet->kong_engine || deadline)
+        buf_add(text, "[kong]\n");
+    if (fleet->kong_bin != NULL)
+        buf_addf(text, "bin = %s\n", fleet->kong_bin);
+    if (fleet->kong_engine)
+        buf_add(text, "engine = kong\n");
+    if (deadline)
+        buf_addf(text, "deadline = %d\n", fleet->kong_deadline_seconds);
+}
+
 static char *fleet_text(const struct fleet *fleet)
 {
     struct buf text = {0};
@@ -221,6 +267,7 @@ static char *fleet_text(const struct fleet *fleet)
         buf_addf(&text, "quiet_rps = %g\n", fleet->quiet_rps);
     if (deadline)
         buf_addf(&text, "lock_deadline = %d\n", fleet->lock_deadline_seconds);
+    add_kong(&text, fleet);
     hooks_add_text(&fleet->hooks, &text);
     return buf_take(&text);
 }

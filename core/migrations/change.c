@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const kong_version_names[KONG_VERSIONS] = {"1.0", "1.1", "1.2", "1.3"};
+const char *const kong_version_names[KONG_VERSIONS] = {"0.14", "1.0", "1.1", "1.2", "1.3"};
 
 #define SCHEMA_OID "(SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = current_schema())"
 
@@ -104,15 +104,25 @@ static void done_add_column(const struct change *change, struct buf *sql)
     free(foreign_key);
 }
 
+/* A second column (retype.c) is left where it was cut off on the way to another type. */
 static void done_set_type(const struct change *change, struct buf *sql)
 {
+    char *second = mem_printf("%s_retype", change->name);
+    const struct change beside = {.table = change->table, .name = second};
     column_exists(change, change->definition, sql);
+    buf_add(sql, " AND NOT ");
+    column_exists(&beside, NULL, sql);
+    free(second);
 }
 
+/* An index that was built for it is left where another one became the key. */
 static void done_set_primary_key(const struct change *change, struct buf *sql)
 {
-    char *definition = mem_printf("PRIMARY KEY (%s)", change->definition);
+    char *definition = mem_printf("PRIMARY KEY (%s)", change->definition), *index = mem_printf("%s_new", change->name);
     constraint_exists(change, change->name, definition, sql);
+    buf_add(sql, " AND NOT ");
+    relation_exists(index, "'i'", sql);
+    free(index);
     free(definition);
     if (change->where != NULL) {
         buf_add(sql, " AND NOT ");
@@ -151,6 +161,12 @@ static void done_drop_table(const struct change *change, struct buf *sql)
     relation_exists(change->table, "'r', 'p'", sql);
 }
 
+static void done_drop_trigger(const struct change *change, struct buf *sql)
+{
+    buf_add(sql, "NOT ");
+    done_create_trigger(change, sql);
+}
+
 static void done_rows(const struct change *change, struct buf *sql)
 {
     buf_add(sql, "NOT EXISTS (SELECT 1 FROM ");
@@ -180,6 +196,8 @@ static const struct kind {
     [CHANGE_DROP_COLUMN] = {"drop column", ".drop", "ACCESS EXCLUSIVE", false, false, done_drop_column},
     [CHANGE_DROP_TABLE] = {"drop table", ".drop", "ACCESS EXCLUSIVE", false, false, done_drop_table},
     [CHANGE_DROP_FUNCTION] = {"drop function", ".drop", "", false, false, done_drop_function},
+    [CHANGE_DROP_TRIGGER] = {"drop trigger", ".drop", "ACCESS EXCLUSIVE", false, false, done_drop_trigger},
+    [CHANGE_DROP_UNIQUE] = {"drop unique", ".drop", "ACCESS EXCLUSIVE", false, false, done_drop_index},
     [CHANGE_BACKFILL] = {"backfill", ".backfill", "ROW EXCLUSIVE", false, true, done_rows},
     [CHANGE_DELETE_ROWS] = {"delete rows", ".delete", "ROW EXCLUSIVE", false, true, done_rows},
 };
@@ -228,6 +246,8 @@ char *change_text(const struct change *change)
     case CHANGE_ADD_UNIQUE:
     case CHANGE_CREATE_TRIGGER:
     case CHANGE_DROP_INDEX:
+    case CHANGE_DROP_TRIGGER:
+    case CHANGE_DROP_UNIQUE:
         return mem_printf("%s %s on %s", kind, change->name, change->table);
     default:
         return mem_printf("%s %s.%s", kind, change->table, change->name);
@@ -266,11 +286,11 @@ bool change_is_done(struct pg *pg, const struct change *change, bool *done, stru
     return answered;
 }
 
-/* From PostgreSQL 12 on, timestamp → timestamptz in a session in UTC changes the catalog only. */
+/* From PostgreSQL 12 on, timestamp ↔ timestamptz in a session in UTC changes the catalog only. */
 static bool is_rewritten(const struct change *change, int server_version)
 {
-    bool to_timestamptz = strcmp(change->definition, TIMESTAMPTZ) == 0;
-    return !(to_timestamptz && server_version >= 120000);
+    bool is_time = strcmp(change->definition, TIMESTAMPTZ) == 0 || strcmp(change->definition, TIMESTAMP) == 0;
+    return !(is_time && server_version >= 120000);
 }
 
 struct change_cost change_cost(const struct change *change, int server_version)

@@ -31,6 +31,8 @@ enum change_kind {
     CHANGE_DROP_COLUMN,       /* table, name */
     CHANGE_DROP_TABLE,        /* table */
     CHANGE_DROP_FUNCTION,     /* name, arguments */
+    CHANGE_DROP_TRIGGER,      /* table, name */
+    CHANGE_DROP_UNIQUE,       /* table, name: the constraint, or the index that was built for it */
     CHANGE_BACKFILL,          /* table (with a key `id uuid`), name: the column; set: an expression; where: the rows in need */
     CHANGE_DELETE_ROWS,       /* table (with a key `id uuid`), name: what they are; where */
     CHANGE_KINDS
@@ -59,19 +61,25 @@ struct change {
     const char *set;
     const char *where;
     const char *correction;   /* "C1"…: where we do otherwise than Kong (corrections.h), or NULL */
+    const char *before;       /* what an undo restores that the rest does not tell. SET_TYPE: the type; SET_PRIMARY_KEY: the columns;
+                                 DROP_INDEX, DROP_FUNCTION of `up`: the definition, as in CREATE_…; CREATE_TRIGGER: a condition on the
+                                 rows that it has written to `tags`, which outlive its table */
+    const char *before_set;   /* SET_TYPE: the default then, where it was not `set` */
+    const char *lost;         /* CREATE_TABLE, ADD_COLUMN: a condition on the rows that hold something which goes with it and is nowhere
+                                 else; NULL: all rows, all values that are not null */
     bool unique;
     bool again;               /* a backfill that `up` has made before, of what old nodes wrote since; `where` also answers when the column
                                  that it is filled from is gone */
 };
 
 /* The releases of Kong whose schemas are known. */
-enum kong_version { KONG_1_0, KONG_1_1, KONG_1_2, KONG_1_3, KONG_VERSIONS };
-extern const char *const kong_version_names[KONG_VERSIONS];   /* "1.0"… */
+enum kong_version { KONG_0_14, KONG_1_0, KONG_1_1, KONG_1_2, KONG_1_3, KONG_VERSIONS };
+extern const char *const kong_version_names[KONG_VERSIONS];   /* "0.14"… */
 
 /* One migration as Kong names it. `teardown`: `up` leaves it pending, `finish` executes it. */
 struct migration {
     const char *name;
-    enum kong_version since;   /* the first release that has it */
+    enum kong_version since;   /* the first release that has it; KONG_0_14: 1.0, but 0.14's schema has all of its tables */
     bool teardown;
     const struct change *changes;
     size_t change_count;
@@ -91,13 +99,15 @@ struct subsystem {
 #define COLUMN(table_, name_, type_)       {.kind = CHANGE_ADD_COLUMN, .table = table_, .name = name_, .definition = type_}
 #define UNIQUE(table_, name_, columns_)    {.kind = CHANGE_ADD_UNIQUE, .table = table_, .name = name_, .definition = columns_}
 #define RENAME_INDEX(table_, name_, to_)   {.kind = CHANGE_RENAME_INDEX, .table = table_, .name = name_, .to = to_}
-#define DROP_INDEX(table_, name_)          {.kind = CHANGE_DROP_INDEX, .table = table_, .name = name_}
+#define DROP_INDEX(table_, name_, on_)     {.kind = CHANGE_DROP_INDEX, .table = table_, .name = name_, .before = on_}
 
 /* created_at and its like: `timestamp` becomes `timestamp with time zone`, its default stays at the same precision. */
+#define TIMESTAMP "timestamp without time zone"
 #define TIMESTAMPTZ "timestamp with time zone"
 #define NOW_UTC(precision_) "CURRENT_TIMESTAMP(" #precision_ ") AT TIME ZONE 'UTC'"
 #define SET_TIMESTAMPTZ(table_, name_, precision_) \
-    {.kind = CHANGE_SET_TYPE, .table = table_, .name = name_, .definition = TIMESTAMPTZ, .set = NOW_UTC(precision_)}
+    {.kind = CHANGE_SET_TYPE, .table = table_, .name = name_, .definition = TIMESTAMPTZ, .set = NOW_UTC(precision_), \
+     .before = TIMESTAMP, .before_set = "CURRENT_TIMESTAMP(" #precision_ ") AT TIME ZONE 'utc'"}
 
 #define COUNT_OF(array_) (sizeof(array_) / sizeof((array_)[0]))
 
@@ -109,6 +119,12 @@ char *change_id(const struct change *change);
 
 /* A sentence's worth: "add column routes.headers jsonb". The caller frees. */
 char *change_text(const struct change *change);
+
+/* What undoes a change: other changes, to be made in this order, of which each has all that a change has (is it done, what does it cost,
+ * its statements). Returns how many, at most CHANGE_UNDOS; 0: nothing is left of it once its table is undone, or, of a backfill, it
+ * can't be undone. Nothing is owned: texts are the change's. */
+#define CHANGE_UNDOS 2
+size_t change_undo(const struct change *change, struct change undo[CHANGE_UNDOS]);
 
 /* Whether it looks at rows to know that it is done (a backfill, a deletion); the other kinds ask the catalogs only. */
 bool change_asks_rows(const struct change *change);

@@ -17,6 +17,14 @@
     {.kind = CHANGE_BACKFILL, .table = table_, .name = "created_at", .set = "date_trunc('" precision_ "', created_at)", \
      .where = "created_at <> date_trunc('" precision_ "', created_at)"}
 
+#define UPSERT_TTL_ARGUMENTS "text, uuid, text, text, timestamp without time zone"
+#define UPSERT_TTL \
+    "(v_primary_key_value text, v_primary_uuid_value uuid, v_primary_key_name text, v_table_name text," \
+    " v_expire_at timestamp without time zone) RETURNS void LANGUAGE plpgsql AS $$ BEGIN" \
+    " INSERT INTO ttls (primary_key_value, primary_uuid_value, primary_key_name, table_name, expire_at)" \
+    " VALUES (v_primary_key_value, v_primary_uuid_value, v_primary_key_name, v_table_name, v_expire_at)" \
+    " ON CONFLICT (primary_key_value, table_name) DO UPDATE SET expire_at = EXCLUDED.expire_at; END $$"
+
 static const struct change base[] = {
     TABLE("cluster_events", "id uuid PRIMARY KEY, node_id uuid NOT NULL, at timestamptz NOT NULL, nbf timestamptz,"
                             " expire_at timestamptz NOT NULL, channel text, data text"),
@@ -63,13 +71,10 @@ static const struct change base[] = {
     TABLE("ttls", "primary_key_value text NOT NULL, primary_uuid_value uuid, table_name text NOT NULL, primary_key_name text NOT NULL,"
                   " expire_at timestamp NOT NULL, PRIMARY KEY (primary_key_value, table_name)"),
     INDEX("ttls", "ttls_primary_uuid_value_idx", "(primary_uuid_value)"),
-    {.kind = CHANGE_CREATE_FUNCTION, .name = "upsert_ttl", .arguments = "text, uuid, text, text, timestamp without time zone",
-     .definition = "(v_primary_key_value text, v_primary_uuid_value uuid, v_primary_key_name text, v_table_name text,"
-                   " v_expire_at timestamp without time zone) RETURNS void LANGUAGE plpgsql AS $$ BEGIN"
-                   " INSERT INTO ttls (primary_key_value, primary_uuid_value, primary_key_name, table_name, expire_at)"
-                   " VALUES (v_primary_key_value, v_primary_uuid_value, v_primary_key_name, v_table_name, v_expire_at)"
-                   " ON CONFLICT (primary_key_value, table_name) DO UPDATE SET expire_at = EXCLUDED.expire_at; END $$"},
+    {.kind = CHANGE_CREATE_FUNCTION, .name = "upsert_ttl", .arguments = UPSERT_TTL_ARGUMENTS, .definition = UPSERT_TTL},
 };
+
+#define CACHE_KEY "concat('plugins:', name, ':', route_id, ':', service_id, ':', consumer_id, ':', api_id)"
 
 static const struct change from_14_to_15[] = {
     COLUMN("routes", "name", "text"),
@@ -78,14 +83,15 @@ static const struct change from_14_to_15[] = {
     COLUMN("routes", "sources", "jsonb[]"),
     COLUMN("routes", "destinations", "jsonb[]"),
     INDEX("targets", "targets_upstream_id_idx", "(upstream_id)"),
-    {.kind = CHANGE_SET_PRIMARY_KEY, .table = "plugins", .name = "plugins_pkey", .definition = "id", .where = "plugins_id_key"},
-    COLUMN("plugins", "cache_key", "text"),
+    {.kind = CHANGE_SET_PRIMARY_KEY, .table = "plugins", .name = "plugins_pkey", .definition = "id", .where = "plugins_id_key",
+     .before = "id, name"},
+    {.kind = CHANGE_ADD_COLUMN, .table = "plugins", .name = "cache_key", .definition = "text", .lost = "cache_key <> " CACHE_KEY},
     UNIQUE("plugins", "plugins_cache_key_key", "cache_key"),
     COLUMN("plugins", "run_on", "text"),
     INDEX("plugins", "plugins_run_on_idx", "(run_on)"),
-    DROP_INDEX("apis", "apis_name_idx"),
-    DROP_INDEX("upstreams", "upstreams_name_idx"),
-    DROP_INDEX("consumers", "custom_id_idx"),
+    DROP_INDEX("apis", "apis_name_idx", "(name)"),
+    DROP_INDEX("upstreams", "upstreams_name_idx", "(name)"),
+    DROP_INDEX("consumers", "custom_id_idx", "(custom_id)"),
     RENAME_INDEX("consumers", "username_idx", "consumers_username_idx"),
     RENAME_INDEX("certificates", "ssl_certificates_pkey", "certificates_pkey"),
     RENAME_INDEX("cluster_events", "idx_cluster_events_at", "cluster_events_at_idx"),
@@ -95,19 +101,19 @@ static const struct change from_14_to_15[] = {
     RENAME_INDEX("plugins", "plugins_consumer_idx", "plugins_consumer_id_idx"),
     {.kind = CHANGE_RENAME_CONSTRAINT, .table = "snis", .name = "snis_name_unique", .to = "snis_name_key"},
     INDEX("snis", "snis_certificate_id_idx", "(certificate_id)"),
-    SET_TIMESTAMPTZ("apis", "created_at", 3),
+    {.kind = CHANGE_SET_TYPE, .table = "apis", .name = "created_at", .definition = TIMESTAMPTZ, .set = NOW_UTC(3), .before = TIMESTAMP,
+     .before_set = "CURRENT_TIMESTAMP(3)"},
     SET_TIMESTAMPTZ("consumers", "created_at", 0),
     SET_TIMESTAMPTZ("plugins", "created_at", 0),
     SET_TIMESTAMPTZ("upstreams", "created_at", 3),
     SET_TIMESTAMPTZ("targets", "created_at", 3),
-    {.kind = CHANGE_SET_TYPE, .table = "plugins", .name = "config", .definition = "jsonb"},
-    {.kind = CHANGE_SET_TYPE, .table = "upstreams", .name = "healthchecks", .definition = "jsonb"},
+    {.kind = CHANGE_SET_TYPE, .table = "plugins", .name = "config", .definition = "jsonb", .before = "json"},
+    {.kind = CHANGE_SET_TYPE, .table = "upstreams", .name = "healthchecks", .definition = "jsonb", .before = "json"},
     TABLE("cluster_ca", "pk boolean NOT NULL PRIMARY KEY CHECK (pk = true), key text NOT NULL, cert text NOT NULL"),
     {.kind = CHANGE_BACKFILL, .phase = PHASE_FINISH, .table = "plugins", .name = "cache_key",
-     .set = "concat('plugins:', name, ':', route_id, ':', service_id, ':', consumer_id, ':', api_id)",
-     .where = "cache_key IS DISTINCT FROM concat('plugins:', name, ':', route_id, ':', service_id, ':', consumer_id, ':', api_id)"},
-    {.kind = CHANGE_DROP_FUNCTION, .phase = PHASE_FINISH, .origin = ORIGIN_014, .name = "upsert_ttl",
-     .arguments = "text, uuid, text, text, timestamp without time zone", .correction = "C1"},
+     .set = CACHE_KEY, .where = "cache_key IS DISTINCT FROM " CACHE_KEY},
+    {.kind = CHANGE_DROP_FUNCTION, .phase = PHASE_FINISH, .origin = ORIGIN_014, .name = "upsert_ttl", .arguments = UPSERT_TTL_ARGUMENTS,
+     .correction = "C1"},
     {.kind = CHANGE_DROP_TABLE, .phase = PHASE_FINISH, .table = "schema_migrations"},
 };
 
@@ -120,10 +126,10 @@ static const struct change from_100_to_110[] = {
     TRUNCATE_TIME("plugins", "second"),
     TRUNCATE_TIME("upstreams", "second"),
     TRUNCATE_TIME("targets", "milliseconds"),
-    {.kind = CHANGE_DROP_FUNCTION, .origin = ORIGIN_SINCE_1_0, .name = "upsert_ttl",
-     .arguments = "text, uuid, text, text, timestamp without time zone"},
+    {.kind = CHANGE_DROP_FUNCTION, .origin = ORIGIN_SINCE_1_0, .name = "upsert_ttl", .arguments = UPSERT_TTL_ARGUMENTS, .before = UPSERT_TTL},
     COLUMN("plugins", "protocols", "text[]"),
-    TABLE("tags", "entity_id uuid PRIMARY KEY, entity_name text, tags text[]"),
+    {.kind = CHANGE_CREATE_TABLE, .table = "tags", .definition = "entity_id uuid PRIMARY KEY, entity_name text, tags text[]",
+     .lost = "false"},   /* copies of the entities' own */
     INDEX("tags", "tags_entity_name_idx", "(entity_name)"),
     INDEX("tags", "tags_tags_idx", "USING gin (tags)"),
     {.kind = CHANGE_CREATE_FUNCTION, .name = "sync_tags", .arguments = "",
@@ -151,22 +157,23 @@ static const struct change from_110_to_120[] = {
     COLUMN("routes", "https_redirect_status_code", "integer"),
 };
 
+#define ALGORITHM "CASE WHEN hash_on = 'none' THEN 'round-robin' ELSE 'consistent-hashing' END"
+
 static const struct change from_120_to_130[] = {
-    COLUMN("upstreams", "algorithm", "text"),
+    {.kind = CHANGE_ADD_COLUMN, .table = "upstreams", .name = "algorithm", .definition = "text", .lost = "algorithm <> " ALGORITHM},
     TABLE("ca_certificates", "id uuid PRIMARY KEY, created_at timestamptz DEFAULT (" NOW_UTC(0) "), cert text NOT NULL UNIQUE,"
                              " tags text[]"),
     {.kind = CHANGE_CREATE_TRIGGER, .table = "ca_certificates", .name = "ca_certificates_sync_tags_trigger",
-     .definition = SYNC_TAGS_DEFINITION("ca_certificates"), .correction = "C3"},
+     .definition = SYNC_TAGS_DEFINITION("ca_certificates"), .before = "entity_name = 'ca_certificates'", .correction = "C3"},
     COLUMN("routes", "headers", "jsonb"),
     {.kind = CHANGE_ADD_COLUMN, .table = "services", .name = "client_certificate_id", .definition = "uuid", .to = "certificates"},
     INDEX("services", "services_fkey_client_certificate", "(client_certificate_id)"),
     {.kind = CHANGE_BACKFILL, .phase = PHASE_FINISH, .table = "upstreams", .name = "algorithm",
-     .set = "CASE WHEN hash_on = 'none' THEN 'round-robin' ELSE 'consistent-hashing' END",
-     .where = "(algorithm IS NULL OR algorithm = '')"},
+     .set = ALGORITHM, .where = "(algorithm IS NULL OR algorithm = '')"},
 };
 
 static const struct migration migrations[] = {
-    {"000_base", KONG_1_0, false, base, COUNT_OF(base)},
+    {"000_base", KONG_0_14, false, base, COUNT_OF(base)},
     {"001_14_to_15", KONG_1_0, true, from_14_to_15, COUNT_OF(from_14_to_15)},
     {"002_15_to_1", KONG_1_0, true, from_15_to_1, COUNT_OF(from_15_to_1)},
     {"003_100_to_110", KONG_1_1, false, from_100_to_110, COUNT_OF(from_100_to_110)},

@@ -18,7 +18,7 @@ static const struct change acl_base[] = {
 };
 
 static const struct change acl_14_to_15[] = {
-    COLUMN("acls", "cache_key", "text"),
+    {.kind = CHANGE_ADD_COLUMN, .table = "acls", .name = "cache_key", .definition = "text", .lost = "cache_key <> " ACL_CACHE_KEY},
     UNIQUE("acls", "acls_cache_key_key", "cache_key"),
     SET_TIMESTAMPTZ("acls", "created_at", 0),
     RENAME_INDEX("acls", "acls_consumer_id", "acls_consumer_id_idx"),
@@ -34,7 +34,7 @@ static const struct change basic_auth_base[] = {
 
 static const struct change basic_auth_14_to_15[] = {
     SET_TIMESTAMPTZ("basicauth_credentials", "created_at", 0),
-    DROP_INDEX("basicauth_credentials", "basicauth_username_idx"),
+    DROP_INDEX("basicauth_credentials", "basicauth_username_idx", "(username)"),
 };
 
 static const struct change hmac_auth_base[] = {
@@ -45,7 +45,7 @@ static const struct change hmac_auth_base[] = {
 static const struct change hmac_auth_14_to_15[] = {
     SET_TIMESTAMPTZ("hmacauth_credentials", "created_at", 0),
     RENAME_INDEX("hmacauth_credentials", "hmacauth_credentials_consumer_id", "hmacauth_credentials_consumer_id_idx"),
-    DROP_INDEX("hmacauth_credentials", "hmacauth_credentials_username"),
+    DROP_INDEX("hmacauth_credentials", "hmacauth_credentials_username", "(username)"),
 };
 
 static const struct change jwt_base[] = {
@@ -58,7 +58,7 @@ static const struct change jwt_14_to_15[] = {
     SET_TIMESTAMPTZ("jwt_secrets", "created_at", 0),
     RENAME_INDEX("jwt_secrets", "jwt_secrets_consumer_id", "jwt_secrets_consumer_id_idx"),
     RENAME_INDEX("jwt_secrets", "jwt_secrets_secret", "jwt_secrets_secret_idx"),
-    DROP_INDEX("jwt_secrets", "jwt_secrets_key"),
+    DROP_INDEX("jwt_secrets", "jwt_secrets_key", "(key)"),
 };
 
 static const struct change key_auth_base[] = {
@@ -69,13 +69,13 @@ static const struct change key_auth_base[] = {
 static const struct change key_auth_14_to_15[] = {
     SET_TIMESTAMPTZ("keyauth_credentials", "created_at", 0),
     RENAME_INDEX("keyauth_credentials", "keyauth_consumer_idx", "keyauth_credentials_consumer_id_idx"),
-    DROP_INDEX("keyauth_credentials", "keyauth_key_idx"),
+    DROP_INDEX("keyauth_credentials", "keyauth_key_idx", "(key)"),
 };
 
 /* Two migrations each; `name_` is how the first is called after "000_base_". */
 #define SUBSYSTEM(plugin_, name_, id_, teardown_) \
     static const struct migration id_##_migrations[] = { \
-        {"000_base_" name_, KONG_1_0, false, id_##_base, COUNT_OF(id_##_base)}, \
+        {"000_base_" name_, KONG_0_14, false, id_##_base, COUNT_OF(id_##_base)}, \
         {"001_14_to_15", KONG_1_0, teardown_, id_##_14_to_15, COUNT_OF(id_##_14_to_15)}, \
     }; \
     const struct subsystem subsystem_##id_ = {plugin_, id_##_migrations, COUNT_OF(id_##_migrations)}

@@ -38,7 +38,9 @@ static char *describe(const struct change *change)
 /* The question that counts what a change affects; empty where it is not a matter of rows. */
 static void count_sql(const struct change *change, struct buf *sql)
 {
-    if (change->kind == CHANGE_DROP_COLUMN)
+    if (change->lost != NULL && (change->kind == CHANGE_DROP_COLUMN || change->kind == CHANGE_DROP_TABLE))
+        buf_addf(sql, "SELECT count(*) FROM \"%s\" WHERE %s", change->table, change->lost);
+    else if (change->kind == CHANGE_DROP_COLUMN)
         buf_addf(sql, "SELECT count(\"%s\") FROM \"%s\"", change->name, change->table);
     else if (change->kind == CHANGE_DROP_TABLE)
         buf_addf(sql, "SELECT count(*) FROM \"%s\"", change->table);
@@ -66,6 +68,8 @@ bool losses_count(struct pg *pg, const struct plan *plan, struct losses *losses,
             losses_free(losses);
             return false;
         }
+        if (plan->kind == PLAN_ROLLBACK && rows <= 0)
+            continue;
         bool destroys = change->kind != CHANGE_BACKFILL && change->kind != CHANGE_SET_PRIMARY_KEY;
         losses->list = mem_grow(losses->list, losses->count + 1, sizeof *losses->list);
         losses->list[losses->count++] = (struct loss){describe(change), rows, destroys};

@@ -1,5 +1,5 @@
 /*
- * What `finish` destroys or rewrites, in numbers, for the last screen before it.
+ * What `finish` destroys or rewrites, and `rollback` loses, in numbers, for the last screen before it.
  */
 #ifndef CORE_MIGRATIONS_LOSSES_H
 #define CORE_MIGRATIONS_LOSSES_H
@@ -17,7 +17,8 @@ struct losses {
     size_t count;
 };
 
-/* Counts them, by reading (a table at a time). `plan` is a PLAN_FINISH; what is done already is left out. */
+/* Counts them, by reading (a table at a time). `plan` is a PLAN_FINISH; what is done already is left out. Of a PLAN_ROLLBACK: what it
+ * drops that is nowhere else (`lost` in change.h), where there is any; see rollback_losses. */
 bool losses_count(struct pg *pg, const struct plan *plan, struct losses *losses, struct error *error);
 void losses_free(struct losses *losses);
 

@@ -28,17 +28,21 @@ static const struct change base[] = {
     "CASE WHEN redirect_uri ~ '^\\s*\\[' THEN ARRAY(SELECT jsonb_array_elements_text(redirect_uri::jsonb))" \
     " ELSE ARRAY[redirect_uri] END"
 
+/* Tells no more than `created_at` and `expires_in`. */
+#define TTL(table_) {.kind = CHANGE_ADD_COLUMN, .table = table_, .name = "ttl", .definition = TIMESTAMPTZ, .lost = "false"}
+
 static const struct change from_14_to_15[] = {
-    COLUMN("oauth2_credentials", "redirect_uris", "text[]"),
+    {.kind = CHANGE_ADD_COLUMN, .table = "oauth2_credentials", .name = "redirect_uris", .definition = "text[]",
+     .lost = "redirect_uris IS NOT NULL AND redirect_uri IS NULL"},
     {.kind = CHANGE_BACKFILL, .table = "oauth2_credentials", .name = "redirect_uris", .set = REDIRECT_URIS,
      .where = "redirect_uris IS NULL AND redirect_uri IS NOT NULL"},
     SET_TIMESTAMPTZ("oauth2_credentials", "created_at", 0),
     SET_TIMESTAMPTZ("oauth2_authorization_codes", "created_at", 0),
     SET_TIMESTAMPTZ("oauth2_tokens", "created_at", 0),
-    COLUMN("oauth2_authorization_codes", "ttl", TIMESTAMPTZ),
+    TTL("oauth2_authorization_codes"),
     {.kind = CHANGE_BACKFILL, .table = "oauth2_authorization_codes", .name = "ttl", .set = "created_at + interval '300 seconds'",
      .where = "ttl IS NULL AND created_at IS NOT NULL"},
-    COLUMN("oauth2_tokens", "ttl", TIMESTAMPTZ),
+    TTL("oauth2_tokens"),
     {.kind = CHANGE_BACKFILL, .table = "oauth2_tokens", .name = "ttl", .set = "created_at + expires_in * interval '1 second'",
      .where = "ttl IS NULL AND created_at IS NOT NULL AND expires_in > 0", .correction = "C4"},
     INDEX("oauth2_authorization_codes", "oauth2_authorization_credential_id_idx", "(credential_id)"),
@@ -50,10 +54,10 @@ static const struct change from_14_to_15[] = {
     RENAME_INDEX("oauth2_credentials", "oauth2_credentials_consumer_idx", "oauth2_credentials_consumer_id_idx"),
     RENAME_INDEX("oauth2_authorization_codes", "oauth2_authorization_userid_idx", "oauth2_authorization_codes_authenticated_userid_idx"),
     RENAME_INDEX("oauth2_tokens", "oauth2_token_userid_idx", "oauth2_tokens_authenticated_userid_idx"),
-    DROP_INDEX("oauth2_credentials", "oauth2_credentials_client_idx"),
-    DROP_INDEX("oauth2_authorization_codes", "oauth2_autorization_code_idx"),
-    DROP_INDEX("oauth2_tokens", "oauth2_accesstoken_idx"),
-    DROP_INDEX("oauth2_tokens", "oauth2_token_refresh_idx"),
+    DROP_INDEX("oauth2_credentials", "oauth2_credentials_client_idx", "(client_id)"),
+    DROP_INDEX("oauth2_authorization_codes", "oauth2_autorization_code_idx", "(code)"),
+    DROP_INDEX("oauth2_tokens", "oauth2_accesstoken_idx", "(access_token)"),
+    DROP_INDEX("oauth2_tokens", "oauth2_token_refresh_idx", "(refresh_token)"),
     {.kind = CHANGE_BACKFILL, .phase = PHASE_FINISH, .table = "oauth2_credentials", .name = "redirect_uris", .set = REDIRECT_URIS,
      .where = "redirect_uris IS NULL AND to_jsonb(oauth2_credentials) ->> 'redirect_uri' IS NOT NULL", .again = true},
     {.kind = CHANGE_DROP_COLUMN, .phase = PHASE_FINISH, .table = "oauth2_credentials", .name = "redirect_uri"},
@@ -67,7 +71,7 @@ static const struct change from_15_to_10[] = {
 };
 
 static const struct migration migrations[] = {
-    {"000_base_oauth2", KONG_1_0, false, base, COUNT_OF(base)},
+    {"000_base_oauth2", KONG_0_14, false, base, COUNT_OF(base)},
     {"001_14_to_15", KONG_1_0, true, from_14_to_15, COUNT_OF(from_14_to_15)},
     {"002_15_to_10", KONG_1_0, true, from_15_to_10, COUNT_OF(from_15_to_10)},
 };

@@ -8,6 +8,9 @@
 
 void plan_free(struct plan *plan)
 {
+    for (size_t i = 0; plan->undos != NULL && i < plan->change_count; i++)
+        free(plan->undos[i]);
+    free(plan->undos);
     free(plan->steps);
     free(plan->changes);
     *plan = (struct plan){0};
@@ -122,11 +125,16 @@ bool plan_build(struct pg *pg, const struct state *state, enum plan_kind kind, e
     *plan = (struct plan){.kind = kind, .to = to, .from_014 = state->from_014};
     for (size_t i = 0; i < state->subsystem_count; i++)
         add_steps(plan, &state->subsystems[i]);
+    return plan_ask(pg, plan, error);
+}
+
+bool plan_ask(struct pg *pg, struct plan *plan, struct error *error)
+{
     for (size_t i = 0; i < plan->change_count; i++)
         plan->changes[i].cost = change_cost(plan->changes[i].change, pg_server_version(pg));
     /* On an empty database nothing is done, though "there is no such index to rename" would be true of it. */
-    bool built = kind == PLAN_BOOTSTRAP || (ask_catalogs(pg, plan, error) && ask_rows(pg, plan, error) && read_sizes(pg, plan, error) &&
-                                            ask_rewrites(pg, plan, error));
+    bool built = plan->kind == PLAN_BOOTSTRAP || (ask_catalogs(pg, plan, error) && ask_rows(pg, plan, error) && read_sizes(pg, plan, error) &&
+                                                  ask_rewrites(pg, plan, error));
     if (!built)
         plan_free(plan);
     return built;
@@ -180,8 +188,9 @@ static json_t *change_json(struct pg *pg, const struct plan *plan, const struct 
     const struct plan_step *step = &plan->steps[each->step];
     char *id = plan_change_id(plan, each);
     char *text = change_text(each->change);
+    const char *phase = plan->kind == PLAN_ROLLBACK ? "rollback" : step->phase == PHASE_UP ? "up" : "finish";
     json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s?, s:s, s:b, s:b, s:I, s:I, s:I, s:s?, s:o}", "id", id, "subsystem",
-        step->subsystem->name, "migration", step->migration->name, "phase", step->phase == PHASE_UP ? "up" : "finish", "kind",
+        step->subsystem->name, "migration", step->migration->name, "phase", phase, "kind",
         change_kind_name(each->change->kind), "what", text, "table", each->change->table, "lock", each->cost.lock, "rewrite",
         each->cost.rewrite, "scan", each->cost.scan, "rows", (json_int_t)each->rows, "bytes", (json_int_t)each->bytes, "lock_ms",
         (json_int_t)plan_lock_ms(each), "correction", each->change->correction, "sql", sql);

@@ -13,6 +13,7 @@ enum plan_kind {
     PLAN_UP,          /* every migration that is new or missing */
     PLAN_FINISH,      /* the teardowns of those that are pending */
     PLAN_BOOTSTRAP,   /* all of a release, each up followed by its teardown, on an empty database */
+    PLAN_ROLLBACK,    /* what undoes the `up` of migrations after a release (rollback.h, which builds it) */
 };
 
 struct plan_change {
@@ -40,6 +41,7 @@ struct plan {
     size_t step_count;
     struct plan_change *changes;
     size_t change_count;
+    struct change **undos;    /* of PLAN_ROLLBACK: the changes themselves, which no table has */
 };
 
 /* Builds it for the state at hand, asking every change whether it is done. `to` is KONG_1_3 but for building test databases.
@@ -47,6 +49,9 @@ struct plan {
 bool plan_build(struct pg *pg, const struct state *state, enum plan_kind kind, enum kong_version to, struct plan *plan,
                 struct error *error);
 void plan_free(struct plan *plan);
+
+/* For a plan whose changes are chosen: asks each whether it is done, and what it costs. On failure the plan is freed. */
+bool plan_ask(struct pg *pg, struct plan *plan, struct error *error);
 
 /* Whether a change belongs into a plan of its kind and origin, in a step of that phase. */
 bool plan_takes(const struct plan *plan, const struct change *change, enum change_phase phase);

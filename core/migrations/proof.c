@@ -305,9 +305,9 @@ static bool prove(struct run *run, const struct place *place, struct selection *
 
 bool proof_before(struct run *run, struct error *error)
 {
-    bool finishes = run->job->kind == PLAN_FINISH;
+    bool finishes = run->job->kind == PLAN_FINISH, ups = run->job->kind == PLAN_UP;
     struct place place = {.text = mem_dup("before the first change"), .kept = nothing_changed, OWN_TRANSACTION};
-    struct selection selection = choose(run, !finishes, finishes, finishes ? want_untouched : want_all, NULL);
+    struct selection selection = choose(run, !finishes, finishes, ups ? want_all : want_untouched, NULL);
     bool done = prove(run, &place, &selection, error);
     free(place.text);
     return done;
@@ -327,7 +327,7 @@ bool proof_after(struct run *run, const struct plan_step *step, struct error *er
 bool proof_all(struct run *run, struct error *error)
 {
     struct place place = {.text = mem_dup("after all changes"), .kept = nothing_further, OWN_TRANSACTION};
-    struct selection selection = choose(run, run->job->kind == PLAN_UP, true, want_all, NULL);
+    struct selection selection = choose(run, run->job->kind != PLAN_FINISH, true, want_all, NULL);
     bool done = prove(run, &place, &selection, error);
     free(place.text);
     return done;
@@ -352,8 +352,9 @@ static enum proof_version recorded_version(const struct state *state)
     enum proof_version version = PROOF_1_0;
     for (size_t i = 0; i < core->subsystem->migration_count; i++) {
         const struct migration *migration = &core->subsystem->migrations[i];
-        if (names_have(&core->executed, migration->name) || names_have(&core->pending, migration->name))
-            version = PROOF_1_0 + migration->since;
+        bool recorded = names_have(&core->executed, migration->name) || names_have(&core->pending, migration->name);
+        if (recorded && migration->since > KONG_1_0)
+            version = (enum proof_version)migration->since;
     }
     return version;
 }
@@ -370,11 +371,23 @@ static unsigned old_versions(const struct run *run, const struct state *state)
     return versions;
 }
 
+static void prepare_rollback(struct run *run, const struct state *state)
+{
+    run->proof.old_versions = bit((enum proof_version)run->job->to);
+    for (size_t i = 0; i < state->subsystem_count; i++)
+        if (rollback_keeps(&run->rollback, state->subsystems[i].subsystem, run->job->to))
+            names_add(&run->proof.old_subsystems, state->subsystems[i].subsystem->name);
+}
+
 void proof_prepare(struct run *run, const struct state *state)
 {
     struct proof *proof = &run->proof;
+    if (run->job->kind == PLAN_ROLLBACK) {
+        prepare_rollback(run, state);
+        return;
+    }
     proof->old_versions = run->job->kind == PLAN_UP ? old_versions(run, state) : 0;
-    proof->new_versions = bit(run->job->kind == PLAN_FINISH ? recorded_version(state) : PROOF_1_0 + run->job->to);
+    proof->new_versions = bit(run->job->kind == PLAN_FINISH ? recorded_version(state) : (enum proof_version)run->job->to);
     for (size_t i = 0; i < state->subsystem_count; i++) {
         const struct subsystem_state *each = &state->subsystems[i];
         bool recorded = each->executed.count > 0 || each->pending.count > 0;

@@ -6,6 +6,8 @@
  *    database comes from; at its end all of that release and of 1.3, which work side by side from then on.
  *  - `finish`: before its first change, on the tables that it leaves alone, after each migration, and at its end, those of 1.3 alone
  *    (of an older release where an upgrade to that one is finished).
+ *  - `rollback`: those of the release that it goes back to: before its first change on the tables that it leaves alone, after each
+ *    migration that is undone on the tables that this changed, and all at its end.
  *  - `bootstrap`: at its end those of the release, within its transaction.
  *
  * The last migration is recorded after the last proof. So a run whose proof failed is not complete, and running it again proves what

@@ -11,6 +11,7 @@
 
 #include <stddef.h>
 
+/* As enum kong_version. */
 enum proof_version { PROOF_0_14, PROOF_1_0, PROOF_1_1, PROOF_1_2, PROOF_1_3, PROOF_VERSIONS };
 extern const char *const proof_version_names[PROOF_VERSIONS];   /* "0.14"… */
 

@@ -46,7 +46,7 @@
         INCREMENT_API(table_, function_ "_api"), \
     }; \
     static const struct change id_##_14_to_15[] = { \
-        {.kind = CHANGE_SET_TYPE, .table = table_, .name = "period_date", .definition = TIMESTAMPTZ}, \
+        {.kind = CHANGE_SET_TYPE, .table = table_, .name = "period_date", .definition = TIMESTAMPTZ, .before = TIMESTAMP}, \
         DROP_INCREMENTS(function_, "with"), \
         DROP_INCREMENTS(function_, "without"), \
     }; \
@@ -65,14 +65,14 @@ static const struct change from_10_to_112[] = {
 };
 
 static const struct migration rate_limiting_migrations[] = {
-    {"000_base_rate_limiting", KONG_1_0, false, rate_limiting_base, COUNT_OF(rate_limiting_base)},
+    {"000_base_rate_limiting", KONG_0_14, false, rate_limiting_base, COUNT_OF(rate_limiting_base)},
     {"001_14_to_15", KONG_1_0, true, rate_limiting_14_to_15, COUNT_OF(rate_limiting_14_to_15)},
     {"002_15_to_10", KONG_1_0, true, rate_limiting_15_to_10, COUNT_OF(rate_limiting_15_to_10)},
     {"003_10_to_112", KONG_1_1, false, from_10_to_112, COUNT_OF(from_10_to_112)},
 };
 
 static const struct migration response_ratelimiting_migrations[] = {
-    {"000_base_response_rate_limiting", KONG_1_0, false, response_ratelimiting_base, COUNT_OF(response_ratelimiting_base)},
+    {"000_base_response_rate_limiting", KONG_0_14, false, response_ratelimiting_base, COUNT_OF(response_ratelimiting_base)},
     {"001_14_to_15", KONG_1_0, true, response_ratelimiting_14_to_15, COUNT_OF(response_ratelimiting_14_to_15)},
     {"002_15_to_10", KONG_1_0, true, response_ratelimiting_15_to_10, COUNT_OF(response_ratelimiting_15_to_10)},
 };

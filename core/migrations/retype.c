@@ -17,7 +17,9 @@ static const struct conversion {
     const char *from, *to, *by;
 } conversions[] = {
     {"timestamp without time zone", TIMESTAMPTZ, " AT TIME ZONE 'UTC'"},
+    {TIMESTAMPTZ, "timestamp without time zone", " AT TIME ZONE 'UTC'"},
     {"json", "jsonb", "::jsonb"},
+    {"jsonb", "json", "::json"},
 };
 
 struct column {
@@ -27,6 +29,7 @@ struct column {
     char *helper;
     char *not_null_name;          /* NOT NULL has a name from PostgreSQL 18 on; NULL before */
     bool second_there, checked, not_null;
+    bool left;                    /* the type is right: the second column was on the way to another one */
 };
 
 static void free_column(struct column *column)
@@ -80,12 +83,13 @@ static bool read_column(struct pg *pg, struct column *column, bool *fits, struct
         for (size_t i = 0; i < COUNT_OF(conversions); i++)
             if (strcmp(change->definition, conversions[i].to) == 0 && strcmp(type, conversions[i].from) == 0)
                 column->conversion = &conversions[i];
+        column->left = strcmp(change->definition, type) == 0;
         column->not_null = PQgetvalue(result, 0, 1)[0] == 't';
         column->not_null_name = PQgetisnull(result, 0, 6) ? NULL : mem_dup(PQgetvalue(result, 0, 6));
         column->second_there = PQgetvalue(result, 0, 2)[0] == 't';
         column->checked = PQgetvalue(result, 0, 3)[0] == 't';
         bool rewritten = change_cost(change, pg_server_version(pg)).rewrite;
-        *fits = column->conversion != NULL && (column->second_there || (PQgetvalue(result, 0, 4)[0] == 't' && (rewritten || indexed)));
+        *fits = (column->left && column->second_there) || (column->conversion != NULL && (column->second_there || (PQgetvalue(result, 0, 4)[0] == 't' && (rewritten || indexed))));
     }
     PQclear(result);
     return true;
@@ -115,7 +119,9 @@ static void add_fill(const struct column *column, struct statements *out)
 {
     struct buf sql = {0}, set = {0}, where = {0};
     add_converted(column, "", &set);
-    buf_addf(&where, "\"%s\" IS DISTINCT FROM %s", column->second, buf_text(&set));
+    /* json has no equality. */
+    const char *as = strcmp(column->change->definition, "json") == 0 ? "::text" : "";
+    buf_addf(&where, "\"%s\"%s IS DISTINCT FROM %s%s", column->second, as, buf_text(&set), as);
     buf_addf(&sql, "UPDATE \"%s\" SET \"%s\" = %s WHERE %s", column->change->table, column->second, buf_text(&set), buf_text(&where));
     statements_add(out, false, &sql);
     struct statement *fill = &out->list[out->count - 1];
@@ -180,6 +186,16 @@ static PGresult *read_indexes(struct pg *pg, const struct column *column, struct
         " AND NOT a.attisdropped) = ANY (i.indkey) ORDER BY x.relname", 3, values);
 }
 
+/* Its indexes and its check go with it. */
+static void add_removal(const struct column *column, struct statements *out)
+{
+    const struct change *change = column->change;
+    struct buf sql = {0};
+    buf_addf(&sql, "DROP TRIGGER IF EXISTS \"%s\" ON \"%s\"; DROP FUNCTION IF EXISTS \"%s\"(); ALTER TABLE \"%s\" DROP COLUMN \"%s\"", column->helper,
+             change->table, column->helper, change->table, column->second);
+    statements_add(out, false, &sql);
+}
+
 static bool add_all(struct pg *pg, const struct column *column, PGresult *indexes, struct statements *out, struct error *error)
 {
     bool added = true;
@@ -206,8 +222,11 @@ bool retype_statements(struct pg *pg, const struct change *change, struct statem
                             .helper = mem_printf("%s_%s_retype", change->table, change->name)};
     *fits = false;
     bool done = read_column(pg, &column, fits, error);
-    PGresult *indexes = done && *fits ? read_indexes(pg, &column, error) : NULL;
-    if (done && *fits)
+    bool whole = done && *fits && !column.left;
+    PGresult *indexes = whole ? read_indexes(pg, &column, error) : NULL;
+    if (done && *fits && column.left)
+        add_removal(&column, out);
+    if (whole)
         done = indexes != NULL && add_all(pg, &column, indexes, out, error);
     PQclear(indexes);
     free_column(&column);

@@ -4,6 +4,7 @@
 #include "core/base/json.h"
 #include "core/base/mem.h"
 #include "core/db/pg.h"
+#include "core/migrations/aside.h"
 #include "core/migrations/order.h"
 #include "core/migrations/run_internal.h"
 
@@ -176,7 +177,7 @@ static void add_record_event(struct run *run, const struct plan_step *step)
         "migration", step->migration->name, "state", pending ? "pending" : "executed"));
 }
 
-static bool run_change(struct run *run, const struct plan_change *each, const struct plan_step *record, bool *recorded, struct error *error)
+bool run_change(struct run *run, const struct plan_change *each, const struct plan_step *record, bool *recorded, struct error *error)
 {
     bool done = false;
     char *id = plan_change_id(&run->plan, each);
@@ -298,19 +299,13 @@ static bool await_leftover(struct run *run, struct error *error)
     }
 }
 
-/* Without another worker's session a row of ours is a dead one's. */
-static bool clear_dead_lock(struct run *run, struct error *error)
-{
-    return pg_run(run->aux, error, "DELETE FROM locks WHERE key = 'migrations' AND owner LIKE '" LOCK_OWNER_PREFIX "%'");
-}
-
 static bool take_lock(struct run *run, struct error *error)
 {
     if (!lock_mark_session(run->main, error) || !await_leftover(run, error))
         return false;
     if (run->job->kind != PLAN_FINISH && !make_bookkeeping(run, error))
         return false;
-    if (run->job->clear_dead_lock && !clear_dead_lock(run, error))
+    if (run->job->clear_dead_lock && !lock_clear_dead(run->aux, error))
         return false;
     char *unique = lock_new_owner(), *owner = mem_printf("%s %s", unique, run->job->command);
     free(unique);
@@ -322,6 +317,13 @@ static bool take_lock(struct run *run, struct error *error)
     run->renewed_at = clock_ms();
     journal_add(run->journal, true, json_pack("{s:s, s:s}", "event", "lock", "state", "taken"));
     return true;
+}
+
+void run_forget_lock(struct run *run)
+{
+    journal_add(run->journal, true, json_pack("{s:s, s:s}", "event", "lock", "state", "released"));
+    free(run->owner);
+    run->owner = NULL;
 }
 
 static void release_lock(struct run *run)
@@ -337,12 +339,12 @@ static void release_lock(struct run *run)
         char *text = mem_printf("Kong's migrations lock could not be released (%s); it expires within %d s", error.message, LOCK_SECONDS);
         journal_add(run->journal, false, json_pack("{s:s, s:o}", "event", "note", "text", json_text(text)));
         free(text);
+        free(run->owner);
+        run->owner = NULL;
     } else {
-        journal_add(run->journal, true, json_pack("{s:s, s:s}", "event", "lock", "state", "released"));
+        run_forget_lock(run);
     }
     error_clear(&error);
-    free(run->owner);
-    run->owner = NULL;
 }
 
 static void add_plan_event(struct run *run)
@@ -396,6 +398,17 @@ static char *success_sentence(const struct run_job *job, const struct state *sta
 }
 
 /* Reads where the database stands once more: what schema_meta says, not what we believe, is the result. */
+static struct run_outcome conclude_rollback(struct run *run)
+{
+    struct error error = {0};
+    char *sentence = NULL;
+    if (!rollback_run_conclude(run, &sentence, &error))
+        return failed(run, &error);
+    if (sentence != NULL)
+        return (struct run_outcome){RUN_DONE, 0, sentence};
+    return (struct run_outcome){RUN_FAILED, 1, mem_dup("all was undone, but the database does not say so: someone else changes it; run `status`")};
+}
+
 static struct run_outcome conclude(struct run *run)
 {
     struct error error = {0};
@@ -428,11 +441,26 @@ static void start_probe(struct run *run)
     error_clear(&error);
 }
 
+static struct run_outcome roll_back(struct run *run)
+{
+    struct error error = {0};
+    if (!rollback_run_look(run, &error) || !rollback_plan(run->main, &run->rollback, run->job->to, &run->plan, &error))
+        return failed(run, &error);
+    proof_prepare(run, &run->rollback.state);
+    add_plan_event(run);
+    start_probe(run);
+    return rollback_run_steps(run, &error) ? conclude_rollback(run) : failed(run, &error);
+}
+
 /* Under the lock: the state read again, planned, and run. */
 static struct run_outcome run_locked(struct run *run)
 {
     struct error error = {0};
     struct state state;
+    if (!aside_put_back(run->main, &error))
+        return failed(run, &error);
+    if (run->job->kind == PLAN_ROLLBACK)
+        return roll_back(run);
     if (!read_state(run, &state, &error))
         return failed(run, &error);
     bool planned = plan_build(run->main, &state, run->job->kind, run->job->to, &run->plan, &error);
@@ -448,14 +476,28 @@ static struct run_outcome run_locked(struct run *run)
     return done ? conclude(run) : failed(run, &error);
 }
 
+static bool check_order(struct run *run, struct verdict *verdict, struct error *error)
+{
+    struct state state;
+    if (run->job->kind == PLAN_ROLLBACK) {
+        bool looked = rollback_run_look(run, error);
+        if (looked)
+            *verdict = rollback_run_check(run);
+        return looked;
+    }
+    if (!read_state(run, &state, error))
+        return false;
+    *verdict = order_check(&state, run->job->kind, run->job->resume);
+    state_free(&state);
+    return true;
+}
+
 static struct run_outcome run_connected(struct run *run)
 {
     struct error error = {0};
-    struct state state;
-    if (!lock_take_session(run->aux, &error) || !read_state(run, &state, &error))
+    struct verdict verdict;
+    if (!lock_take_session(run->aux, &error) || !check_order(run, &verdict, &error))
         return failed(run, &error);
-    struct verdict verdict = order_check(&state, run->job->kind, run->job->resume);
-    state_free(&state);
     if (verdict.order != ORDER_GO)
         return (struct run_outcome){verdict.order == ORDER_NOTHING ? RUN_NOTHING : RUN_REFUSED, verdict.exit_code, verdict.sentence};
     if (!take_lock(run, &error))
@@ -465,8 +507,7 @@ static struct run_outcome run_connected(struct run *run)
     return outcome;
 }
 
-/* Where connections are few, the one of whoever started us may not be gone yet. */
-static struct pg *connect_patiently(const struct datastore *datastore, const char *role, int timeout_ms, struct error *error)
+struct pg *run_connect(const struct datastore *datastore, const char *role, int timeout_ms, struct error *error)
 {
     struct pg *pg = NULL;
     for (int attempt = 0; pg == NULL && attempt < CONNECT_TRIES; attempt++) {
@@ -484,8 +525,8 @@ struct run_outcome run_job(const struct run_job *job, struct journal *journal, c
     struct error error = {0};
     struct run run = {.job = job, .journal = journal, .stop = stop};
     struct run_outcome outcome;
-    run.main = connect_patiently(job->datastore, "worker", 0, &error);
-    run.aux = run.main != NULL ? connect_patiently(job->datastore, "worker locks", AUX_TIMEOUT_MS, &error) : NULL;
+    run.main = run_connect(job->datastore, "worker", 0, &error);
+    run.aux = run.main != NULL ? run_connect(job->datastore, "worker locks", AUX_TIMEOUT_MS, &error) : NULL;
     if (run.aux != NULL) {
         pg_set_tick(run.main, run_tick, &run);
         outcome = run_wait_for_locks(&run, true, &error) ? run_connected(&run) : failed(&run, &error);
@@ -494,6 +535,7 @@ struct run_outcome run_job(const struct run_job *job, struct journal *journal, c
     }
     probe_stop(run.probe);
     proof_free(&run.proof);
+    rollback_free(&run.rollback);
     plan_free(&run.plan);
     pg_close(run.main);
     pg_close(run.aux);

@@ -23,15 +23,20 @@
 #define RUN_GRACE_MS 5000           /* after a request to stop, so long may the statement in hand take */
 
 struct run_job {
-    const char *command;            /* for the journal: "up", "finish", "bootstrap", "backup" */
+    const char *command;            /* for the journal: "up", "finish", "bootstrap", "rollback", "backup" */
     enum plan_kind kind;
-    enum kong_version to;           /* KONG_1_3 but for building test databases */
+    enum kong_version to;           /* KONG_1_3 but for building test databases; of a rollback: the release to go back to */
     const struct datastore *datastore;
     const struct names *plugins;
-    bool resume;                    /* an interrupted `up` of ours is being continued */
+    bool resume;                    /* an interrupted `up` of ours is being continued; of a rollback: one of these */
     bool clear_dead_lock;           /* the operator confirmed that the lock row of a dead worker of ours be removed */
     int deadline_ms;                /* how long one change may be tried for its lock */
     const char *folder;             /* of `backup` (core/backup/backup.h): where to; absolute */
+
+    /* Kong's own command runs it (core/kong_run.h): these are owned, kong_job_make fills them. NULL: we do. */
+    char *kong, *kong_conf;         /* its path; a private kong.conf, removed by the worker */
+    int kong_deadline;              /* seconds */
+    char **environment;             /* the worker's, and so the command's */
 };
 
 enum run_result { RUN_DONE, RUN_NOTHING, RUN_PAUSED, RUN_HELD, RUN_REFUSED, RUN_FAILED };

@@ -1,9 +1,11 @@
-/* What the files of a run share: run.c (order of things, locks), apply.c (one change), backfill.c (rows), proof.c (the proof). */
+/* What the files of a run share: run.c (order of things, locks), apply.c (one change), backfill.c (rows), proof.c (the proof),
+ * rollback_run.c (a rollback's order of things). */
 #ifndef CORE_MIGRATIONS_RUN_INTERNAL_H
 #define CORE_MIGRATIONS_RUN_INTERNAL_H
 
 #include "core/migrations/probe.h"
 #include "core/migrations/proof.h"
+#include "core/migrations/rollback.h"
 #include "core/migrations/run.h"
 
 #include <stdint.h>
@@ -24,7 +26,11 @@ struct run {
     int64_t stall_told_at;
     struct plan plan;
     struct proof proof;
+    struct rollback rollback;   /* of a rollback: what was found before its first change */
 };
+
+/* Connects; where connections are few, the one of whoever started us may not be gone yet, so it tries for a second. */
+struct pg *run_connect(const struct datastore *datastore, const char *role, int timeout_ms, struct error *error);
 
 /* Renews the lock, sees to a request to stop. false: the statement in hand must be cancelled. Also the tick of both connections'
  * waits on `main`. */
@@ -44,6 +50,20 @@ void run_report_wait(struct run *run, const char *table, const char *why);
 
 /* Adds a "stall" event where the stall meter has something new: at most twice a second, or, `always`, at the change's end. */
 void run_report_stall(struct run *run, bool always);
+
+/* Makes the change, where it is not done, with its events in the journal; else as apply_change. */
+bool run_change(struct run *run, const struct plan_change *each, const struct plan_step *record, bool *recorded, struct error *error);
+
+/* Whether Kong's lock is known to be gone with its table: it is not released. */
+void run_forget_lock(struct run *run);
+
+/* A rollback: looks and plans (in place of state_read and plan_build), and runs it. `verdict`: whether it may. */
+bool rollback_run_look(struct run *run, struct error *error);
+struct verdict rollback_run_check(const struct run *run);
+bool rollback_run_steps(struct run *run, struct error *error);
+
+/* Once it has run: whether the database says so. A sentence, which the caller frees, or NULL where it does not; an error where it can't be asked. */
+bool rollback_run_conclude(struct run *run, char **sentence, struct error *error);
 
 /* Makes one change that is not done. Where its last part is a transaction and `step` is not NULL, the step is recorded in the same
  * transaction (*recorded), once all its changes answer that they are done. */

@@ -191,8 +191,8 @@ static void set_type_at_once(const struct change *change, struct buf *sql)
     if (change->set != NULL)
         buf_addf(sql, "%s DROP DEFAULT, ", buf_text(&column));
     buf_addf(sql, "%s TYPE %s", buf_text(&column), change->definition);
-    if (strcmp(change->definition, "jsonb") == 0)
-        buf_addf(sql, " USING \"%s\"::jsonb", change->name);
+    if (strncmp(change->definition, "json", strlen("json")) == 0)
+        buf_addf(sql, " USING \"%s\"::%s", change->name, change->definition);
     if (change->set != NULL)
         buf_addf(sql, ", %s SET DEFAULT (%s)", buf_text(&column), change->set);
     buf_free(&column);
@@ -211,9 +211,48 @@ static bool set_type(struct pg *pg, const struct change *change, bool atomic, st
     return true;
 }
 
-static bool set_primary_key(struct pg *pg, const struct change *change, bool atomic, struct statements *out, struct error *error)
+/* Where it is the key already, what is left is an index that was built for another one. */
+static bool is_primary_key(struct pg *pg, const struct change *change, bool *is, struct error *error)
 {
-    char *index = mem_printf("%s_new", change->name);
+    char *definition = mem_printf("PRIMARY KEY (%s)", change->definition);
+    const char *const values[] = {change->table, definition};
+    PGresult *result = pg_query_params(pg, error,
+        "SELECT 1 FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE n.nspname = current_schema() AND c.relname = $1 AND pg_catalog.pg_get_constraintdef(k.oid) = $2", 2, values);
+    free(definition);
+    if (result == NULL)
+        return false;
+    *is = PQntuples(result) > 0;
+    PQclear(result);
+    return true;
+}
+
+static bool drop_left_index(struct pg *pg, const char *name, bool atomic, struct statements *out, struct error *error)
+{
+    enum presence presence;
+    struct buf sql = {0};
+    if (!index_presence(pg, name, &presence, error))
+        return false;
+    if (presence == ABSENT)
+        return true;
+    buf_addf(&sql, "DROP INDEX %s\"%s\"", atomic ? "" : "CONCURRENTLY ", name);
+    statements_add(out, !atomic, &sql);
+    return true;
+}
+
+static bool keep_primary_key(struct pg *pg, const struct change *change, const char *index, bool atomic, struct statements *out, struct error *error)
+{
+    struct buf sql = {0};
+    if (change->where != NULL) {
+        alter_table(change, &sql);
+        buf_addf(&sql, "DROP CONSTRAINT IF EXISTS \"%s\"", change->where);
+        statements_add(out, false, &sql);
+    }
+    return drop_left_index(pg, index, atomic, out, error);
+}
+
+static bool change_primary_key(struct pg *pg, const struct change *change, const char *index, bool atomic, struct statements *out, struct error *error)
+{
     char *on = mem_printf("(%s)", change->definition);
     bool built = statements_build_index(pg, change, index, on, true, atomic, out, error);
     struct buf sql = {0};
@@ -226,8 +265,17 @@ static bool set_primary_key(struct pg *pg, const struct change *change, bool ato
         statements_add(out, false, &sql);
     }
     free(on);
-    free(index);
     return built;
+}
+
+static bool set_primary_key(struct pg *pg, const struct change *change, bool atomic, struct statements *out, struct error *error)
+{
+    char *index = mem_printf("%s_new", change->name);
+    bool is = false;
+    bool done = is_primary_key(pg, change, &is, error) &&
+                (is ? keep_primary_key : change_primary_key)(pg, change, index, atomic, out, error);
+    free(index);
+    return done;
 }
 
 static bool add_unique(struct pg *pg, const struct change *change, bool atomic, struct statements *out, struct error *error)
@@ -262,6 +310,25 @@ static bool drop_index(struct pg *pg, const struct change *change, bool atomic, 
     buf_addf(&sql, "DROP INDEX %s\"%s\"", atomic ? "" : "CONCURRENTLY ", change->name);
     statements_add(out, !atomic, &sql);
     return true;
+}
+
+static bool drop_unique(struct pg *pg, const struct change *change, bool atomic, struct statements *out, struct error *error)
+{
+    bool there = false;
+    struct buf sql = {0};
+    if (!has_constraint(pg, change, change->name, &there, error))
+        return false;
+    if (!there)
+        return drop_left_index(pg, change->name, atomic, out, error);
+    alter_table(change, &sql);
+    buf_addf(&sql, "DROP CONSTRAINT \"%s\"", change->name);
+    statements_add(out, false, &sql);
+    return true;
+}
+
+static void drop_trigger(const struct change *change, struct buf *sql)
+{
+    buf_addf(sql, "DROP TRIGGER \"%s\" ON \"%s\"", change->name, change->table);
 }
 
 static void drop_column(const struct change *change, struct buf *sql)
@@ -309,6 +376,8 @@ static const struct builder {
     [CHANGE_DROP_COLUMN] = {.plain = drop_column},
     [CHANGE_DROP_TABLE] = {.plain = drop_table},
     [CHANGE_DROP_FUNCTION] = {.plain = drop_function},
+    [CHANGE_DROP_TRIGGER] = {.plain = drop_trigger},
+    [CHANGE_DROP_UNIQUE] = {.looking = drop_unique},
     [CHANGE_BACKFILL] = {.plain = backfill},
     [CHANGE_DELETE_ROWS] = {.plain = delete_rows},
 };

@@ -89,7 +89,7 @@ static bool check_migrations(const struct fake_node *node, PGconn *connection)
         for (size_t m = 0; m < subsystem->migration_count; m++) {
             const char *values[] = {subsystem->name, subsystem->migrations[m].name};
             bool recorded = false, waits = false, plugin = strcmp(subsystem->name, "core") != 0;
-            if ((int)subsystem->migrations[m].since > node->minor || (plugin && !loads(node, subsystem->name)))
+            if ((int)subsystem->migrations[m].since > KONG_1_0 + node->minor || (plugin && !loads(node, subsystem->name)))
                 continue;
             run(connection, "SELECT $2 = ANY (coalesce(executed, '{}') || coalesce(pending, '{}')) FROM schema_meta"
                             " WHERE key = 'schema_meta' AND subsystem = $1", 2, values, &recorded);

@@ -110,7 +110,8 @@ static void through_the_screens(void **state)
     see_and_press("Press p to start them", "p");
     session_see("Start the new nodes?");
     run_hook(TAB ENTER, "provision went well");
-    see_and_press("The new node is ready", "3d");
+    see_and_press("The new node is ready", "3");
+    see_and_press("press d", "d");
     session_see("How much of the traffic");
     session_press(TABS(4));
     run_hook(ENTER, "divert to 25 % went well");
@@ -190,7 +191,7 @@ static void through_the_dialogue(void **state)
     hear_and_write("b. Run the hook", "b");
     hear_and_write("provision went well", "read");
     hear_and_write("The new node is ready", "3");
-    hear_and_write("Choices: d (divert)", "d");
+    hear_and_write("Move 1 % to the new one: press d", "d");
     hear_and_write("e. 25 %", "25%");
     hear("divert to 25 % went well");
     session_listen(1500);                /* fleet.ini wants a second at each stage */
@@ -212,6 +213,10 @@ static void through_the_dialogue(void **state)
     hear_and_write("b. Finish", "b");
     hear_and_write("Type the database's name", "KONG");
     hear_and_write("That is not the same: nothing was done", "b");
+    hear_and_write("Type the database's name", "kong");
+    hear_and_write("Enter stops it", "");
+    hear_and_write("Stopped: a line was written. Nothing was changed.", "finish");
+    hear_and_write("b. Finish", "b");
     hear_and_write("Type the database's name", "kong");
     hear_and_write("the upgrade is complete", "q");
     assert_int_equal(session_ended(true, NULL), 0);

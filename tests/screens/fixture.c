@@ -105,7 +105,7 @@ void fixture_state(struct fixture *fixture, enum stage stage, const char *versio
     struct model *model = &fixture->wizard.model;
     struct state *state = &model->state;
     int known = -1;
-    for (int i = 0; version != NULL && i < KONG_VERSIONS; i++)
+    for (int i = KONG_1_0; version != NULL && i < KONG_VERSIONS; i++)
         known = strcmp(kong_version_names[i], version) == 0 ? i : known;
     *state = (struct state){
         .host = copy_name(fixture, "db.example.net"), .port = 5432, .database = copy_name(fixture, "kong"), .schema = copy_name(fixture, "public"),
@@ -155,6 +155,19 @@ static void add_changes(struct plan *plan, const struct state *state, size_t ste
         plan->changes[plan->change_count++] = each;
         plan->steps[step].count++;
     }
+}
+
+void fixture_custom(struct fixture *fixture, const char *plugin, size_t executed, size_t pending)
+{
+    struct state *state = &fixture->wizard.model.state;
+    struct custom_state custom = {.name = mem_dup(fixture_name(fixture, plugin))};
+    for (size_t i = 0; i < executed + pending; i++) {
+        char *migration = mem_printf("%03zu_step", i);
+        names_add(i < executed ? &custom.executed : &custom.pending, migration);
+        free(migration);
+    }
+    state->customs = mem_grow(state->customs, state->custom_count + 1, sizeof *state->customs);
+    state->customs[state->custom_count++] = custom;
 }
 
 void fixture_plan(struct fixture *fixture, enum plan_kind kind)

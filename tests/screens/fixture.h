@@ -48,6 +48,7 @@ void fixture_configure(struct fixture *fixture);
 
 /* `version`: of the schema before the upgrade. STAGE_PENDING: `up` is complete. */
 void fixture_state(struct fixture *fixture, enum stage stage, const char *version);
+void fixture_custom(struct fixture *fixture, const char *plugin, size_t executed, size_t pending);   /* what schema_meta records of it */
 void fixture_plan(struct fixture *fixture, enum plan_kind kind);
 void fixture_losses(struct fixture *fixture);
 void fixture_session(struct fixture *fixture, const char *address, bool legacy, int poll_age);

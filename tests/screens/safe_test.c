@@ -194,8 +194,6 @@ static void test_a_question_outlives_the_state_it_was_asked_in(void **state)
     }
 }
 
-/* Lists. */
-
 static bool canvas_has(const struct canvas *canvas, const char *text)
 {
     char *all = canvas_text(canvas);
@@ -203,6 +201,236 @@ static bool canvas_has(const struct canvas *canvas, const char *text)
     free(all);
     return has;
 }
+
+/* Finish: nothing is sent unless all was read, the name typed, and the last seconds have run out. */
+
+static const struct scene *find_scene(const char *name)
+{
+    for (size_t i = 0; scene_at(i) != NULL; i++)
+        if (strcmp(scene_at(i)->name, name) == 0)
+            return scene_at(i);
+    fail_msg("there is no scene %s", name);
+    return NULL;
+}
+
+/* Ticks for so long: a frame and a tick each quarter of a second, as the loop does. */
+static void pass(struct fixture *fixture, int milliseconds)
+{
+    for (int i = 0; i < milliseconds; i += 250) {
+        fixture->wizard.model.now += 250;
+        model_derive(&fixture->wizard.model);
+        countdown_tick(&fixture->wizard);
+        fixture_draw(fixture);
+    }
+}
+
+static void press(struct fixture *fixture, uint32_t key, bool pasted)
+{
+    const struct input input = {.kind = INPUT_KEY, .key = key, .pasted = pasted};
+    wizard_key(&fixture->wizard, &input);   /* no frame between: typed ahead */
+}
+
+/* The dialog, read to its end, on a database with a backup. */
+static void ask(struct fixture *fixture)
+{
+    fixture_begin(fixture, find_scene("finish-dialog-backed-up"), 80, 24, CHARSET_UTF8, NULL);
+    for (int i = 0; i < 6; i++)
+        fixture_key(fixture, K_PAGE_DOWN);
+}
+
+static void begin_countdown(struct fixture *fixture)
+{
+    ask(fixture);
+    fixture_type(fixture, "kong");
+    fixture_key(fixture, K_ENTER);
+    assert_int_equal(fixture->wizard.view.overlay, OVERLAY_COUNTDOWN);
+    fixture_draw(fixture);
+}
+
+static void assert_sent(struct fixture *fixture, bool sent, const char *when)
+{
+    pass(fixture, 2 * COUNTDOWN_MS);
+    if (fixture->wizard.model.starting != sent)
+        fail_msg("%s: %s", when, sent ? "nothing was sent" : "it was sent");
+    fixture_free(fixture);
+}
+
+static void test_finish_is_sent_once_all_is_as_it_should_be(void **state)
+{
+    struct fixture fixture;
+    (void)state;
+    begin_countdown(&fixture);
+    pass(&fixture, COUNTDOWN_MS - 250);
+    assert_false(fixture.wizard.model.starting);
+    assert_true(canvas_has(&fixture.canvas, "Press any key to stop"));
+    assert_sent(&fixture, true, "all as it should be");
+}
+
+static void test_finish_is_not_sent_by_accident(void **state)
+{
+    static const char ahead[] = "fkong";
+    struct fixture fixture;
+    (void)state;
+
+    fixture_begin(&fixture, find_scene("finish-ready"), 80, 24, CHARSET_UTF8, NULL);
+    for (size_t i = 0; i < sizeof ahead - 1; i++)
+        press(&fixture, (uint32_t)ahead[i], false);
+    press(&fixture, K_ENTER, false);
+    assert_sent(&fixture, false, "the name and Enter typed before the question was on the screen");
+
+    fixture_begin(&fixture, find_scene("finish-ready"), 80, 24, CHARSET_UTF8, NULL);
+    for (size_t i = 0; i < sizeof ahead - 1; i++)
+        press(&fixture, (uint32_t)ahead[i], true);
+    press(&fixture, K_ENTER, true);
+    assert_int_equal(fixture.wizard.view.overlay, OVERLAY_NONE);
+    assert_sent(&fixture, false, "all of it pasted");
+
+    ask(&fixture);
+    for (size_t i = 1; i < sizeof ahead - 1; i++)
+        press(&fixture, (uint32_t)ahead[i], true);
+    press(&fixture, K_ENTER, true);
+    assert_sent(&fixture, false, "the name pasted with a newline");
+
+    ask(&fixture);
+    fixture_key(&fixture, K_ENTER);
+    fixture_key(&fixture, K_ENTER);
+    assert_sent(&fixture, false, "Enter twice on the question");
+
+    static const char *const wrong[] = {"", "KONG", "Kong", "kon", "kongg", " kong", "kong "};
+    for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+        ask(&fixture);
+        fixture_type(&fixture, wrong[i]);
+        fixture_key(&fixture, K_ENTER);
+        assert_true(fixture.wizard.view.overlay != OVERLAY_COUNTDOWN);
+        assert_sent(&fixture, false, wrong[i]);
+    }
+
+    fixture_begin(&fixture, find_scene("finish-dialog-backed-up"), 60, 14, CHARSET_UTF8, NULL);
+    fixture_type(&fixture, "kong");
+    fixture_key(&fixture, K_END);
+    fixture_key(&fixture, K_ENTER);
+    assert_int_equal(fixture.wizard.view.overlay, OVERLAY_DIALOG);
+    assert_sent(&fixture, false, "the warning was not wholly on the screen");
+}
+
+static void test_the_last_seconds_can_be_stopped(void **state)
+{
+    static const uint32_t keys[] = {K_ENTER, K_ESC, ' ', 'q', 'k', K_UP, K_CTRL('c'), K_F1};
+    struct fixture fixture;
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(keys); i++) {
+        begin_countdown(&fixture);
+        pass(&fixture, (int)i * 500);
+        press(&fixture, keys[i], false);
+        assert_int_equal(fixture.wizard.view.overlay, OVERLAY_NONE);
+        assert_false(fixture.wizard.leaving);
+        fixture_draw(&fixture);
+        assert_true(canvas_has(&fixture.canvas, "Nothing was changed"));
+        assert_sent(&fixture, false, "a key in the last seconds");
+    }
+
+    ask(&fixture);
+    fixture_type(&fixture, "kong");
+    press(&fixture, K_ENTER, false);
+    press(&fixture, K_ENTER, false);
+    assert_sent(&fixture, false, "Enter twice, or held");
+
+    begin_countdown(&fixture);
+    press(&fixture, 'x', true);
+    assert_sent(&fixture, false, "a paste");
+
+    begin_countdown(&fixture);
+    wizard_key(&fixture.wizard, &(struct input){.kind = INPUT_RESIZE});
+    assert_sent(&fixture, false, "another size of the window");
+
+    begin_countdown(&fixture);
+    pass(&fixture, 1000);
+    fixture.wizard.model.now += 60000;
+    countdown_tick(&fixture.wizard);
+    assert_sent(&fixture, false, "the program was stopped meanwhile");
+}
+
+/* On a terminal that takes no frames, or that is too small, the seconds do not pass. */
+static void test_only_seconds_that_are_seen_count(void **state)
+{
+    struct fixture fixture;
+    (void)state;
+    begin_countdown(&fixture);
+    for (int i = 0; i < 60; i++) {
+        fixture.wizard.view.countdown.drawn = false;
+        fixture.wizard.model.now += 250;
+        countdown_tick(&fixture.wizard);
+    }
+    assert_false(fixture.wizard.model.starting);
+    assert_int_equal(fixture.wizard.view.countdown.left_ms, COUNTDOWN_MS);
+    canvas_resize(&fixture.canvas, 20, 5, CHARSET_UTF8);
+    assert_sent(&fixture, false, "a window that is too small");
+}
+
+static void an_old_node_answers(struct fixture *fixture)
+{
+    fixture->nodes[0].state = NODE_ANSWERS;   /* an old one */
+    fixture->nodes[0].answered_at = fixture->wizard.model.now;
+}
+
+static void another_takes_the_lock(struct fixture *fixture)
+{
+    struct model *model = &fixture->wizard.model;
+    model->state.lock = (struct lock_info){.held = true, .worker_alive = true, .owner = mem_dup("kong-upgrade eve@host pid 9 x finish"), .expires = mem_dup("2026-03-02T02:15:00Z")};
+}
+
+static void it_is_done_already(struct fixture *fixture)
+{
+    state_free(&fixture->wizard.model.state);
+    fixture_state(fixture, STAGE_CURRENT, "1.3");
+}
+
+static void migrations_are_new(struct fixture *fixture)
+{
+    state_free(&fixture->wizard.model.state);
+    fixture_state(fixture, STAGE_UPGRADABLE, "1.2");
+}
+
+static void a_worker_runs(struct fixture *fixture)
+{
+    fixture->wizard.model.run_alive = true;
+}
+
+static void new_nodes_are_gone(struct fixture *fixture)
+{
+    for (size_t i = 0; i < fixture->node_count; i++)
+        fixture->nodes[i].state = NODE_SILENT;
+}
+
+static void test_what_changes_underneath_stops_it(void **state)
+{
+    static const struct {
+        const char *what;
+        void (*change)(struct fixture *fixture);
+    } changes[] = {
+        {"an old node answers", an_old_node_answers}, {"another has the lock", another_takes_the_lock}, {"it is done already", it_is_done_already},
+        {"`up` is to be run", migrations_are_new}, {"a worker runs", a_worker_runs}, {"no new node is ready", new_nodes_are_gone},
+    };
+    struct fixture fixture;
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(changes); i++) {
+        ask(&fixture);
+        fixture_type(&fixture, "kong");
+        changes[i].change(&fixture);
+        fixture_key(&fixture, K_ENTER);
+        if (fixture.wizard.view.overlay == OVERLAY_COUNTDOWN)
+            fail_msg("%s under the question, and it goes on", changes[i].what);
+        assert_sent(&fixture, false, changes[i].what);
+
+        begin_countdown(&fixture);
+        pass(&fixture, COUNTDOWN_MS - 500);
+        assert_int_equal(fixture.wizard.view.overlay, OVERLAY_COUNTDOWN);
+        changes[i].change(&fixture);
+        assert_sent(&fixture, false, changes[i].what);
+    }
+}
+
+/* Lists. */
 
 static size_t top_of(const struct pane *pane)
 {
@@ -258,6 +486,10 @@ static void use_pane(struct fixture *fixture, const char *scene, size_t index)
         fixture_key(fixture, K_ENTER);
         if (wizard->view.overlay != OVERLAY_TEXT)
             fail_msg("%s, pane %zu: Enter opens nothing", scene, index);
+        char *text = prose_text(wizard->view.text.blocks, wizard->view.text.count);
+        if (pane.open != NULL && !model_backs_up(&wizard->model) && strstr(text, "\nSource: ") == NULL)
+            fail_msg("%s, pane %zu: what is explained has no source: %s", scene, index, text);
+        free(text);
         fixture_key(fixture, K_ESC);
         assert_int_equal(wizard->view.overlay, OVERLAY_NONE);
     }
@@ -449,6 +681,11 @@ int main(void)
         cmocka_unit_test(test_no_two_severities_differ_by_colour_alone),
         cmocka_unit_test(test_the_cursor_stands_on_what_has_the_focus),
         cmocka_unit_test(test_a_question_outlives_the_state_it_was_asked_in),
+        cmocka_unit_test(test_finish_is_sent_once_all_is_as_it_should_be),
+        cmocka_unit_test(test_finish_is_not_sent_by_accident),
+        cmocka_unit_test(test_the_last_seconds_can_be_stopped),
+        cmocka_unit_test(test_only_seconds_that_are_seen_count),
+        cmocka_unit_test(test_what_changes_underneath_stops_it),
         cmocka_unit_test(test_every_list_scrolls_searches_opens_and_copies),
         cmocka_unit_test(test_nothing_is_cut_without_a_way_to_see_it),
         cmocka_unit_test(test_hostile_names_do_no_harm),

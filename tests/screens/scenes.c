@@ -48,12 +48,31 @@ void scenes_begin_upgrade(struct fixture *fixture, enum step step)
     scenes_show(fixture, step);
 }
 
-/* An upgrade to 1.2 came before, and was never finished. */
-void scenes_begin_unfinished(struct fixture *fixture, enum step step)
+/* What was recorded as executed is pending still. */
+static void leave_pending(struct subsystem_state *each)
+{
+    struct names executed = {0};
+    for (size_t i = 0; i < each->executed.count; i++) {
+        const struct migration *migration = subsystem_migration(each->subsystem, each->executed.list[i]);
+        names_add(migration->teardown ? &each->pending : &executed, migration->name);
+    }
+    names_free(&each->executed);
+    each->executed = executed;
+}
+
+/* An upgrade came before, and was never finished: from 0.14 to 1.2; or, `plugin` not NULL, that plugin was loaded. */
+void scenes_begin_unfinished(struct fixture *fixture, enum step step, const char *plugin)
 {
     scenes_begin_upgrade(fixture, step);
-    fixture->wizard.model.state.stage = STAGE_PENDING;
-    names_add(&fixture->wizard.model.state.subsystems[0].pending, "002_15_to_1");
+    struct state *state = &fixture->wizard.model.state;
+    state->stage = STAGE_PENDING;
+    state->from_014 = plugin == NULL;
+    state->version = plugin == NULL ? "0.14" : "1.2";
+    for (size_t i = 0; i < state->subsystem_count; i++)
+        if (plugin == NULL || strcmp(state->subsystems[i].subsystem->name, plugin) == 0)
+            leave_pending(&state->subsystems[i]);
+    fixture_plan(fixture, PLAN_FINISH);
+    fixture_losses(fixture);
 }
 
 /* `up` is complete, and the new nodes are started or not. */

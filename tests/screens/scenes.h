@@ -24,7 +24,7 @@ void scenes_start_backup(struct fixture *fixture);
 void scenes_add_sessions(struct fixture *fixture);
 void scenes_show(struct fixture *fixture, enum step step);
 void scenes_begin_upgrade(struct fixture *fixture, enum step step);
-void scenes_begin_unfinished(struct fixture *fixture, enum step step);
+void scenes_begin_unfinished(struct fixture *fixture, enum step step, const char *plugin);
 void scenes_begin_migrated(struct fixture *fixture, enum step step, const char *version);
 void scenes_add_new_ready(struct fixture *fixture, double rps);
 void scenes_add_old_stopped(struct fixture *fixture);

@@ -30,6 +30,25 @@ static void provision_ready(struct fixture *fixture)
     scenes_add_new_ready(fixture, 0);
 }
 
+static void provision_014(struct fixture *fixture)
+{
+    scenes_begin_migrated(fixture, STEP_PROVISION, "0.14");
+    fixture_node(fixture, CLUSTER_OLD, "old-1", NODE_ANSWERS, "0.14.1", 60, 300);
+    scenes_add_new_ready(fixture, 0);
+}
+
+static void decommission_014(struct fixture *fixture)
+{
+    scenes_begin_migrated(fixture, STEP_DECOMMISSION, "0.14");
+    fixture_node(fixture, CLUSTER_OLD, "old-1", NODE_ANSWERS, "0.14.1", 0, 300);
+    fixture_node(fixture, CLUSTER_OLD, "old-2", NODE_SILENT, "0.14.1", -1, 62000);
+    fixture_trouble(fixture, MATCH_SAME, "can't be reached: Connection refused");
+    scenes_add_new_ready(fixture, 60);
+    fixture_traffic(fixture, 0, 120, 300000);
+    fixture_session(fixture, "10.0.0.11", true, 2);
+    fixture_session(fixture, "10.0.0.21", false, 1);
+}
+
 static void provision_wrong(struct fixture *fixture)
 {
     scenes_begin_migrated(fixture, STEP_PROVISION, "1.2");
@@ -312,6 +331,7 @@ static const struct scene scenes[] = {
     {"provision-none", provision_none, false},
     {"provision-some", provision_some, true},
     {"provision-ready", provision_ready, false},
+    {"provision-014", provision_014, false},
     {"provision-wrong", provision_wrong, false},
     {"provision-details", provision_details, false},
     {"divert-no-data", divert_no_data, false},
@@ -331,6 +351,7 @@ static const struct scene scenes[] = {
     {"decommission-some", scenes_decommission_some, true},
     {"decommission-unknown", decommission_unknown, false},
     {"decommission-gone", decommission_gone, false},
+    {"decommission-014", decommission_014, false},
     {"decommission-no-nodes", decommission_no_nodes, false},
     {"hook-provision-dialog", hook_provision_dialog, false},
     {"hook-divert-dialog", hook_divert_dialog, true},

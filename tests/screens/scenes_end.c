@@ -71,6 +71,17 @@ static void finish_dialog_full(struct fixture *fixture)
     fixture_type(fixture, "kong");
 }
 
+static void finish_countdown(struct fixture *fixture)
+{
+    finish_dialog_backed_up(fixture);
+    for (int i = 0; i < 9; i++)
+        fixture_key(fixture, K_PAGE_DOWN);
+    fixture_type(fixture, "kong");
+    fixture_key(fixture, K_ENTER);
+    fixture_draw(fixture);
+    fixture->wizard.view.countdown.left_ms = 3200;
+}
+
 static void finish_dialog_014(struct fixture *fixture)
 {
     scenes_begin_last_step(fixture, "0.14");
@@ -185,6 +196,7 @@ static const struct scene scenes[] = {
     {"finish-declared", finish_declared, false},
     {"finish-dialog-part", finish_dialog_part, false},
     {"finish-dialog-full", finish_dialog_full, false},
+    {"finish-countdown", finish_countdown, true},
     {"finish-dialog-014", finish_dialog_014, false},
     {"finish-running", finish_running, false},
     {"finish-running-decommission", decommission_begun, false},

@@ -16,7 +16,45 @@ static void up_locked(struct fixture *fixture)
 
 static void up_finish_first(struct fixture *fixture)
 {
-    scenes_begin_unfinished(fixture, STEP_UP);
+    scenes_begin_unfinished(fixture, STEP_UP, NULL);
+}
+
+static void up_finish_first_plugins(struct fixture *fixture)
+{
+    scenes_begin_unfinished(fixture, STEP_UP, "rate-limiting");
+}
+
+/* A node of 0.14 is still there. */
+static void up_finish_first_shut(struct fixture *fixture)
+{
+    scenes_begin_unfinished(fixture, STEP_UP, NULL);
+    fixture_node(fixture, CLUSTER_OLD, "old-3", NODE_ANSWERS, "0.14.1", 2.5, 300);
+}
+
+static void up_finish_first_dialog(struct fixture *fixture)
+{
+    scenes_begin_unfinished(fixture, STEP_UP, NULL);
+    scenes_add_backup(fixture, 3);
+    fixture_key(fixture, 'f');
+}
+
+static void up_finish_first_runs(struct fixture *fixture)
+{
+    scenes_begin_unfinished(fixture, STEP_UP, NULL);
+    fixture_start(fixture, "finish");
+    for (size_t i = 0; i < 4; i++)
+        fixture_change(fixture, i, "done", (int)(5 + i * 11));
+    fixture_change(fixture, 4, "begin", -1);
+}
+
+/* It has ended well: step 1 begins. */
+static void up_finish_first_done(struct fixture *fixture)
+{
+    up_finish_first_runs(fixture);
+    fixture_end(fixture, "done", 0, "the earlier upgrade is finished; go on with `up`");
+    state_free(&fixture->wizard.model.state);
+    fixture_state(fixture, STAGE_UPGRADABLE, "1.2");
+    fixture_plan(fixture, PLAN_UP);
 }
 
 static void up_rewrite(struct fixture *fixture)
@@ -260,7 +298,12 @@ static void up_complete(struct fixture *fixture)
 static const struct scene scenes[] = {
     {"up-plan", up_plan, false},
     {"up-locked", up_locked, false},
-    {"up-finish-first", up_finish_first, false},
+    {"up-finish-first", up_finish_first, true},
+    {"up-finish-first-plugins", up_finish_first_plugins, false},
+    {"up-finish-first-shut", up_finish_first_shut, false},
+    {"up-finish-first-dialog", up_finish_first_dialog, true},
+    {"up-finish-first-runs", up_finish_first_runs, false},
+    {"up-finish-first-done", up_finish_first_done, false},
     {"up-rewrite", up_rewrite, false},
     {"up-confirm", up_confirm, false},
     {"up-confirm-rewrite", up_confirm_rewrite, false},

@@ -62,7 +62,47 @@ static void welcome_half_way(struct fixture *fixture)
 
 static void welcome_finish_first(struct fixture *fixture)
 {
-    scenes_begin_unfinished(fixture, STEP_WELCOME);
+    scenes_begin_unfinished(fixture, STEP_WELCOME, NULL);
+}
+
+static void welcome_014(struct fixture *fixture)
+{
+    fixture_configure(fixture);
+    fixture_state(fixture, STAGE_LEGACY_014, "0.14");
+    fixture_plan(fixture, PLAN_UP);
+    scenes_add_fleet(fixture);
+    fixture_session(fixture, "10.0.0.11", true, 2);
+    fixture_checks(fixture, NULL, 0);
+}
+
+/* Kong 1.3's, whose operator has loaded oauth2 and acl since. */
+static void begin_plugins(struct fixture *fixture, bool up)
+{
+    fixture_configure(fixture);
+    fixture_state(fixture, STAGE_CURRENT, "1.3");
+    struct state *state = &fixture->wizard.model.state;
+    for (size_t i = 0; i < state->subsystem_count; i++) {
+        struct subsystem_state *each = &state->subsystems[i];
+        const char *name = each->subsystem->name;
+        if (strcmp(name, "oauth2") != 0 && strcmp(name, "acl") != 0)
+            continue;
+        names_free(&each->executed);
+        for (size_t j = 0; j < each->subsystem->migration_count; j++)
+            names_add(!up ? &each->new : each->subsystem->migrations[j].teardown ? &each->pending : &each->executed, each->subsystem->migrations[j].name);
+    }
+    state->stage = up ? STAGE_PENDING : STAGE_UPGRADABLE;
+    fixture_plan(fixture, up ? PLAN_FINISH : PLAN_UP);
+    fixture_checks(fixture, NULL, 0);
+}
+
+static void welcome_plugins(struct fixture *fixture)
+{
+    begin_plugins(fixture, false);
+}
+
+static void welcome_plugins_pending(struct fixture *fixture)
+{
+    begin_plugins(fixture, true);
 }
 
 static void welcome_too_old(struct fixture *fixture)
@@ -77,8 +117,8 @@ static void welcome_no_nodes(struct fixture *fixture)
 {
     fixture_configure(fixture);
     fixture_state(fixture, STAGE_LEGACY_014, "0.14");
-    names_add(&fixture->wizard.model.state.unknown, fixture_name(fixture, "acme-auth"));
-    names_add(&fixture->wizard.model.state.unknown, fixture_name(fixture, "acme-billing"));
+    fixture_custom(fixture, "acme-auth", 3, 0);
+    fixture_custom(fixture, "acme-billing", 1, 1);
 }
 
 static void welcome_message(struct fixture *fixture)
@@ -339,6 +379,9 @@ static const struct scene scenes[] = {
     {"welcome-pending", welcome_pending, false},
     {"welcome-half-way", welcome_half_way, false},
     {"welcome-finish-first", welcome_finish_first, false},
+    {"welcome-014", welcome_014, true},
+    {"welcome-plugins", welcome_plugins, false},
+    {"welcome-plugins-pending", welcome_plugins_pending, false},
     {"welcome-too-old", welcome_too_old, false},
     {"welcome-no-nodes", welcome_no_nodes, false},
     {"welcome-message", welcome_message, false},

@@ -3,6 +3,7 @@
 
 #include "core/base/names.h"
 #include "core/migrations/corrections.h"
+#include "core/migrations/meaning.h"
 #include "core/migrations/plan.h"
 #include "core/migrations/subsystems.h"
 
@@ -40,30 +41,30 @@ static const struct {
     enum kong_version since;
     bool teardown;
 } expected[] = {
-    {"core", "000_base", KONG_1_0, false},
+    {"core", "000_base", KONG_0_14, false},
     {"core", "001_14_to_15", KONG_1_0, true},
     {"core", "002_15_to_1", KONG_1_0, true},
     {"core", "003_100_to_110", KONG_1_1, false},
     {"core", "004_110_to_120", KONG_1_2, false},
     {"core", "005_120_to_130", KONG_1_3, true},
-    {"acl", "000_base_acl", KONG_1_0, false},
+    {"acl", "000_base_acl", KONG_0_14, false},
     {"acl", "001_14_to_15", KONG_1_0, true},
-    {"basic-auth", "000_base_basic_auth", KONG_1_0, false},
+    {"basic-auth", "000_base_basic_auth", KONG_0_14, false},
     {"basic-auth", "001_14_to_15", KONG_1_0, false},
-    {"hmac-auth", "000_base_hmac_auth", KONG_1_0, false},
+    {"hmac-auth", "000_base_hmac_auth", KONG_0_14, false},
     {"hmac-auth", "001_14_to_15", KONG_1_0, false},
-    {"jwt", "000_base_jwt", KONG_1_0, false},
+    {"jwt", "000_base_jwt", KONG_0_14, false},
     {"jwt", "001_14_to_15", KONG_1_0, false},
-    {"key-auth", "000_base_key_auth", KONG_1_0, false},
+    {"key-auth", "000_base_key_auth", KONG_0_14, false},
     {"key-auth", "001_14_to_15", KONG_1_0, false},
-    {"oauth2", "000_base_oauth2", KONG_1_0, false},
+    {"oauth2", "000_base_oauth2", KONG_0_14, false},
     {"oauth2", "001_14_to_15", KONG_1_0, true},
     {"oauth2", "002_15_to_10", KONG_1_0, true},
-    {"rate-limiting", "000_base_rate_limiting", KONG_1_0, false},
+    {"rate-limiting", "000_base_rate_limiting", KONG_0_14, false},
     {"rate-limiting", "001_14_to_15", KONG_1_0, true},
     {"rate-limiting", "002_15_to_10", KONG_1_0, true},
     {"rate-limiting", "003_10_to_112", KONG_1_1, false},
-    {"response-ratelimiting", "000_base_response_rate_limiting", KONG_1_0, false},
+    {"response-ratelimiting", "000_base_response_rate_limiting", KONG_0_14, false},
     {"response-ratelimiting", "001_14_to_15", KONG_1_0, true},
     {"response-ratelimiting", "002_15_to_10", KONG_1_0, true},
     {"session", "000_base_session", KONG_1_3, false},
@@ -91,7 +92,7 @@ static void migrations_are_kongs_in_kongs_order(void **state)
     assert_null(subsystem_migration(&subsystem_core, "006_130_to_140"));
     for (int version = 0; version < KONG_VERSIONS; version++) {
         char name[8];
-        snprintf(name, sizeof name, "1.%d", version);
+        snprintf(name, sizeof name, version == KONG_0_14 ? "0.14" : "1.%d", version - KONG_1_0);
         assert_string_equal(kong_version_names[version], name);
     }
 }
@@ -102,7 +103,7 @@ static const char *const fields[CHANGE_KINDS] = {
     [CHANGE_CREATE_TABLE] = "TD", [CHANGE_CREATE_INDEX] = "TND+O", [CHANGE_CREATE_FUNCTION] = "NAD", [CHANGE_CREATE_TRIGGER] = "TND",
     [CHANGE_ADD_COLUMN] = "TND+O", [CHANGE_SET_TYPE] = "TND+S", [CHANGE_SET_PRIMARY_KEY] = "TND+W", [CHANGE_ADD_UNIQUE] = "TND",
     [CHANGE_RENAME_INDEX] = "TNO", [CHANGE_RENAME_CONSTRAINT] = "TNO", [CHANGE_DROP_INDEX] = "TN", [CHANGE_DROP_COLUMN] = "TN",
-    [CHANGE_DROP_TABLE] = "T", [CHANGE_DROP_FUNCTION] = "NA", [CHANGE_BACKFILL] = "TNSW", [CHANGE_DELETE_ROWS] = "TNW",
+    [CHANGE_DROP_TRIGGER] = "TN", [CHANGE_DROP_UNIQUE] = "TN", [CHANGE_DROP_TABLE] = "T", [CHANGE_DROP_FUNCTION] = "NA", [CHANGE_BACKFILL] = "TNSW", [CHANGE_DELETE_ROWS] = "TNW",
 };
 
 static void check_fields(const struct place *place)
@@ -441,6 +442,37 @@ static void corrections_are_told_with_their_source(void **state)
         assert_int_equal(used[n], n <= 5);
 }
 
+static void check_meaning(const struct place *place)
+{
+    char *id = change_id(place->change), *full = mem_printf("%s/%s/%s", place->subsystem->name, place->migration->name, id);
+    char *source = change_source(full), *file = mem_printf("/%s.lua", place->migration->name);
+    struct change_cost cost = change_cost(place->change, 100000);
+    bool own = strcmp(place->migration->name, "bookkeeping") == 0;
+    if (lock_meaning(cost.lock) == NULL)
+        fail_at(place, "the lock %s is not explained", cost.lock);
+    if (!own && change_find(full) != place->change)
+        fail_at(place, "it is not found by its id");
+    if (!own && (source == NULL || strstr(source, file) == NULL))
+        fail_at(place, "its source is not known");
+    free(file);
+    free(source);
+    free(full);
+    free(id);
+}
+
+static void everything_is_explained(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < CHANGE_KINDS; kind++)
+        if (change_meaning((enum change_kind)kind) == NULL)
+            fail_msg("%s is not explained", change_kind_name((enum change_kind)kind));
+    for_each(check_meaning);
+    static const char *const strange[] = {"", "core", "core/", "core/005_120_to_130", "core/005_120_to_130/nothing", "backup/dump", "nobody/x/y"};
+    for (size_t i = 0; i < COUNT_OF(strange); i++)
+        assert_null(change_find(strange[i]));
+    assert_null(lock_meaning("EXCLUSIVE"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -455,6 +487,7 @@ int main(void)
         cmocka_unit_test(renamed_indexes_are_known_under_both_names),
         cmocka_unit_test(every_question_is_well_formed),
         cmocka_unit_test(corrections_are_told_with_their_source),
+        cmocka_unit_test(everything_is_explained),
     };
     return cmocka_run_group_tests_name("changes", tests, NULL, NULL);
 }

@@ -1,0 +1,465 @@
+#include "core/migrations/rollback.h"
+
+#include "core/base/mem.h"
+#include "core/db/pg.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What 0.14 did not have, and no migration makes. */
+static const struct migration bookkeeping_migrations[] = {{.name = "bookkeeping", .since = KONG_1_0}};
+static const struct subsystem bookkeeping_subsystem = {"kong", bookkeeping_migrations, COUNT_OF(bookkeeping_migrations)};
+
+bool rollback_is_bookkeeping(const struct plan_step *step)
+{
+    return step->subsystem == &bookkeeping_subsystem;
+}
+
+void rollback_free(struct rollback *rollback)
+{
+    state_free(&rollback->state);
+    past_free(&rollback->past);
+    names_free(&rollback->used);
+    free(rollback->sentence);
+    *rollback = (struct rollback){0};
+}
+
+enum kong_version rollback_newest(const struct rollback *rollback)
+{
+    for (int version = KONG_VERSIONS - 1; version >= 0; version--)
+        if ((rollback->releases & 1u << version) != 0)
+            return (enum kong_version)version;
+    return KONG_VERSIONS;
+}
+
+enum kong_version rollback_release(const char *text)
+{
+    int version = 0;
+    while (version < KONG_1_3 && strcmp(kong_version_names[version], text) != 0)
+        version++;
+    return version < KONG_1_3 ? (enum kong_version)version : KONG_VERSIONS;
+}
+
+/* What there was before `up`. */
+
+static bool is_recorded(const struct subsystem_state *each, const struct migration *migration)
+{
+    return names_have(&each->executed, migration->name) || names_have(&each->pending, migration->name);
+}
+
+static bool is_made(const struct past *past, const struct subsystem *subsystem, const struct migration *migration)
+{
+    char *name = mem_printf("%s/%s", subsystem->name, migration->name);
+    size_t length = strlen(name);
+    bool made = false;
+    for (size_t i = 0; i < past->made.count && !made; i++)
+        made = strncmp(past->made.list[i], name, length) == 0 && strchr("/", past->made.list[i][length]) != NULL;
+    free(name);
+    return made;
+}
+
+/* Pending before `up` was none (order.c, and Kong itself, refuse): so what is, and is no later release's, was brought with its plugin. */
+static bool is_pending_of(const struct subsystem_state *each, enum kong_version to)
+{
+    for (size_t i = 0; i < each->subsystem->migration_count; i++)
+        if (each->subsystem->migrations[i].since <= to && names_have(&each->pending, each->subsystem->migrations[i].name))
+            return true;
+    return false;
+}
+
+/* The subsystem has come with `up`, and goes with it. 0.14 had the tables of all that it knows. */
+static bool is_brought(const struct rollback *rollback, const struct subsystem_state *each, enum kong_version to)
+{
+    const struct migration *first = &each->subsystem->migrations[0];
+    if (is_made(&rollback->past, each->subsystem, first))
+        return first->since > to || to > KONG_0_14;
+    if (first->since > to)
+        return rollback->past.made.count == 0 && !names_have(&rollback->used, each->subsystem->name);
+    return to > KONG_0_14 && is_pending_of(each, to);
+}
+
+static const struct subsystem_state *state_of(const struct rollback *rollback, const struct subsystem *subsystem)
+{
+    for (size_t i = 0; i < rollback->state.subsystem_count; i++)
+        if (rollback->state.subsystems[i].subsystem == subsystem)
+            return &rollback->state.subsystems[i];
+    return NULL;
+}
+
+bool rollback_keeps(const struct rollback *rollback, const struct subsystem *subsystem, enum kong_version to)
+{
+    const struct subsystem_state *each = state_of(rollback, subsystem);
+    bool there = to == KONG_0_14 ? subsystem->migrations[0].since == KONG_0_14 : each->executed.count > 0 || each->pending.count > 0;
+    return there && !is_brought(rollback, each, to);
+}
+
+/* Whether a migration is undone; one that is not recorded may be there in parts. */
+static bool is_undone(const struct rollback *rollback, const struct subsystem_state *each, const struct migration *migration, enum kong_version to)
+{
+    return is_brought(rollback, each, to) || (each->subsystem->migrations[0].since <= to && migration->since > to);
+}
+
+bool rollback_removes(const struct rollback *rollback, const struct subsystem *subsystem, const struct migration *migration, enum kong_version to)
+{
+    return to == KONG_0_14 || is_undone(rollback, state_of(rollback, subsystem), migration, to);
+}
+
+/* Of a plugin's tables those may be older than `up`: left by an upgrade from 0.14 that did without the plugin. */
+static bool was_found(const struct rollback *rollback, const struct subsystem_state *each, const struct migration *migration, const struct change *change)
+{
+    char *id = change_id(change), *full = mem_printf("%s/%s/%s", each->subsystem->name, migration->name, id);
+    bool found = names_have(&rollback->past.found, full) && !names_have(&rollback->past.made, full);
+    free(full);
+    free(id);
+    return found;
+}
+
+/* The plan. */
+
+struct planning {
+    const struct rollback *rollback;
+    enum kong_version to;
+    struct plan *plan;
+    struct names dropped;       /* tables: what else is undone of them goes with them */
+};
+
+static bool takes(const struct planning *planning, const struct subsystem_state *each, const struct migration *migration, const struct change *change)
+{
+    bool brought = migration->since <= planning->to;
+    return change->phase == PHASE_UP && !(brought && was_found(planning->rollback, each, migration, change));
+}
+
+static void note_dropped(struct planning *planning)
+{
+    const struct state *state = &planning->rollback->state;
+    for (size_t s = 0; s < state->subsystem_count; s++) {
+        const struct subsystem_state *each = &state->subsystems[s];
+        for (size_t m = 0; m < each->subsystem->migration_count; m++) {
+            const struct migration *migration = &each->subsystem->migrations[m];
+            for (size_t i = 0; i < migration->change_count && is_undone(planning->rollback, each, migration, planning->to); i++)
+                if (migration->changes[i].kind == CHANGE_CREATE_TABLE && takes(planning, each, migration, &migration->changes[i]))
+                    names_add(&planning->dropped, migration->changes[i].table);
+        }
+    }
+}
+
+static void add_undo(struct plan *plan, const struct change *undo)
+{
+    struct change *copy = mem_zero(1, sizeof *copy);
+    *copy = *undo;
+    plan->undos = mem_grow(plan->undos, plan->change_count + 1, sizeof *plan->undos);
+    plan->undos[plan->change_count] = copy;
+    plan->changes = mem_grow(plan->changes, plan->change_count + 1, sizeof *plan->changes);
+    plan->changes[plan->change_count++] = (struct plan_change){.change = copy, .step = plan->step_count, .rows = -1, .bytes = -1};
+}
+
+static void end_step(struct plan *plan, struct plan_step step)
+{
+    step.count = plan->change_count - step.first;
+    if (step.count == 0)
+        return;
+    plan->steps = mem_grow(plan->steps, plan->step_count + 1, sizeof *plan->steps);
+    plan->steps[plan->step_count++] = step;
+}
+
+static void add_migration(struct planning *planning, const struct subsystem_state *each, const struct migration *migration)
+{
+    struct plan *plan = planning->plan;
+    struct change undo[CHANGE_UNDOS];
+    struct plan_step step = {each->subsystem, migration, PHASE_UP, plan->change_count, 0};
+    for (size_t i = migration->change_count; i-- > 0;) {
+        const struct change *change = &migration->changes[i];
+        size_t count = takes(planning, each, migration, change) ? change_undo(change, undo) : 0;
+        for (size_t u = 0; u < count; u++)
+            if (undo[u].kind == CHANGE_DROP_TABLE || undo[u].table == NULL || !names_have(&planning->dropped, undo[u].table))
+                add_undo(plan, &undo[u]);
+    }
+    end_step(plan, step);
+}
+
+static void add_bookkeeping(struct plan *plan)
+{
+    struct plan_step step = {&bookkeeping_subsystem, &bookkeeping_migrations[0], PHASE_UP, plan->change_count, 0};
+    struct change undo[CHANGE_UNDOS];
+    for (size_t i = 0; i < bookkeeping_count; i++)
+        if (bookkeeping[i].kind == CHANGE_CREATE_TABLE && change_undo(&bookkeeping[i], undo) > 0) {
+            undo[0].lost = "false";
+            add_undo(plan, &undo[0]);
+        }
+    end_step(plan, step);
+}
+
+/* Core first, which has what the others' proofs call; of each the newest migration first. */
+bool rollback_plan(struct pg *pg, const struct rollback *rollback, enum kong_version to, struct plan *plan, struct error *error)
+{
+    struct planning planning = {rollback, to, plan, {0}};
+    *plan = (struct plan){.kind = PLAN_ROLLBACK, .to = to, .from_014 = rollback->state.from_014};
+    note_dropped(&planning);
+    for (size_t s = 0; s < rollback->state.subsystem_count; s++) {
+        const struct subsystem_state *each = &rollback->state.subsystems[s];
+        for (size_t m = each->subsystem->migration_count; m-- > 0;)
+            if (is_undone(rollback, each, &each->subsystem->migrations[m], to))
+                add_migration(&planning, each, &each->subsystem->migrations[m]);
+    }
+    if (to == KONG_0_14)
+        add_bookkeeping(plan);
+    names_free(&planning.dropped);
+    return plan_ask(pg, plan, error);
+}
+
+/* Looking. */
+
+static bool state_read_all(struct pg *pg, struct state *state, struct error *error)
+{
+    const char *names[32];
+    size_t count = 0;
+    for (const struct subsystem *const *each = subsystems; *each != NULL; each++)
+        names[count++] = (*each)->name;
+    return state_read(pg, names, count, state, error);
+}
+
+static bool is_there(struct pg *pg, const struct subsystem *subsystem, bool *there, struct error *error)
+{
+    return change_is_done(pg, &subsystem->migrations[0].changes[0], there, error);
+}
+
+/* A plugin of a later release may have been there before as a custom one (session was): where no journal tells, it is asked. */
+static bool find_used(struct pg *pg, struct rollback *rollback, struct error *error)
+{
+    for (const struct subsystem *const *each = subsystems; *each != NULL; each++) {
+        bool there = false, used = false;
+        if ((*each)->migrations[0].since == KONG_0_14 || !is_there(pg, *each, &there, error)) {
+            if (error->code != ERROR_NONE)
+                return false;
+            continue;
+        }
+        char *sql = mem_printf("SELECT EXISTS (SELECT 1 FROM \"%s\") OR EXISTS (SELECT 1 FROM plugins WHERE name = '%s')",
+                               (*each)->migrations[0].changes[0].table, (*each)->name);
+        bool asked = !there || pg_ask(pg, error, sql, &used);
+        free(sql);
+        if (!asked)
+            return false;
+        if (used)
+            names_add(&rollback->used, (*each)->name);
+    }
+    return true;
+}
+
+/* What `finish` has destroyed: a teardown that is executed while its table says so, or is recorded as such. */
+static bool is_torn_down(struct pg *pg, const struct subsystem_state *each, bool *torn, struct error *error)
+{
+    for (size_t m = 0; m < each->subsystem->migration_count && !*torn; m++) {
+        const struct migration *migration = &each->subsystem->migrations[m];
+        for (size_t i = 0; i < migration->change_count && !*torn && names_have(&each->pending, migration->name); i++) {
+            const struct change *change = &migration->changes[i];
+            bool tells = change->phase == PHASE_FINISH && (change->kind == CHANGE_DROP_COLUMN || change->kind == CHANGE_SET_PRIMARY_KEY);
+            if (tells && !change_is_done(pg, change, torn, error))
+                return false;
+        }
+    }
+    return true;
+}
+
+static bool is_finished(const struct subsystem_state *each, enum kong_version least)
+{
+    for (size_t m = 0; m < each->subsystem->migration_count; m++) {
+        const struct migration *migration = &each->subsystem->migrations[m];
+        if (migration->teardown && migration->since >= least && names_have(&each->executed, migration->name))
+            return true;
+    }
+    return false;
+}
+
+/* From 0.14 every teardown is this upgrade's; else core's of 1.3 (the first that `finish` does), or one of 0.14's that has lost its
+ * `schema_migrations`. */
+static bool find_too_late(struct pg *pg, struct rollback *rollback, struct error *error)
+{
+    const struct state *state = &rollback->state;
+    const struct subsystem_state *core = &state->subsystems[0];
+    bool late = !state->from_014 && is_pending_of(core, KONG_1_2);
+    for (size_t s = 0; s < state->subsystem_count && !late; s++) {
+        const struct subsystem_state *each = &state->subsystems[s];
+        if (state->from_014 || each == core)
+            late = is_finished(each, state->from_014 ? KONG_0_14 : KONG_1_3);
+        if (!late && !is_torn_down(pg, each, &late, error))
+            return false;
+    }
+    rollback->too_late = late;
+    return true;
+}
+
+static enum kong_version recorded_release(const struct state *state)
+{
+    enum kong_version version = KONG_1_0;
+    const struct subsystem_state *core = &state->subsystems[0];
+    for (size_t m = 0; m < core->subsystem->migration_count; m++)
+        if (is_recorded(core, &core->subsystem->migrations[m]) && core->subsystem->migrations[m].since > version)
+            version = core->subsystem->migrations[m].since;
+    return state->from_014 ? KONG_0_14 : version;
+}
+
+static bool count_left(struct pg *pg, const struct rollback *rollback, enum kong_version to, size_t *left, struct error *error)
+{
+    struct plan plan;
+    if (!rollback_plan(pg, rollback, to, &plan, error))
+        return false;
+    *left = plan_remaining(&plan);
+    plan_free(&plan);
+    return true;
+}
+
+/* The release before the first of core's migrations that a journal says `up` has recorded, and that are; KONG_VERSIONS: none says so. */
+static enum kong_version told_release(const struct rollback *rollback)
+{
+    const struct subsystem_state *core = &rollback->state.subsystems[0];
+    for (size_t m = 0; m < core->subsystem->migration_count && !rollback->state.from_014; m++) {
+        const struct migration *migration = &core->subsystem->migrations[m];
+        if (migration->since > KONG_1_0 && is_recorded(core, migration) && is_made(&rollback->past, core->subsystem, migration))
+            return (enum kong_version)(migration->since - 1);
+    }
+    return KONG_VERSIONS;
+}
+
+static bool find_releases(struct pg *pg, struct rollback *rollback, struct error *error)
+{
+    enum kong_version newest = rollback->recorded < KONG_1_3 ? rollback->recorded : KONG_1_2, told = told_release(rollback);
+    size_t left = 0;
+    if (!count_left(pg, rollback, newest, &left, error))
+        return false;
+    bool begun = rollback->recorded == KONG_1_3 || left > 0 || told < KONG_VERSIONS;
+    rollback->nothing = !begun;
+    for (int version = KONG_0_14; version <= (int)newest; version++)
+        if (begun && (version > KONG_0_14 || rollback->state.from_014) && (told == KONG_VERSIONS || version == (int)told))
+            rollback->releases |= 1u << version;
+    if (!begun)
+        rollback->sentence = mem_printf("there is nothing to roll back: database %s is Kong %s's, and nothing of an `up` to 1.3 is in it",
+                                        rollback->state.database, kong_version_names[newest]);
+    return true;
+}
+
+static bool decide(struct pg *pg, struct rollback *rollback, struct error *error)
+{
+    const struct state *state = &rollback->state;
+    if (state->reason != NULL || state->stage == STAGE_EMPTY) {
+        rollback->sentence = mem_dup(state->reason != NULL ? state->reason : "the database is empty: there is nothing to roll back");
+        return true;
+    }
+    rollback->recorded = recorded_release(state);
+    if (!find_used(pg, rollback, error) || !find_too_late(pg, rollback, error))
+        return false;
+    if (!rollback->too_late)
+        return find_releases(pg, rollback, error);
+    rollback->sentence = mem_printf(state->stage == STAGE_CURRENT
+        ? "the upgrade of database %s is finished: nothing undoes that; only a backup brings an older Kong back"
+        : "`finish` has begun on database %s: nothing undoes that; run `finish` to its end, or restore a backup to bring the old Kong back", state->database);
+    return true;
+}
+
+bool rollback_look(struct pg *pg, const char *folder, struct rollback *rollback, struct error *error)
+{
+    struct error failure = {0};
+    *rollback = (struct rollback){0};
+    past_read(&rollback->past, folder);
+    bool looked = state_read_all(pg, &rollback->state, &failure) && decide(pg, rollback, &failure);
+    if (!looked) {
+        error_set(error, failure.code, "%s", failure.message);
+        rollback_free(rollback);
+    }
+    error_clear(&failure);
+    return looked;
+}
+
+/* Whether it may. */
+
+static char *release_list(unsigned releases)
+{
+    struct buf text = {0};
+    for (int version = 0; version < KONG_VERSIONS; version++)
+        if ((releases & 1u << version) != 0)
+            buf_addf(&text, "%s%s", text.length > 0 ? ", " : "", kong_version_names[version]);
+    return buf_take(&text);
+}
+
+static char *wrong_release(const struct rollback *rollback, enum kong_version to)
+{
+    char *list = release_list(rollback->releases), *sentence;
+    bool several = strchr(list, ',') != NULL;
+    if (rollback->state.from_014)
+        sentence = mem_printf("this database comes from Kong 0.14, so it can go back to 0.14 only, not to %s: run `rollback --to 0.14`", kong_version_names[to]);
+    else if (to == KONG_0_14)
+        sentence = mem_printf("this database was Kong 1.0's or later before `up`, so it can't go back to 0.14; it can go back to %s", list);
+    else if (several)
+        sentence = mem_printf("this database can't go back to Kong %s, whose migrations are not all recorded in it; it can go back to %s",
+                              kong_version_names[to], list);
+    else
+        sentence = mem_printf("before `up` this database was Kong %s's, so it goes back to that, not to %s: run `rollback --to %s`", list,
+                              kong_version_names[to], list);
+    free(list);
+    return sentence;
+}
+
+struct verdict rollback_check(const struct rollback *rollback, enum kong_version to, bool resume)
+{
+    const struct state *state = &rollback->state;
+    bool wrong_stage = state->reason != NULL || state->stage == STAGE_EMPTY;
+    bool is_release = rollback->nothing && to == (rollback->recorded < KONG_1_3 ? rollback->recorded : KONG_1_2);
+    if (is_release && resume && to > KONG_0_14)
+        return (struct verdict){ORDER_GO, 0, NULL};
+    if (is_release)
+        return (struct verdict){ORDER_NOTHING, 0, mem_dup(rollback->sentence)};
+    if (rollback->sentence != NULL)
+        return (struct verdict){ORDER_REFUSED, wrong_stage && state_exit_code(state) != 0 ? state_exit_code(state) : 7, mem_dup(rollback->sentence)};
+    if ((rollback->releases & 1u << to) == 0)
+        return (struct verdict){ORDER_REFUSED, 7, wrong_release(rollback, to)};
+    return (struct verdict){ORDER_GO, 0, NULL};
+}
+
+/* What would be lost. */
+
+static void add_loss(struct losses *losses, char *what, int64_t rows)
+{
+    losses->list = mem_grow(losses->list, losses->count + 1, sizeof *losses->list);
+    losses->list[losses->count++] = (struct loss){what, rows, false};
+}
+
+static bool count_plugins(struct pg *pg, const struct subsystem *subsystem, int64_t *count, struct error *error)
+{
+    const char *const values[] = {subsystem->name};
+    PGresult *result = pg_query_params(pg, error, "SELECT count(*) FROM plugins WHERE name = $1", 1, values);
+    if (result == NULL)
+        return false;
+    *count = atoll(PQgetvalue(result, 0, 0));
+    PQclear(result);
+    return true;
+}
+
+/* A node does not start while `plugins` names one that it does not have (kong/runloop/plugins_iterator.lua, kong/init.lua). */
+static bool add_plugins(struct pg *pg, const struct rollback *rollback, enum kong_version to, struct losses *losses, struct error *error)
+{
+    for (const struct subsystem *const *each = subsystems; *each != NULL; each++) {
+        int64_t count = 0;
+        if ((*each)->migrations[0].since <= KONG_1_0)
+            continue;
+        if (!count_plugins(pg, *each, &count, error))
+            return false;
+        if (names_have(&rollback->used, (*each)->name) && !is_brought(rollback, state_of(rollback, *each), to))
+            add_loss(losses, mem_printf("the tables of %s stay: they are in use, and no journal here says that `up` has made them", (*each)->name), -1);
+        else if (count > 0)
+            add_loss(losses, mem_printf("plugins named %s stay, and Kong %s does not start while they are there: delete them first", (*each)->name,
+                                        kong_version_names[to]), count);
+    }
+    return true;
+}
+
+bool rollback_losses(struct pg *pg, const struct rollback *rollback, const struct plan *plan, struct losses *losses, struct error *error)
+{
+    if (!losses_count(pg, plan, losses, error))
+        return false;
+    if (!add_plugins(pg, rollback, plan->to, losses, error)) {
+        losses_free(losses);
+        return false;
+    }
+    for (size_t i = 0; i < rollback->state.custom_count && plan->to == KONG_0_14; i++)
+        add_loss(losses, mem_printf("what is recorded of the custom plugin %s is dropped, its tables stay", rollback->state.customs[i].name), -1);
+    return true;
+}
