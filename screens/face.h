@@ -19,6 +19,10 @@ struct face {
     void (*hang_up)(void);                                 /* SIGHUP came. Async-signal-safe */
 };
 
+/* As uv_poll_init, for the operator's terminal. libuv makes what it polls non-blocking: the terminal would be so for the shell, too,
+ * which shares it, and a write to a slow one would be tried again and again. In loop.c. */
+int loop_poll(uv_loop_t *uv, uv_poll_t *poll, int fd);
+
 extern const struct face face_screen, face_dialogue;
 
 #endif

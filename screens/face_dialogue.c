@@ -58,7 +58,7 @@ static void on_interrupt(uv_signal_t *handle, int signal_number)
 static void begin(struct wizard *wizard, uv_loop_t *uv)
 {
     /* A regular file and /dev/null can't be polled, and never let anybody wait: they are read with every tick. */
-    input_polled = wizard->answers == NULL && uv_poll_init(uv, &input, STDIN_FILENO) == 0;
+    input_polled = wizard->answers == NULL && loop_poll(uv, &input, STDIN_FILENO) == 0;
     if (input_polled) {
         input.data = wizard;
         uv_poll_start(&input, UV_READABLE | UV_DISCONNECT, on_input);

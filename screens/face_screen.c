@@ -17,7 +17,7 @@ static void on_terminal(uv_poll_t *poll, int status, int events)
 
 static void begin(struct wizard *wizard, uv_loop_t *uv)
 {
-    uv_poll_init(uv, &poll_handle, terminal_fd());
+    loop_poll(uv, &poll_handle, terminal_fd());
     poll_handle.data = wizard;
     uv_poll_start(&poll_handle, UV_READABLE | UV_DISCONNECT, on_terminal);
 }

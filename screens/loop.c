@@ -5,6 +5,7 @@
 #include "screens/face.h"
 #include "screens/loop_internal.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,6 +94,8 @@ static void forget(struct loop *loop)
     struct model *model = &loop->wizard->model;
     nodes_stop(loop->nodes);
     loop->nodes = NULL;
+    census_stop(loop->census);
+    loop->census = NULL;
     traffic_free(loop->traffic);
     loop->traffic = traffic_new();
     look_disconnect(&loop->look);
@@ -119,6 +122,7 @@ static void load(struct loop *loop)
         if (folder != NULL)
             loop_read_decisions(model, folder);
         free(folder);
+        loop->census = census_start(&loop->uv, &model->app.conf.pg);
         loop_restart_nodes(loop);
         loop_find_run(loop);
         loop_read_run(loop);
@@ -147,6 +151,7 @@ static void on_tick(uv_timer_t *timer)
         loop_read_hook(loop);
         loop_note_traffic(loop);
         loop_take_nodes(loop);
+        loop_knock(loop);
         loop_start_look(loop);
     }
     loop_derive(loop);
@@ -164,6 +169,14 @@ void loop_load(struct wizard *wizard, const char *conf)
 }
 
 /* Beginning and end. */
+
+int loop_poll(uv_loop_t *uv, uv_poll_t *poll, int fd)
+{
+    int flags = fcntl(fd, F_GETFL), result = uv_poll_init(uv, poll, fd);
+    if (flags >= 0)
+        fcntl(fd, F_SETFL, flags);
+    return result;
+}
 
 static void begin(struct loop *loop)
 {
@@ -194,6 +207,7 @@ static bool end(struct loop *loop)
     uv_close((uv_handle_t *)&loop->terminate, NULL);
     nodes_stop(loop->nodes);
     loop->nodes = NULL;
+    census_stop(loop->census);
     uv_timer_start(&loop->tick, on_late, LEAVE_MS, 0);
     while (loop->jobs > 0 && uv_timer_get_due_in(&loop->tick) > 0)
         uv_run(&loop->uv, UV_RUN_ONCE);

@@ -28,6 +28,7 @@ struct loop {
     size_t jobs;                 /* under way */
 
     struct nodes *nodes;
+    struct census *census;
     struct traffic *traffic;
     int64_t sought_at, settles_at;
 
@@ -55,6 +56,10 @@ void loop_start_look(struct loop *loop);
 void loop_restart_nodes(struct loop *loop);
 void loop_take_nodes(struct loop *loop);
 void loop_note_traffic(struct loop *loop);
+
+/* What the database sees beside the fleet, into the model; knocks at strangers while they are shown. */
+void loop_take_census(struct loop *loop);
+void loop_knock(struct loop *loop);
 
 /* The worker that runs, or the last run; what its journal has to tell. The same for hooks. */
 void loop_find_run(struct loop *loop);

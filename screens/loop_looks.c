@@ -56,6 +56,8 @@ static void take_look(struct loop *loop)
     sessions_free(&model->sessions);
     model->sessions = look->sessions;
     look->sessions = (struct sessions){0};
+    census_see(loop->census, &model->sessions);
+    loop_take_census(loop);
     if (model_sees_old_sessions(model))
         model->old_session_at = clock_ms();
     api_guard_free(&model->guard);

@@ -239,6 +239,8 @@ void model_free(struct model *model)
     plan_free(&model->plan);
     losses_free(&model->losses);
     sessions_free(&model->sessions);
+    free(model->strangers);
+    free(model->fleet_polls);
     api_guard_free(&model->guard);
     check_results_free(&model->checks);
     names_free(&model->acknowledged);

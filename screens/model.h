@@ -7,6 +7,7 @@
 #include "core/backup/made.h"
 #include "core/checks/check.h"
 #include "core/cluster/api_guard.h"
+#include "core/cluster/census.h"
 #include "core/cluster/node.h"
 #include "core/cluster/sessions.h"
 #include "core/cluster/traffic.h"
@@ -36,6 +37,9 @@ struct model {
     struct plan plan;             /* of `up` (or bootstrap), or of `finish` once `up` is complete */
     struct losses losses;         /* of `finish` */
     struct sessions sessions;
+    const struct stranger **strangers;   /* of the sessions; belong to the census */
+    size_t stranger_count;
+    int *fleet_polls;             /* by the fleet's nodes, NULL: not known: seconds since the database was polled from there; -1: none seen */
     int64_t old_session_at;       /* monotonic ms: a session that may be an old node's was seen; 0: never */
     struct api_guard guard;           /* between `up` and `finish` */
     bool resume;                  /* an `up` of ours was cut short: another one goes on with it */

@@ -29,6 +29,7 @@ void scenes_add_sessions(struct fixture *fixture)
     fixture_session(fixture, "10.0.0.11", false, 2);
     fixture_session(fixture, "10.0.0.12", false, 4);
     fixture_session(fixture, "10.0.0.40", false, -1);
+    fixture_polls(fixture, (const int[]){2, 4}, 2);
 }
 
 void scenes_show(struct fixture *fixture, enum step step)
