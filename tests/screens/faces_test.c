@@ -56,9 +56,10 @@ static int set_up(void **state)
     mkdir(folder, 0711);
     if (shell("sh '%s' start %s </dev/null >'%s/output' 2>&1", sandbox_sh, folder, folder) != 0)
         return shell("cat '%s/output' >&2; exit 1", folder);
-    return shell("sed -i '/old-[23]/d; /new-[23]/d; s/^quiet = .*/quiet = 5/; s/^wait = .*/wait = 1/' %s/fleet.ini && PGPASSWORD=kong psql -qX -h 127.0.0.1"
-                 " -p $(cat %s/postgres/port) -U kong kong -c \"INSERT INTO schema_meta (key, subsystem, last_executed, executed, pending)"
-                 " VALUES ('schema_meta', 'mystery', '000_base_mystery', '{000_base_mystery}', '{}')\"", folder, folder);
+    return shell("sed -i '/old-[23]/d; /new-[23]/d; s/^quiet = .*/quiet = 5/; s/^wait = .*/wait = 1/' %s/fleet.ini && sed -i '$s/$/ 1/' %s/hooks/provision &&"
+                 " PGPASSWORD=kong psql -qX -h 127.0.0.1 -p $(cat %s/postgres/port) -U kong kong -c \"INSERT INTO schema_meta (key, subsystem,"
+                 " last_executed, executed, pending) VALUES ('schema_meta', 'mystery', '000_base_mystery', '{000_base_mystery}', '{}')\"",
+                 folder, folder, folder);
 }
 
 static int tear_down(void **state)
