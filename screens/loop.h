@@ -40,6 +40,9 @@ void loop_end_blocker(struct wizard *wizard, const struct run_blocker *blocker, 
 /* The nodes of the fleet have changed: watch those that are there now. */
 void loop_watch_nodes(struct wizard *wizard);
 
+/* Read the folder that view.complete is about, and complete the field of the prompt by it. */
+void loop_complete(struct wizard *wizard);
+
 /* Write what was copied (view.copied) into the state folder; `cut` is added to what is said of it. */
 void loop_save_copy(struct wizard *wizard, const char *cut);
 

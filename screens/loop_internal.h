@@ -25,6 +25,9 @@ struct loop {
     struct hook_start hook;
     struct blocker_job blocker;
     struct copy_job copy;
+    uv_fs_t scan;                /* of a folder, for a path that is typed */
+    bool scans;
+    char *scanned;               /* what was typed then */
     size_t jobs;                 /* under way */
 
     struct nodes *nodes;

@@ -337,3 +337,46 @@ void loop_save_copy(struct wizard *wizard, const char *cut)
     loop->jobs++;
     uv_queue_work(&loop->uv, &loop->copy.work, copy_work, on_copied);
 }
+
+/* Paths. */
+
+static bool is_folder(const uv_dirent_t *entry)
+{
+    return entry->type == UV_DIRENT_DIR;
+}
+
+/* A prompt that was closed meanwhile, or another text in it, has no use for it. */
+static void on_scanned(uv_fs_t *scan)
+{
+    struct loop *loop = scan->data;
+    struct view *view = &loop->wizard->view;
+    struct complete *complete = &view->complete;
+    uv_dirent_t entry;
+    loop->jobs--;
+    loop->scans = false;
+    bool wanted = view->overlay == OVERLAY_PROMPT && complete->before != NULL && !complete->done && strcmp(complete->before, loop->scanned) == 0;
+    if (wanted && scan->result < 0)
+        complete->problem = mem_printf("! The folder can't be read: %s", uv_strerror((int)scan->result));
+    while (wanted && scan->result >= 0 && uv_fs_scandir_next(scan, &entry) == 0)
+        complete_add(complete, entry.name, is_folder(&entry));
+    if (wanted)
+        complete_end(complete, &view->field_state);
+    uv_fs_req_cleanup(scan);
+    free(loop->scanned);
+    loop->scanned = NULL;
+    if (wanted && !loop->wizard->leaving)
+        loop_draw(loop);
+}
+
+void loop_complete(struct wizard *wizard)
+{
+    struct loop *loop = wizard->loop;
+    if (loop == NULL || loop->scans)
+        return;
+    char *folder = complete_folder(&wizard->view.complete);
+    loop->scan.data = loop;
+    loop->scanned = mem_dup(wizard->view.complete.before);
+    loop->scans = uv_fs_scandir(&loop->uv, &loop->scan, folder, 0, on_scanned) == 0;
+    loop->jobs += loop->scans ? 1 : 0;
+    free(folder);
+}

@@ -5,6 +5,7 @@
 #define SCREENS_SCREEN_H
 
 #include "core/conf/conf_fix.h"
+#include "screens/complete.h"
 #include "screens/countdown.h"
 #include "screens/model.h"
 #include "screens/pane.h"
@@ -78,6 +79,7 @@ struct view {
     struct countdown countdown;
     struct field_model field;
     struct field_state field_state;
+    struct complete complete;
     void (*submitted)(struct wizard *wizard, const char *text);
 
     char message[400];                  /* of the last thing done; "" none */

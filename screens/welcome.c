@@ -248,7 +248,7 @@ static void conf_chosen(struct wizard *wizard, const char *text)
 
 static void ask_conf(struct wizard *wizard)
 {
-    static const struct field_model field = {.label = "File", .placeholder = "/etc/kong/kong.conf; empty: Kong's own search path"};
+    static const struct field_model field = {.label = "File", .placeholder = "/etc/kong/kong.conf; empty: Kong's own search path", .path = true};
     const char *file = wizard->model.configured && wizard->model.app.conf.file != NULL ? wizard->model.app.conf.file : "";
     wizard_open_prompt(wizard, "Which kong.conf?", &field, file, conf_chosen);
 }

@@ -28,6 +28,7 @@
 #define WIDE_WHY 140         /* and the why, too */
 #define NARROW_STEPS 76      /* on one line only the five numbered ones have room below that */
 #define STATUS_LINES 3
+#define PROMPT_MESSAGE 2       /* lines for what is wrong with the text of a prompt */
 
 static void draw_header(struct wizard *wizard, struct area area)
 {
@@ -148,9 +149,12 @@ static void draw_overlay(struct wizard *wizard, struct area area)
         prose_draw(inside, view->text.blocks, view->text.count, &view->text_state);
         area_cursor(inside, 0, 0);
     } else if (view->overlay == OVERLAY_PROMPT) {
-        struct area box = layout_centre(area, 72, 4);
+        struct area box = layout_centre(area, 76, 3 + PROMPT_MESSAGE + complete_height(&view->complete));
         area_fill(box, ROLE_TEXT);
-        field_draw(area_inset(area_box(box, ROLE_BORDER, view->title), 1, 0), &view->field, &view->field_state, true);
+        struct area inside = area_inset(area_box(box, ROLE_BORDER, view->title), 1, 0);
+        int list = complete_height(&view->complete), above = inside.height - list > 0 ? inside.height - list : 0;
+        field_draw(area_part(inside, (struct rect){0, 0, inside.width, above}), &view->field, &view->field_state, true);
+        complete_draw(area_part(inside, (struct rect){2, above, inside.width - 2, list}), &view->complete);
     }
 }
 
@@ -235,6 +239,7 @@ void view_free(struct view *view)
     free(view->title);
     free(view->must_type);
     free(view->copied);
+    complete_free(&view->complete);
 }
 
 static void say_what_goes_on(const struct wizard *wizard)

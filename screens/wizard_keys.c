@@ -118,6 +118,12 @@ static const struct keys_row prompt_rows[] = {
     {{K_NONE}, "cancel", NULL, 0, 80, "Esc"},
 };
 
+static const struct keys_row path_rows[] = {
+    {{K_NONE}, "accept", NULL, 0, 90, "Enter"},
+    {{K_NONE}, "complete", NULL, 0, 70, "Tab"},
+    {{K_NONE}, "cancel", NULL, 0, 80, "Esc"},
+};
+
 static const struct keys_row dialog_rows[] = {
     {{K_NONE}, "choose", NULL, 0, 90, "Enter"},
     {{K_NONE}, "move", NULL, 0, 80, "Tab"},
@@ -159,7 +165,7 @@ void wizard_draw_keys(struct wizard *wizard, struct area area)
     const struct keys_map overlays[] = {
         [OVERLAY_TEXT] = {view->text_keys, view->text_key_count, is_enabled_here, wizard, &text},
         [OVERLAY_DIALOG] = {dialog_rows, COUNT_OF(dialog_rows), NULL, NULL, NULL},
-        [OVERLAY_PROMPT] = {prompt_rows, COUNT_OF(prompt_rows), NULL, NULL, NULL},
+        [OVERLAY_PROMPT] = {view->field.path ? path_rows : prompt_rows, view->field.path ? COUNT_OF(path_rows) : COUNT_OF(prompt_rows), NULL, NULL, NULL},
         [OVERLAY_COUNTDOWN] = {countdown_rows, COUNT_OF(countdown_rows), NULL, NULL, NULL},
         [OVERLAY_HOOK] = {hook_rows, COUNT_OF(hook_rows), NULL, NULL, NULL},
     };
@@ -227,6 +233,7 @@ void wizard_open_prompt(struct wizard *wizard, const char *title, const struct f
     view->field = *field;
     view->field_state = (struct field_state){0};
     field_set(&view->field_state, text);
+    complete_free(&view->complete);
     view->submitted = submitted;
     view->overlay = OVERLAY_PROMPT;
 }
@@ -421,8 +428,12 @@ static void key_overlay(struct wizard *wizard, const struct input *input)
         if (reaction == REACTION_ACTIVATE || reaction == REACTION_CANCEL) {
             wizard_answer(wizard, reaction == REACTION_ACTIVATE ? view->dialog_state.answer : view->dialog.safe);
         }
+    } else if (view->field.path && input->key == K_TAB && !input->pasted) {
+        complete_begin(&view->complete, &view->field_state);
+        loop_complete(wizard);
     } else {
         enum reaction reaction = field_key(&view->field, &view->field_state, input);
+        complete_free(&view->complete);
         if (reaction == REACTION_CANCEL)
             view->overlay = OVERLAY_NONE;
         else if (reaction == REACTION_ACTIVATE)
