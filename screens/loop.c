@@ -202,7 +202,7 @@ static void on_late(uv_timer_t *timer)
 /* What is under way gets a moment to end; false where it did not, and its memory can't be freed. */
 static bool end(struct loop *loop)
 {
-    loop->look.abandoned = loop->check.stop = true;
+    loop->look.abandoned = loop->back.abandoned = loop->check.stop = true;
     loop->wizard->face->end(loop->wizard);
     uv_close((uv_handle_t *)&loop->terminate, NULL);
     nodes_stop(loop->nodes);
@@ -218,6 +218,7 @@ static bool end(struct loop *loop)
     uv_run(&loop->uv, UV_RUN_DEFAULT);
     uv_loop_close(&loop->uv);
     look_free(&loop->look);
+    way_back_free(&loop->back.back);
     free(loop->start.folder);
     traffic_free(loop->traffic);
     free(loop->wanted_conf);

@@ -24,7 +24,10 @@ void loop_check(struct wizard *wizard, const char *id);
  * conf_pane_written. */
 void loop_fix_conf(struct wizard *wizard, const char *target);
 
-/* Start a worker on "up", "bootstrap" or "finish"; its gates are checked again, off the screen, first. */
+/* Look at the way back to that release, or, KONG_VERSIONS, to the newest that there is. */
+void loop_look_back(struct wizard *wizard, enum kong_version to);
+
+/* Start a worker on "up", "bootstrap", "finish" or, to the release that was looked at, "rollback"; its gates are checked again, off the screen, first. */
 void loop_start(struct wizard *wizard, const char *command, bool clear_dead_lock);
 
 /* Start a worker that backs up into the folder, an absolute path. */

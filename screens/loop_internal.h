@@ -22,6 +22,7 @@ struct loop {
     struct check_job check;
     struct conf_job conf;
     struct start_job start;
+    struct back_job back;
     struct hook_start hook;
     struct blocker_job blocker;
     struct copy_job copy;

@@ -23,7 +23,7 @@ struct wizard;
 
 /* Actions that every screen has; a screen's own begin at ACTION_OWN. */
 enum action {
-    ACTION_QUIT = 1, ACTION_HELP, ACTION_NEXT, ACTION_PREVIOUS, ACTION_WHY, ACTION_GLYPHS, ACTION_THEME, ACTION_REPAINT, ACTION_OVERRULE, ACTION_GUARD, ACTION_HOOK,
+    ACTION_QUIT = 1, ACTION_HELP, ACTION_NEXT, ACTION_PREVIOUS, ACTION_WHY, ACTION_GLYPHS, ACTION_THEME, ACTION_REPAINT, ACTION_OVERRULE, ACTION_GUARD, ACTION_HOOK, ACTION_LEAVE,
     ACTION_COPY, ACTION_FOCUS, ACTION_EXPLAIN, ACTION_READ_ALL,
     ACTION_GO_1, ACTION_GO_2, ACTION_GO_3, ACTION_GO_4, ACTION_GO_5,
     ACTION_OWN = 100,
@@ -45,7 +45,7 @@ extern const struct screen screen_welcome, screen_preflight, screen_up, screen_p
     screen_done;
 
 /* What is over the screen and takes all keys. */
-enum overlay { OVERLAY_NONE, OVERLAY_TEXT, OVERLAY_DIALOG, OVERLAY_PROMPT, OVERLAY_HOOK, OVERLAY_COUNTDOWN };
+enum overlay { OVERLAY_NONE, OVERLAY_TEXT, OVERLAY_DIALOG, OVERLAY_PROMPT, OVERLAY_HOOK, OVERLAY_LEAVE, OVERLAY_COUNTDOWN };
 
 struct view {
     enum charset charset;               /* of the frame being drawn */
@@ -146,6 +146,7 @@ void wizard_open_prompt(struct wizard *wizard, const char *title, const struct f
 void wizard_say(struct wizard *wizard, enum mark mark, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void wizard_say_error(struct wizard *wizard, struct error *error);   /* and clears it */
 void wizard_go(struct wizard *wizard, enum step step);
+void wizard_quit(struct wizard *wizard);   /* at once, or, while a hook runs, after a question */
 
 /* Panes that several screens have. */
 

@@ -9,6 +9,7 @@
 #include "screens/copy.h"
 #include "screens/face.h"
 #include "screens/hooks.h"
+#include "screens/leave.h"
 #include "screens/loop.h"
 #include "screens/say.h"
 #include "screens/screen.h"
@@ -138,6 +139,8 @@ static void draw_overlay(struct wizard *wizard, struct area area)
         area.canvas->cursor_shown = false;
     if (view->overlay == OVERLAY_DIALOG) {
         dialog_draw(area, &view->dialog, &view->dialog_state);
+    } else if (view->overlay == OVERLAY_LEAVE) {
+        leave_draw(wizard, area);
     } else if (view->overlay == OVERLAY_COUNTDOWN) {
         countdown_draw(wizard, area);
     } else if (view->overlay == OVERLAY_HOOK) {

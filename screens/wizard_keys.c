@@ -7,6 +7,7 @@
 #include "screens/explain.h"
 #include "screens/face.h"
 #include "screens/hooks.h"
+#include "screens/leave.h"
 #include "screens/loop.h"
 #include "screens/whole.h"
 #include "screens/why.h"
@@ -41,6 +42,8 @@ static bool is_enabled_everywhere(const void *context, int action)
         return api_guard_is_there(&wizard->model);
     if (action == ACTION_HOOK)
         return wizard->model.hook.path != NULL || wizard->model.hook_starting;
+    if (action == ACTION_LEAVE)
+        return leave_enabled(wizard);
     if (action == ACTION_PREVIOUS)
         return wizard->view.shown > STEP_WELCOME;
     return action != ACTION_NEXT || wizard->view.shown < STEP_DONE;
@@ -61,6 +64,7 @@ static const struct keys_row common_rows[] = {
     {{'o'}, NULL, "Open this step though its gate is shut: its word must be typed, and the report says so.", ACTION_OVERRULE, 0, NULL},
     {{'v'}, NULL, "What the Admin API guard found: writes through new nodes, and what only 1.3 understands.", ACTION_GUARD, 0, NULL},
     {{'h'}, NULL, "What the last hook of fleet.ini says, or said.", ACTION_HOOK, 0, NULL},
+    {{'L'}, "leave", "Leave the upgrade: stop here and go on another day, or roll back to the Kong that it began from.", ACTION_LEAVE, -53, NULL},
     {{'1'}, NULL, "Go to step 1, Migrate up; 2 to 5: the other steps.", ACTION_GO_1, 0, NULL},
     {{'2'}, NULL, NULL, ACTION_GO_2, 0, NULL},
     {{'3'}, NULL, NULL, ACTION_GO_3, 0, NULL},
@@ -163,6 +167,7 @@ void wizard_draw_keys(struct wizard *wizard, struct area area)
     const struct view *view = &wizard->view;
     const struct keys_map text = {text_rows, COUNT_OF(text_rows), NULL, NULL, NULL};
     const struct keys_map overlays[] = {
+        [OVERLAY_LEAVE] = leave_keys(wizard),
         [OVERLAY_TEXT] = {view->text_keys, view->text_key_count, is_enabled_here, wizard, &text},
         [OVERLAY_DIALOG] = {dialog_rows, COUNT_OF(dialog_rows), NULL, NULL, NULL},
         [OVERLAY_PROMPT] = {view->field.path ? path_rows : prompt_rows, view->field.path ? COUNT_OF(path_rows) : COUNT_OF(prompt_rows), NULL, NULL, NULL},
@@ -244,6 +249,14 @@ void wizard_go(struct wizard *wizard, enum step step)
     wizard->view.message[0] = '\0';
 }
 
+void wizard_quit(struct wizard *wizard)
+{
+    if (hooks_run(&wizard->model))
+        hooks_ask_quit(wizard);
+    else
+        wizard->leaving = true;
+}
+
 /* Actions that all screens share. */
 
 static void open_help(struct wizard *wizard)
@@ -323,10 +336,10 @@ static void act_everywhere(struct wizard *wizard, int action)
     struct view *view = &wizard->view;
     switch (action) {
     case ACTION_QUIT:
-        if (hooks_run(&wizard->model))
-            hooks_ask_quit(wizard);
-        else
-            wizard->leaving = true;
+        wizard_quit(wizard);
+        break;
+    case ACTION_LEAVE:
+        leave_open(wizard);
         break;
     case ACTION_HELP:
         open_help(wizard);
@@ -423,6 +436,8 @@ static void key_overlay(struct wizard *wizard, const struct input *input)
             view->overlay = OVERLAY_NONE;
     } else if (view->overlay == OVERLAY_HOOK) {
         hook_pane_key(wizard, input);
+    } else if (view->overlay == OVERLAY_LEAVE) {
+        leave_key(wizard, input);
     } else if (view->overlay == OVERLAY_DIALOG) {
         enum reaction reaction = dialog_key(&view->dialog, &view->dialog_state, input);
         if (reaction == REACTION_ACTIVATE || reaction == REACTION_CANCEL) {
@@ -450,7 +465,7 @@ bool wizard_is_typing(struct wizard *wizard)
         pane_free(&pane);
         return typing;
     }
-    if (view->overlay == OVERLAY_TEXT || view->overlay == OVERLAY_HOOK)
+    if (view->overlay == OVERLAY_TEXT || view->overlay == OVERLAY_HOOK || view->overlay == OVERLAY_LEAVE)
         return view->text_state.search.typing;
     return view->overlay == OVERLAY_PROMPT || (view->overlay == OVERLAY_DIALOG && view->must_type != NULL);
 }
