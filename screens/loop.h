@@ -1,5 +1,5 @@
 /*
- * The wizard's one event loop: the terminal, a tick, and looks at the database, which are made on libuv's thread pool so that no
+ * The wizard's one event loop: the face, a tick, and looks at the database, which are made on libuv's thread pool so that no
  * slow server ever freezes a key.
  */
 #ifndef SCREENS_LOOP_H
@@ -10,6 +10,9 @@
 /* Runs the wizard until it is left; its exit code is then in it. false: something that can't be ended soon (a connection to a server
  * that does not answer) is still under way on another thread: nothing may be freed, the process has to _exit. */
 bool loop_run(struct wizard *wizard);
+
+/* For the face: there is input. Takes it, and shows what came of it. */
+void loop_input(struct wizard *wizard);
 
 /* Look at the database at once; `plan`: and build the plan anew. */
 void loop_look(struct wizard *wizard, bool plan);

@@ -13,10 +13,8 @@
 struct loop {
     struct wizard *wizard;
     uv_loop_t uv;
-    uv_poll_t terminal;
     uv_timer_t tick;
     uv_signal_t terminate;
-    struct canvas canvas;
 
     struct database_look look;            /* one at a time */
     bool look_at_once, want_plan;

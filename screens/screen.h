@@ -27,6 +27,7 @@ enum action {
     ACTION_COPY, ACTION_FOCUS, ACTION_EXPLAIN, ACTION_READ_ALL,
     ACTION_GO_1, ACTION_GO_2, ACTION_GO_3, ACTION_GO_4, ACTION_GO_5,
     ACTION_OWN = 100,
+    ACTION_ROW = 200,   /* from here on: a screen's own, on what is selected in its list */
 };
 
 struct screen {
@@ -88,6 +89,8 @@ struct view {
 
 struct wizard {
     const struct options *options;
+    const struct face *face;            /* NULL in tests of drawing */
+    struct answers *answers;            /* lead the dialogue; NULL: the operator does */
     struct model model;
     struct view view;
     struct trace *trace;                /* NULL: none */
@@ -107,6 +110,22 @@ bool wizard_is_typing(struct wizard *wizard);   /* keys go into a field now */
 
 /* The frame and the screen alone, without what is over it and without the footer. */
 void wizard_draw_screen(struct wizard *wizard, struct area area);
+
+/* The tables of keys of the screen shown, the first one first: its own, those of the list or text that has the focus, those of all
+ * screens. `pane` is that of pane_here. What is in them goes with the wizard and the struct. */
+struct wizard_maps {
+    struct keys_map here, pane, common;
+};
+void wizard_fill_maps(struct wizard_maps *maps, const struct wizard *wizard, const struct pane *pane);
+void wizard_act(struct wizard *wizard, int action);
+
+/* Closes the dialog or the prompt that is open, with that answer or text. */
+void wizard_answer(struct wizard *wizard, size_t answer);
+void wizard_submit(struct wizard *wizard, const char *text);
+
+/* What is wrong, or the gate's sentence where it is shut; without a text: nothing. `text` holds `size` bytes. */
+#define WIZARD_STATUS_SIZE 400
+struct prose_block wizard_status(const struct wizard *wizard, char *text, size_t size);
 
 /* The screen that is shown; and the footer, with the keys that work there now. */
 const struct screen *wizard_screen(const struct wizard *wizard);

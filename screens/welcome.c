@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ACTION_CONF = ACTION_OWN, ACTION_ADD, ACTION_REMOVE, ACTION_OLD, ACTION_NEW };
+enum { ACTION_CONF = ACTION_OWN, ACTION_ADD, ACTION_REMOVE = ACTION_ROW, ACTION_OLD, ACTION_NEW };
 
 static const struct keys_row keys[] = {
     {{'c'}, "kong.conf", "Read another kong.conf.", ACTION_CONF, 40, NULL},

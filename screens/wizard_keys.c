@@ -5,6 +5,7 @@
 #include "core/decisions.h"
 #include "screens/copy.h"
 #include "screens/explain.h"
+#include "screens/face.h"
 #include "screens/hooks.h"
 #include "screens/leave.h"
 #include "screens/loop.h"
@@ -152,12 +153,7 @@ static struct keys_map map_pane(const struct wizard *wizard, const struct pane *
     return (struct keys_map){texts ? prose_rows : list_rows, empty ? 0 : texts ? COUNT_OF(prose_rows) : COUNT_OF(list_rows), is_enabled_in_pane, wizard, common};
 }
 
-/* All maps of the screen shown, the first one first. */
-struct maps {
-    struct keys_map here, pane, common;
-};
-
-static void fill_maps(struct maps *maps, const struct wizard *wizard, const struct pane *pane)
+void wizard_fill_maps(struct wizard_maps *maps, const struct wizard *wizard, const struct pane *pane)
 {
     const struct screen *screen = wizard_screen(wizard);
     maps->common = map_common(wizard);
@@ -178,10 +174,10 @@ void wizard_draw_keys(struct wizard *wizard, struct area area)
         [OVERLAY_COUNTDOWN] = {countdown_rows, COUNT_OF(countdown_rows), NULL, NULL, NULL},
         [OVERLAY_HOOK] = {hook_rows, COUNT_OF(hook_rows), NULL, NULL, NULL},
     };
-    struct maps maps;
+    struct wizard_maps maps;
     struct pane pane;
     pane_here(wizard, &pane);
-    fill_maps(&maps, wizard, &pane);
+    wizard_fill_maps(&maps, wizard, &pane);
     keys_draw(area, view->overlay == OVERLAY_NONE ? &maps.here : &overlays[view->overlay]);
     pane_free(&pane);
 }
@@ -228,8 +224,8 @@ void wizard_open_dialog(struct wizard *wizard, const struct dialog_model *model,
     view->dialog.block_count = view->text.count;
     view->answered = answered;
     dialog_open(&view->dialog, &view->dialog_state);
-    if (wizard->loop != NULL)
-        terminal_flush_input();
+    if (wizard->face != NULL)
+        wizard->face->flush();
     view->overlay = OVERLAY_DIALOG;
 }
 
@@ -266,10 +262,10 @@ void wizard_quit(struct wizard *wizard)
 static void open_help(struct wizard *wizard)
 {
     const struct step_text text = why_text(wizard);
-    struct maps maps;
+    struct wizard_maps maps;
     struct pane pane;
     pane_here(wizard, &pane);
-    fill_maps(&maps, wizard, &pane);
+    wizard_fill_maps(&maps, wizard, &pane);
     wizard_open_text(wizard, help_title);
     struct prose *prose = &wizard->view.text;
     prose_add(prose, PROSE_HEADING, "%s", text.title);
@@ -388,6 +384,26 @@ static void act_everywhere(struct wizard *wizard, int action)
     }
 }
 
+void wizard_act(struct wizard *wizard, int action)
+{
+    if (action >= ACTION_OWN)
+        wizard_screen(wizard)->act(wizard, action);
+    else if (action > 0)
+        act_everywhere(wizard, action);
+}
+
+void wizard_answer(struct wizard *wizard, size_t answer)
+{
+    wizard->view.overlay = OVERLAY_NONE;
+    wizard->view.answered(wizard, answer);
+}
+
+void wizard_submit(struct wizard *wizard, const char *text)
+{
+    wizard->view.overlay = OVERLAY_NONE;
+    wizard->view.submitted(wizard, text);
+}
+
 /* Keys. */
 
 bool wizard_read_text(struct wizard *wizard, const struct prose_block *blocks, size_t count, const struct input *input)
@@ -425,9 +441,7 @@ static void key_overlay(struct wizard *wizard, const struct input *input)
     } else if (view->overlay == OVERLAY_DIALOG) {
         enum reaction reaction = dialog_key(&view->dialog, &view->dialog_state, input);
         if (reaction == REACTION_ACTIVATE || reaction == REACTION_CANCEL) {
-            size_t answer = reaction == REACTION_ACTIVATE ? view->dialog_state.answer : view->dialog.safe;
-            view->overlay = OVERLAY_NONE;
-            view->answered(wizard, answer);
+            wizard_answer(wizard, reaction == REACTION_ACTIVATE ? view->dialog_state.answer : view->dialog.safe);
         }
     } else if (view->field.path && input->key == K_TAB && !input->pasted) {
         complete_begin(&view->complete, &view->field_state);
@@ -435,10 +449,10 @@ static void key_overlay(struct wizard *wizard, const struct input *input)
     } else {
         enum reaction reaction = field_key(&view->field, &view->field_state, input);
         complete_free(&view->complete);
-        if (reaction == REACTION_ACTIVATE || reaction == REACTION_CANCEL)
+        if (reaction == REACTION_CANCEL)
             view->overlay = OVERLAY_NONE;
-        if (reaction == REACTION_ACTIVATE)
-            view->submitted(wizard, view->field_state.text);
+        else if (reaction == REACTION_ACTIVATE)
+            wizard_submit(wizard, view->field_state.text);
     }
 }
 
@@ -469,17 +483,15 @@ void wizard_key(struct wizard *wizard, const struct input *input)
         key_overlay(wizard, input);
         return;
     }
-    struct maps maps;
+    struct wizard_maps maps;
     struct pane pane;
     bool there = pane_here(wizard, &pane);
-    fill_maps(&maps, wizard, &pane);
+    wizard_fill_maps(&maps, wizard, &pane);
     int action = there && pane_is_typing(&pane) ? 0 : keys_action(&maps.here, input);
     if (input->key == K_CTRL('c'))
         wizard_say(wizard, MARK_INFO, "Press q to leave; a running worker goes on, and x stops it.");
-    else if (action >= ACTION_OWN)
-        wizard_screen(wizard)->act(wizard, action);
     else if (action > 0)
-        act_everywhere(wizard, action);
+        wizard_act(wizard, action);
     else if (there)
         pane_key(wizard, &pane, input);
     pane_free(&pane);
