@@ -441,7 +441,7 @@ static const struct scene scenes[] = {
     {"welcome-pending", welcome_pending, false},
     {"welcome-half-way", welcome_half_way, false},
     {"welcome-finish-first", welcome_finish_first, false},
-    {"welcome-014", welcome_014, true},
+    {"welcome-014", welcome_014, false},
     {"welcome-plugins", welcome_plugins, false},
     {"welcome-plugins-pending", welcome_plugins_pending, false},
     {"up-plugins", up_plugins, false},
