@@ -157,6 +157,7 @@ static void on_tick(uv_timer_t *timer)
         loop_note_traffic(loop);
         loop_take_nodes(loop);
         loop_start_look(loop);
+        loop_find_kong(loop);
     }
     loop_derive(loop);
     countdown_tick(loop->wizard);
@@ -215,6 +216,7 @@ static bool end(struct loop *loop)
     uv_loop_close(&loop->uv);
     look_free(&loop->look);
     free(loop->start.folder);
+    kong_binary_free(&loop->kong.binary);
     traffic_free(loop->traffic);
     canvas_free(&loop->canvas);
     free(loop->wanted_conf);

@@ -21,7 +21,10 @@ void loop_check(struct wizard *wizard, const char *id);
  * conf_pane_written. */
 void loop_fix_conf(struct wizard *wizard, const char *target);
 
-/* Start a worker on "up", "bootstrap" or "finish"; its gates are checked again, off the screen, first. */
+/* Create the database that is not there. */
+void loop_create(struct wizard *wizard);
+
+/* Start a worker on "up", "bootstrap" or "finish", or a command of Kong's own (core/kong_run.h); its gates are checked again, off the screen, first. */
 void loop_start(struct wizard *wizard, const char *command, bool clear_dead_lock);
 
 /* Start a worker that backs up into the folder, an absolute path. */

@@ -26,6 +26,8 @@ struct loop {
     struct start_job start;
     struct hook_start hook;
     struct blocker_job blocker;
+    struct kong_job kong;
+    struct create_job create;
     struct copy_job copy;
     size_t jobs;                 /* under way */
 
@@ -57,6 +59,9 @@ void loop_start_look(struct loop *loop);
 void loop_restart_nodes(struct loop *loop);
 void loop_take_nodes(struct loop *loop);
 void loop_note_traffic(struct loop *loop);
+
+/* Looks for Kong's own command, once, as soon as it is of use. */
+void loop_find_kong(struct loop *loop);
 
 /* The worker that runs, or the last run; what its journal has to tell. The same for hooks. */
 void loop_find_run(struct loop *loop);

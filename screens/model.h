@@ -10,8 +10,10 @@
 #include "core/cluster/node.h"
 #include "core/cluster/sessions.h"
 #include "core/cluster/traffic.h"
+#include "core/db/absence.h"
 #include "core/hook_record.h"
 #include "core/journal.h"
+#include "core/kong_binary.h"
 #include "core/migrations/losses.h"
 #include "core/migrations/order.h"
 #include "core/run_view.h"
@@ -68,6 +70,10 @@ struct model {
     int64_t hook_at;              /* monotonic ms of its beginning */
     int diverted;                 /* percent that the last divert hook that went well gave the new cluster */
     int64_t diverted_at;          /* monotonic ms; 0: none has gone well */
+    bool kong_known;              /* it has been looked for */
+    struct kong_binary kong;
+    struct absence absence;       /* of the database, as the last look found it */
+    bool creating;                /* it is being created */
     bool ends_at_logout;          /* a worker that is started here ends with the login session, see linger.h */
     size_t watched_total;         /* changes of the run of someone else that is watched; 0: none is */
     char *report;                 /* Markdown, once the upgrade is done */

@@ -9,12 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ACTION_CONF = ACTION_OWN, ACTION_ADD, ACTION_REMOVE };
+enum { ACTION_CONF = ACTION_OWN, ACTION_CREATE, ACTION_ADD, ACTION_REMOVE };
 
 static const struct keys_row keys[] = {
     {{'c'}, "kong.conf", "Read another kong.conf.", ACTION_CONF, 40, NULL},
     {{'a'}, "add node", "Add a node of the old or the new cluster; fleet.ini is saved at once.", ACTION_ADD, 45, NULL},
     {{'d', K_DELETE}, "remove", "Take the selected node out of fleet.ini.", ACTION_REMOVE, 30, NULL},
+    {{'i'}, "create database", "Create the database, which is not there yet.", ACTION_CREATE, -50, NULL},
 };
 
 static const struct table_column columns[] = {
@@ -23,8 +24,15 @@ static const struct table_column columns[] = {
     {"Admin API", LAYOUT_FILL(16, 7), false},
 };
 
+static bool may_create(const struct model *model)
+{
+    return model->configured && !model->has_state && model->absence.absent && model->absence.may_create && !model->creating;
+}
+
 static bool is_enabled(const struct wizard *wizard, int action)
 {
+    if (action == ACTION_CREATE)
+        return may_create(&wizard->model);
     return action == ACTION_CONF || (wizard->model.configured && (action != ACTION_REMOVE || wizard->model.app.fleet.count > 0));
 }
 
@@ -147,6 +155,20 @@ static void add_advice(struct prose *prose, const struct model *model)
         prose_add_mark(prose, MARK_INFO, "Press → for the preflight: what could go wrong.");
 }
 
+static void add_absence(struct prose *prose, const struct model *model)
+{
+    const struct datastore *store = &model->app.conf.pg;
+    prose_add_mark(prose, MARK_WARN, "The server at %s:%d answers, but has no database %s.", store->host, store->port, store->database);
+    if (model->creating)
+        prose_add_mark(prose, MARK_WAIT, "It is being created.");
+    else if (model->absence.may_create)
+        prose_add_mark(prose, MARK_INFO, "Is that the right server, for a new Kong? Then press i to create it. Otherwise press c for another kong.conf.");
+    else
+        prose_add(prose, PROSE_PARAGRAPH, "Role %s may not create it. For a new Kong, have a superuser run:", store->user);
+    if (!model->creating && !model->absence.may_create)
+        prose_add(prose, PROSE_LITERAL, "%s", model->absence.statement);
+}
+
 static void fill(struct prose *prose, const struct model *model)
 {
     if (!model->configured) {
@@ -157,6 +179,8 @@ static void fill(struct prose *prose, const struct model *model)
     prose_add_key(prose, "kong.conf", model->app.conf.file != NULL ? model->app.conf.file : "none found: Kong's own defaults and KONG_* are used");
     if (model->has_state)
         add_database(prose, model);
+    else if (model->absence.absent)
+        add_absence(prose, model);
     else
         prose_add_mark(prose, model->state_error != NULL ? MARK_DANGER : MARK_WAIT, "%s",
                        model->state_error != NULL ? model->state_error : "Asking the database where it stands.");
@@ -273,9 +297,32 @@ static void remove_node(struct wizard *wizard)
     free(what);
 }
 
+static void create_answered(struct wizard *wizard, size_t answer)
+{
+    if (answer == 1 && may_create(&wizard->model))
+        loop_create(wizard);
+}
+
+static void ask_create(struct wizard *wizard)
+{
+    const struct datastore *store = &wizard->model.app.conf.pg;
+    struct prose *prose = &wizard->view.text;
+    prose_clear(prose);
+    prose_add(prose, PROSE_PARAGRAPH, "On the server at %s:%d, as role %s:", store->host, store->port, store->user);
+    prose_add(prose, PROSE_LITERAL, "%s", wizard->model.absence.statement);
+    prose_add(prose, PROSE_PARAGRAPH, "Kong 1.3 is then installed on it by step 1, which asks again.");
+    const struct dialog_model dialog = {
+        .title = "Create the database?", .mark = MARK_INFO, .answers = {{"Not now", false}, {"Create it", false}}, .answer_count = 2,
+    };
+    wizard_open_dialog(wizard, &dialog, create_answered);
+}
+
 static void act(struct wizard *wizard, int action)
 {
     switch (action) {
+    case ACTION_CREATE:
+        ask_create(wizard);
+        break;
     case ACTION_CONF:
         ask_conf(wizard);
         break;
