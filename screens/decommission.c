@@ -1,11 +1,12 @@
 /* Step 4, Decommission: old nodes that still answer, and Kong nodes that the database still sees. */
 #include "screens/hooks.h"
+#include "screens/strangers.h"
 #include "screens/whole.h"
 #include "tui/layout.h"
 
 #include <stdio.h>
 
-enum { ACTION_DECOMMISSION = ACTION_OWN };
+enum { ACTION_DECOMMISSION = ACTION_ROW };
 
 static const struct keys_row keys[] = {
     {{'d'}, "stop node", "Stop the selected old node by the decommission hook of fleet.ini; its name must be typed.", ACTION_DECOMMISSION, -65, NULL},
@@ -44,6 +45,7 @@ static void fill(struct prose *prose, const struct model *model)
     verdict_add(prose, model);
     hooks_add(prose, model, HOOK_DECOMMISSION);
     add_old(prose, model);
+    strangers_add(prose, model);
     if (model->state.from_014 && !model_finish_begun(model))
         prose_add_mark(prose, MARK_INFO, "A 0.14 node can be started again until step 5; after that it refuses.");
     if (!model->state.from_014)
@@ -59,12 +61,13 @@ static const struct table_column columns[] = {
 
 static void session_cell(const void *context, size_t row, size_t column, struct table_cell *cell)
 {
-    static char text[32];
-    const struct session *session = &((const struct sessions *)context)->list[row];
+    static char text[80];
+    const struct model *model = context;
+    const struct session *session = &model->sessions.list[row];
     cell->text = text;
     switch (column) {
     case 0:
-        cell->text = session->address;
+        snprintf(text, sizeof text, "%.46s%s", session->address, strangers_have(model, session->address) ? ", not in fleet.ini" : "");
         break;
     case 1:
         cell->text = !session->legacy ? "1.x" : session->poll_age >= 0 ? "0.14" : "unknown";
@@ -82,7 +85,7 @@ static struct table_model session_table(const struct wizard *wizard)
 {
     const struct sessions *sessions = &wizard->model.sessions;
     const char *empty = sessions->restricted ? "This role may not see other roles' sessions." : "No Kong node is seen in the database.";
-    return (struct table_model){columns, COUNT_OF(columns), sessions->count, session_cell, sessions, empty, false, false};
+    return (struct table_model){columns, COUNT_OF(columns), sessions->count, session_cell, &wizard->model, empty, false, false};
 }
 
 static void draw(struct wizard *wizard, struct area area)

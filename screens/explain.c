@@ -111,6 +111,17 @@ void explain_node(struct prose *prose, const struct node *node)
     add_source(prose, "GET / and GET /status of its Admin API (kong/api/routes/kong.lua, health.lua at 1.3.0)");
 }
 
+void explain_stranger(struct prose *prose)
+{
+    prose_add(prose, PROSE_HEADING, "What that means");
+    prose_add(prose, PROSE_PARAGRAPH, "Every Kong node polls the table cluster_events, every 5 s by default; the database tells from which address. One node or several may be"
+                                      " there: NAT and PgBouncer hide others. What the fleet does not name, no gate waits for: an old node among them would still"
+                                      " run after step 5.");
+    prose_add(prose, PROSE_PARAGRAPH, "Port %d, Kong's default for the Admin API, was asked there by plain HTTP. Kong listens on loopback by default; then ssh leads"
+                                      " to it: ssh://USER@HOST before its address.", CENSUS_PORT);
+    add_source(prose, "pg_stat_activity; kong/cluster_events and admin_listen in kong.conf.default at 1.3.0");
+}
+
 /* Kong's own words first. */
 static const struct {
     const char *word, *means;
@@ -137,6 +148,7 @@ static const struct {
     {"journal", "What the worker writes down of its run, line by line; the report is made of it."},
     {"lock", "What PostgreSQL makes others wait for. ACCESS EXCLUSIVE keeps everyone off a table; it is held for a moment, and never waited for longer than 100 ms."},
     {"blocker", "A session of the database that holds a lock which a change needs."},
+    {"seen", "Of a Kong node: it polls the database from an address that fleet.ini does not name."},
     {"stall", "How long a request of a node to the database waited while a change was made."},
     {"migrations lock", "A row by which Kong sees to it that only one runs migrations at a time; the worker holds it, too."},
     {"rewrite", "PostgreSQL writes a whole table anew, and keeps everyone off it meanwhile."},

@@ -16,6 +16,9 @@ void explain_change(struct prose *prose, const char *id, const struct change *ch
 /* A node in the state it is in. */
 void explain_node(struct prose *prose, const struct node *node);
 
+/* A Kong that the database sees, and fleet.ini does not name. */
+void explain_stranger(struct prose *prose);
+
 /* The vocabulary, as a text over the screen. */
 void explain_words(struct wizard *wizard);
 

@@ -4,6 +4,9 @@
 #include "core/base/clock.h"
 #include "core/base/mem.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 void loop_take_nodes(struct loop *loop)
 {
     struct model *model = &loop->wizard->model;
@@ -32,6 +35,8 @@ void loop_restart_nodes(struct loop *loop)
     if (loop->nodes == NULL)
         wizard_say_error(loop->wizard, &error);
     loop_take_nodes(loop);
+    census_know(loop->census, &model->app.fleet);
+    loop_take_census(loop);
 }
 
 void loop_note_traffic(struct loop *loop)
@@ -41,6 +46,43 @@ void loop_note_traffic(struct loop *loop)
     traffic_allow(loop->traffic, loop->wizard->model.app.fleet.quiet_rps);
     traffic_moved(loop->traffic, loop->wizard->model.diverted_at);
     traffic_note(loop->traffic, loop->nodes, clock_ms());
+}
+
+/* A node of the fleet that another address leads to, too. */
+static bool is_of_the_fleet(const struct model *model, const struct stranger *stranger)
+{
+    for (size_t i = 0; stranger->node_id != NULL && i < model->node_count; i++) {
+        const char *node_id = model->nodes[i].node->node_id;
+        if (node_id != NULL && strcmp(node_id, stranger->node_id) == 0)
+            return true;
+    }
+    return false;
+}
+
+void loop_take_census(struct loop *loop)
+{
+    struct model *model = &loop->wizard->model;
+    const struct fleet *fleet = &model->app.fleet;
+    model->strangers = mem_grow(model->strangers, census_count(loop->census), sizeof *model->strangers);
+    model->stranger_count = 0;
+    for (size_t i = 0; i < census_count(loop->census); i++)
+        if (!is_of_the_fleet(model, census_get(loop->census, i)))
+            model->strangers[model->stranger_count++] = census_get(loop->census, i);
+    free(model->fleet_polls);
+    model->fleet_polls = NULL;
+    if (!model->has_state || model->sessions.restricted || !census_is_ready(loop->census))
+        return;
+    model->fleet_polls = mem_zero(fleet->count, sizeof *model->fleet_polls);
+    for (size_t i = 0; i < fleet->count; i++)
+        model->fleet_polls[i] = census_poll_age(loop->census, &fleet->nodes[i]);
+}
+
+void loop_knock(struct loop *loop)
+{
+    if (loop->wizard->view.shown != STEP_WELCOME)
+        return;
+    census_knock(loop->census);
+    loop_take_census(loop);
 }
 
 void loop_watch_nodes(struct wizard *wizard)

@@ -7,6 +7,7 @@
 #include "core/backup/made.h"
 #include "core/checks/check.h"
 #include "core/cluster/api_guard.h"
+#include "core/cluster/census.h"
 #include "core/cluster/node.h"
 #include "core/cluster/sessions.h"
 #include "core/cluster/traffic.h"
@@ -19,6 +20,7 @@
 #include "core/run_view.h"
 #include "core/upgrade.h"
 #include "screens/app.h"
+#include "screens/way_back.h"
 
 struct node_view {
     const struct node *node;      /* belongs to whoever watches the nodes */
@@ -38,6 +40,9 @@ struct model {
     struct plan plan;             /* of `up` (or bootstrap), or of `finish` once `up` is complete */
     struct losses losses;         /* of `finish` */
     struct sessions sessions;
+    const struct stranger **strangers;   /* of the sessions; belong to the census */
+    size_t stranger_count;
+    int *fleet_polls;             /* by the fleet's nodes, NULL: not known: seconds since the database was polled from there; -1: none seen */
     int64_t old_session_at;       /* monotonic ms: a session that may be an old node's was seen; 0: never */
     struct api_guard guard;           /* between `up` and `finish` */
     bool resume;                  /* an `up` of ours was cut short: another one goes on with it */
@@ -74,6 +79,8 @@ struct model {
     struct kong_binary kong;
     struct absence absence;       /* of the database, as the last look found it */
     bool creating;                /* it is being created */
+    bool looking_back;            /* the way back is being looked at */
+    struct way_back way_back;     /* as it was when it was asked for */
     bool ends_at_logout;          /* a worker that is started here ends with the login session, see linger.h */
     size_t watched_total;         /* changes of the run of someone else that is watched; 0: none is */
     char *report;                 /* Markdown, once the upgrade is done */
@@ -87,6 +94,7 @@ void model_facts(const struct model *model, struct upgrade_facts *facts);
 
 /* The 0.14 nodes among sessions: those that poll the database. */
 size_t model_count_legacy(const struct sessions *sessions);
+size_t model_count_later(const struct sessions *sessions);   /* and those of 1.0 and later */
 
 /* Derives the upgrade from the rest. */
 void model_derive(struct model *model);
@@ -104,11 +112,18 @@ bool model_backs_up(const struct model *model);
 bool model_finish_first(const struct model *model);
 const char *model_refusal_to_finish_first(const struct model *model, char *text, size_t size);
 
+/* Why the rollback that was looked at can't be started now; "" where it can. */
+const char *model_refusal_to_roll_back(const struct model *model, char *text, size_t size);
+
 /* A 0.14 node polls the database, or more nodes do than new ones are known. */
 bool model_sees_old_sessions(const struct model *model);
 
 /* `up` has nothing left to do. */
 bool model_is_up(const struct model *model);
+
+/* The run shown is a rollback; one that was cut short. */
+bool model_rolls_back(const struct model *model);
+bool model_is_half_back(const struct model *model);
 
 /* Step 5 has begun, as far as is seen from here: nothing leads back but a backup. */
 bool model_finish_begun(const struct model *model);

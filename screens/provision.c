@@ -1,5 +1,6 @@
 /* Step 2, Provision: the new nodes as they come up. */
 #include "screens/hooks.h"
+#include "screens/strangers.h"
 #include "screens/whole.h"
 #include "tui/layout.h"
 
@@ -43,6 +44,7 @@ static void fill(struct prose *prose, const struct model *model)
     verdict_add(prose, model);
     hooks_add(prose, model, HOOK_PROVISION);
     add_ready(prose, model);
+    strangers_add(prose, model);
 }
 
 static void draw(struct wizard *wizard, struct area area)

@@ -175,16 +175,27 @@ static void capitalise(char *text)
         text[0] = (char)(text[0] - 'a' + 'A');
 }
 
+/* The key that starts it again. */
+/* Static, until the next call. */
+static const char *again_of(const struct model *model)
+{
+    if (model_rolls_back(model))
+        return " Press L to go on with it.";
+    static char text[48];
+    snprintf(text, sizeof text, " Press %s to start it again.", kong_key_of(model->run.command));
+    return text;
+}
+
 /* How it ended, or what it waits for, and the key that goes on. */
 static struct prose_block end_block(const struct model *model, char *text, size_t size)
 {
     const struct run_view *run = &model->run;
     enum step step = model_runs(model, STEP_FINISH) ? STEP_FINISH : STEP_UP;
-    char again[48];
-    snprintf(again, sizeof again, " Press %s to start it again.", kong_key_of(run->command));
-    const char *next = run->exit_code != 0                  ? again
-                       : kong_custom_enabled(model, step) && run->kong == NULL ? " Press m for the migrations of custom plugins, → to go on."
-                                                          : " Press → to go on.";
+    bool custom = kong_custom_enabled(model, step) && run->kong == NULL;
+    const char *again = again_of(model), *on = model_rolls_back(model) ? " Press q to quit; s migrates up once more."
+                                               : custom              ? " Press m for the migrations of custom plugins, → to go on."
+                                                                     : " Press → to go on.";
+    const char *next = run->exit_code == 0 ? on : again;
     struct prose_block block = {.kind = PROSE_MARK, .mark = MARK_WAIT, .text = text};
     if (run->ended) {
         block.mark = run->exit_code == 0 ? MARK_OK : run->exit_code == 10 ? MARK_WARN : MARK_DANGER;

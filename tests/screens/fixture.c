@@ -41,6 +41,12 @@ void fixture_free(struct fixture *fixture)
         for (size_t j = 0; j < COUNT_OF(texts); j++)
             free(texts[j]);
     }
+    for (size_t i = 0; i < fixture->wizard.model.stranger_count && i < FIXTURE_STRANGERS; i++) {
+        struct stranger *stranger = &fixture->strangers[i];
+        char *const texts[] = {stranger->address, stranger->host, stranger->url, stranger->problem, stranger->version, stranger->node_id, stranger->hostname};
+        for (size_t j = 0; j < COUNT_OF(texts); j++)
+            free(texts[j]);
+    }
     view_free(&fixture->wizard.view);
     model_free(&fixture->wizard.model);
     canvas_free(&fixture->canvas);
@@ -228,6 +234,34 @@ void fixture_session(struct fixture *fixture, const char *address, bool legacy, 
     sessions->list = mem_grow(sessions->list, sessions->count + 1, sizeof *sessions->list);
     sessions->list[sessions->count++] = (struct session){copy_name(fixture, address), legacy, 4, poll_age};
     sessions->live += poll_age >= 0 && poll_age <= SESSIONS_FRESH_S ? 1 : 0;
+}
+
+void fixture_stranger(struct fixture *fixture, const char *address, enum node_state state, const char *version, const char *problem)
+{
+    struct model *model = &fixture->wizard.model;
+    struct stranger *stranger = &fixture->strangers[model->stranger_count];
+    bool local = strcmp(address, "local") == 0;
+    const char *host = local ? "db.example.net" : address;
+    char *url = mem_printf("http://%s:8001", host);
+    *stranger = (struct stranger){
+        .address = copy_name(fixture, address), .host = copy_name(fixture, host), .url = copy_name(fixture, url), .poll_age = 3, .state = state,
+        .problem = problem != NULL ? copy_name(fixture, problem) : NULL, .version = version != NULL ? copy_name(fixture, version) : NULL,
+        .node_id = version != NULL ? copy_name(fixture, "7d0f35a2-11c5-4f7e-8a1e-0c9be2c55d01") : NULL,
+        .hostname = version != NULL ? copy_name(fixture, "kong-a3") : NULL, .match = version != NULL ? MATCH_SAME : MATCH_UNKNOWN,
+    };
+    fixture_session(fixture, address, false, 3);
+    model->strangers = mem_grow(model->strangers, model->stranger_count + 1, sizeof *model->strangers);
+    model->strangers[model->stranger_count++] = stranger;
+    free(url);
+}
+
+void fixture_polls(struct fixture *fixture, const int *ages, size_t count)
+{
+    struct model *model = &fixture->wizard.model;
+    free(model->fleet_polls);
+    model->fleet_polls = mem_zero(model->app.fleet.count, sizeof *model->fleet_polls);
+    for (size_t i = 0; i < model->app.fleet.count; i++)
+        model->fleet_polls[i] = i < count ? ages[i] : -1;
 }
 
 /* Nodes and traffic. */

@@ -5,7 +5,7 @@
 
 const struct scene *scene_at(size_t index)
 {
-    static const struct scene_group *const groups[] = {&scenes_welcome, &scenes_up, &scenes_cluster, &scenes_end};
+    static const struct scene_group *const groups[] = {&scenes_welcome, &scenes_up, &scenes_cluster, &scenes_leave, &scenes_end};
     for (size_t i = 0; i < COUNT_OF(groups); i++) {
         if (index < groups[i]->count)
             return &groups[i]->list[index];
@@ -29,6 +29,7 @@ void scenes_add_sessions(struct fixture *fixture)
     fixture_session(fixture, "10.0.0.11", false, 2);
     fixture_session(fixture, "10.0.0.12", false, 4);
     fixture_session(fixture, "10.0.0.40", false, -1);
+    fixture_polls(fixture, (const int[]){2, 4}, 2);
 }
 
 void scenes_show(struct fixture *fixture, enum step step)

@@ -184,6 +184,22 @@ void scenes_decommission_some(struct fixture *fixture)
     fixture_session(fixture, "10.0.0.40", true, -1);
 }
 
+static void decommission_stranger(struct fixture *fixture)
+{
+    scenes_decommission_some(fixture);
+    fixture_stranger(fixture, "10.0.0.13", NODE_UNASKED, NULL, NULL);
+    fixture_stranger(fixture, "local", NODE_UNASKED, NULL, NULL);
+}
+
+/* The second list has the focus: its last row, in full. */
+static void decommission_seen(struct fixture *fixture)
+{
+    decommission_stranger(fixture);
+    fixture_key(fixture, K_TAB);
+    fixture_key(fixture, K_END);
+    fixture_key(fixture, K_ENTER);
+}
+
 static void decommission_unknown(struct fixture *fixture)
 {
     scenes_begin_migrated(fixture, STEP_DECOMMISSION, "1.2");
@@ -349,6 +365,8 @@ static const struct scene scenes[] = {
     {"decommission-polls", decommission_polls, false},
     {"decommission-worse", decommission_worse, false},
     {"decommission-some", scenes_decommission_some, true},
+    {"decommission-stranger", decommission_stranger, false},
+    {"decommission-seen", decommission_seen, false},
     {"decommission-unknown", decommission_unknown, false},
     {"decommission-gone", decommission_gone, false},
     {"decommission-014", decommission_014, false},

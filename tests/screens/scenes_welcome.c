@@ -121,6 +121,53 @@ static void welcome_no_nodes(struct fixture *fixture)
     fixture_custom(fixture, "acme-billing", 1, 1);
 }
 
+/* Of all kinds: a Kong that answers, a port that does not, something else at it, one that is being asked. */
+static void welcome_strangers(struct fixture *fixture)
+{
+    scenes_begin_upgrade(fixture, STEP_WELCOME);
+    fixture_stranger(fixture, "10.0.0.13", NODE_ANSWERS, "1.2.1", NULL);
+    fixture_stranger(fixture, "10.0.0.14", NODE_SILENT, NULL, "can't be reached: Connection refused");
+    fixture_stranger(fixture, "10.0.0.15", NODE_STRANGE, NULL, "answers with HTML: this is a web page, not Kong's Admin API; check the address in fleet.ini");
+    fixture_stranger(fixture, "local", NODE_UNASKED, NULL, NULL);
+    fixture_draw(fixture);
+    fixture_key(fixture, K_END);
+    for (int i = 0; i < 3; i++)
+        fixture_key(fixture, K_UP);
+}
+
+static void welcome_stranger_silent(struct fixture *fixture)
+{
+    welcome_strangers(fixture);
+    fixture_key(fixture, K_DOWN);
+}
+
+static void welcome_stranger_ssh(struct fixture *fixture)
+{
+    welcome_stranger_silent(fixture);
+    fixture_key(fixture, 'o');
+}
+
+/* The first thing that is seen of a cluster: nothing is in fleet.ini yet. */
+static void welcome_strangers_only(struct fixture *fixture)
+{
+    fixture_configure(fixture);
+    fixture_state(fixture, STAGE_UPGRADABLE, "1.2");
+    fixture_checks(fixture, NULL, 0);
+    fixture_stranger(fixture, "10.0.0.11", NODE_ANSWERS, "1.2.1", NULL);
+    fixture_stranger(fixture, "10.0.0.12", NODE_ANSWERS, "1.2.1", NULL);
+    fixture_polls(fixture, NULL, 0);
+}
+
+static void welcome_restricted(struct fixture *fixture)
+{
+    scenes_begin_upgrade(fixture, STEP_WELCOME);
+    sessions_free(&fixture->wizard.model.sessions);
+    fixture_session(fixture, "hidden", false, -1);
+    fixture->wizard.model.sessions.restricted = true;
+    free(fixture->wizard.model.fleet_polls);
+    fixture->wizard.model.fleet_polls = NULL;
+}
+
 static void welcome_message(struct fixture *fixture)
 {
     scenes_begin_upgrade(fixture, STEP_WELCOME);
@@ -384,6 +431,11 @@ static const struct scene scenes[] = {
     {"welcome-plugins-pending", welcome_plugins_pending, false},
     {"welcome-too-old", welcome_too_old, false},
     {"welcome-no-nodes", welcome_no_nodes, false},
+    {"welcome-strangers", welcome_strangers, true},
+    {"welcome-stranger-silent", welcome_stranger_silent, false},
+    {"welcome-stranger-ssh", welcome_stranger_ssh, false},
+    {"welcome-strangers-only", welcome_strangers_only, false},
+    {"welcome-restricted", welcome_restricted, false},
     {"welcome-message", welcome_message, false},
     {"welcome-add-node", welcome_prompt, false},
     {"welcome-add-node-ssh", welcome_prompt_ssh, false},

@@ -542,7 +542,7 @@ static bool no_spaces(const void *context, const char *text, char *message, size
     return false;
 }
 
-static const struct field_model name_field = {"Name:", "kong", no_spaces, NULL};
+static const struct field_model name_field = {.label = "Name:", .placeholder = "kong", .validate = no_spaces};
 
 static void press(struct field_state *field, const char *expected, enum reaction reaction, struct input input)
 {
@@ -585,6 +585,28 @@ static void field_draws(void **state)
     field_draw(blank_area(30, 2, CHARSET_UTF8), &name_field, &field, false);
     assert_drawn(&canvas, "Name: a very long value 日本 ›\n      ! a name has no spaces\n");
     assert_false(canvas.cursor_shown);
+}
+
+static void field_is_checked_while_one_types(void **state)
+{
+    (void)state;
+    struct field_state field = {0};
+    field_key(&name_field, &field, &(struct input){.kind = INPUT_KEY, .key = 'a'});
+    assert_string_equal(field.message, "");
+    field_key(&name_field, &field, &(struct input){.kind = INPUT_KEY, .key = ' '});
+    assert_string_equal(field.message, "a name has no spaces");
+    field_draw(blank_area(18, 4, CHARSET_UTF8), &name_field, &field, true);
+    assert_drawn(&canvas, "Name: a\n      a name has\n      no spaces\n\n");
+    assert_int_equal(canvas.cells[18 + 6].style, ROLE_DIM);
+    struct input input = key(K_ENTER);
+    assert_int_equal(field_key(&name_field, &field, &input), REACTION_REDRAW);
+    field_draw(blank_area(18, 4, CHARSET_UTF8), &name_field, &field, true);
+    assert_drawn(&canvas, "Name: a\n      ! a name has\n        no spaces\n\n");
+    input = key(K_BACKSPACE);
+    assert_int_equal(field_key(&name_field, &field, &input), REACTION_CHANGED);
+    assert_string_equal(field.message, "");
+    field_insert(&field, "b\u00e4c\033[md");
+    assert_string_equal(field.text, "ab\u00e4c");
 }
 
 static void field_takes_pastes_as_text(void **state)
@@ -840,6 +862,7 @@ int main(void)
         cmocka_unit_test(keys_agree_with_footer_and_help),
         cmocka_unit_test(field_edits_a_line),
         cmocka_unit_test(field_draws),
+        cmocka_unit_test(field_is_checked_while_one_types),
         cmocka_unit_test(field_takes_pastes_as_text),
         cmocka_unit_test(dialog_wants_the_name),
         cmocka_unit_test(dialog_is_safe),
