@@ -34,6 +34,8 @@ void look_disconnect(struct database_look *look)
 {
     pg_close(look->pg);
     look->pg = NULL;
+    look->journal_grew = true;   /* the next look may be at another database */
+    look->began_ms = look->ended_ms = 0;
 }
 
 void look_free(struct database_look *look)
@@ -77,12 +79,26 @@ static bool look_at_guard(struct database_look *look)
     return look->state.stage != STAGE_PENDING || api_guard_read(look->pg, &look->new_node_ids, &look->guard, &look->error);
 }
 
+/* Journals are read where there is something new in them. */
+static void look_at_times(struct database_look *look, const char *folder)
+{
+    struct names paths = {0};
+    journal_list(folder, &paths);
+    bool grows = paths.count > 0 && journal_alive(paths.list[paths.count - 1]);
+    if (paths.count != look->journals || look->journal_grew)
+        worker_upgrade_times(folder, &look->began_ms, &look->ended_ms);
+    look->journals = paths.count;
+    look->journal_grew = grows;
+    names_free(&paths);
+}
+
 static void look_at_journals(struct database_look *look)
 {
     char *folder = journal_folder(&look->app->conf.pg, false, NULL);
     if (folder == NULL)
         return;
     backups_read(&look->backups, folder);
+    look_at_times(look, folder);
     if (look->want_report)
         look->report = report_markdown(folder, &look->state);
     free(folder);

@@ -44,6 +44,9 @@ struct database_look {
     bool resume;
     struct backups backups;
     struct absence absence;       /* where it could not connect */
+    size_t journals;              /* how many there were when the times that follow were read */
+    bool journal_grew;            /* the last one was not at its end then */
+    int64_t began_ms, ended_ms;   /* of the upgrade: worker_upgrade_times */
     bool lingers_known;           /* asked once, with the first look */
     enum lingers linger;
     char *report;

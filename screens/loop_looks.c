@@ -52,6 +52,8 @@ static void take_look(struct loop *loop)
     model->has_state = true;
     model->state_at = clock_ms();
     model->resume = look->resume;
+    model->began_ms = look->began_ms;
+    model->ended_ms = look->ended_ms;
     backups_free(&model->backups);
     model->backups = look->backups;
     look->backups = (struct backups){0};

@@ -45,6 +45,7 @@ struct model {
     int *fleet_polls;             /* by the fleet's nodes, NULL: not known: seconds since the database was polled from there; -1: none seen */
     int64_t old_session_at;       /* monotonic ms: a session that may be an old node's was seen; 0: never */
     struct api_guard guard;           /* between `up` and `finish` */
+    int64_t began_ms, ended_ms;   /* of the upgrade, wall time; 0: it has not */
     bool resume;                  /* an `up` of ours was cut short: another one goes on with it */
 
     bool checks_running, checks_run;
