@@ -229,6 +229,7 @@ void view_free(struct view *view)
     free(view->title);
     free(view->must_type);
     free(view->copied);
+    free(view->node_rows);
 }
 
 static void say_what_goes_on(const struct wizard *wizard)

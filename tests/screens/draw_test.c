@@ -24,9 +24,10 @@ static const char *folder;
 static const struct size {
     int width, height;
     enum charset charset;
-    bool chief_only;
+    bool of[SCENE_WIDE + 1];    /* by enum scene_sizes */
 } sizes[] = {
-    {80, 24, CHARSET_UTF8, false}, {80, 24, CHARSET_ASCII, true}, {60, 20, CHARSET_UTF8, true}, {120, 40, CHARSET_UTF8, true}, {160, 50, CHARSET_UTF8, true},
+    {80, 24, CHARSET_UTF8, {true, true, true}},     {80, 24, CHARSET_ASCII, {false, true, false}}, {60, 20, CHARSET_UTF8, {false, true, false}},
+    {120, 40, CHARSET_UTF8, {false, true, false}}, {160, 50, CHARSET_UTF8, {false, true, true}},
 };
 
 static char *read_text(const char *path)
@@ -87,7 +88,7 @@ static void test_screens_look_as_the_files_say(void **state)
     for (size_t i = 0; scene_at(i) != NULL; i++)
         for (size_t j = 0; j < COUNT_OF(sizes); j++) {
             struct fixture fixture;
-            if (sizes[j].chief_only && !scene_at(i)->chief)
+            if (!sizes[j].of[scene_at(i)->sizes])
                 continue;
             fixture_begin(&fixture, scene_at(i), sizes[j].width, sizes[j].height, sizes[j].charset, NULL);
             fixture_draw(&fixture);
