@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-enum { ACTION_DECOMMISSION = ACTION_OWN };
+enum { ACTION_DECOMMISSION = ACTION_ROW };
 
 static const struct keys_row keys[] = {
     {{'d'}, "stop node", "Stop the selected old node by the decommission hook of fleet.ini; its name must be typed.", ACTION_DECOMMISSION, -65, NULL},

@@ -7,6 +7,7 @@
 #include "screens/screen.h"
 #include "tui/layout.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -139,9 +140,17 @@ static void path_entered(struct wizard *wizard, const char *path)
         wizard_say_error(wizard, &error);
 }
 
+static bool is_named(const void *context, const char *text, char *message, size_t size)
+{
+    (void)context;
+    if (text[0] == '\0')
+        snprintf(message, size, "Which file is the report to be written into?");
+    return text[0] != '\0';
+}
+
 static void act(struct wizard *wizard, int action)
 {
-    static const struct field_model field = {.label = "File"};
+    static const struct field_model field = {.label = "File", .validate = is_named, .path = true};
     const char *home = getenv("HOME");
     char now[CLOCK_TEXT_SIZE];
     (void)action;

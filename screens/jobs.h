@@ -16,6 +16,7 @@
 #include "core/upgrade.h"
 #include "core/worker.h"
 #include "screens/app.h"
+#include "screens/way_back.h"
 
 #include <uv.h>
 
@@ -40,6 +41,9 @@ struct database_look {
     struct losses losses;
     bool resume;
     struct backups backups;
+    size_t journals;              /* how many there were when the times that follow were read */
+    bool journal_grew;            /* the last one was not at its end then */
+    int64_t began_ms, ended_ms;   /* of the upgrade: worker_upgrade_times */
     bool lingers_known;           /* asked once, with the first look */
     enum lingers linger;
     char *report;
@@ -77,17 +81,31 @@ struct conf_job {
 
 void conf_work(uv_work_t *work);
 
-enum nodes_against { AGAINST_NONE, AGAINST_OLD, AGAINST_014 };
+/* The way back, see way_back.h. */
+struct back_job {
+    uv_work_t work;
+    void *context;
+    const struct app *app;
+    bool busy;                    /* the loop's */
+    enum kong_version wanted;
+    volatile bool abandoned;      /* set by the loop when the wizard is left */
+    struct way_back back;
+};
+
+void back_work(uv_work_t *work);
+
+enum nodes_against { AGAINST_NONE, AGAINST_OLD, AGAINST_014, AGAINST_NEW };
 
 struct start_job {
     uv_work_t work;
     void *context;
     const struct app *app;
-    const char *command;          /* "up", "bootstrap", "finish", "backup" */
+    const char *command;          /* "up", "bootstrap", "finish", "rollback", "backup" */
+    enum kong_version to;         /* of `rollback` */
     char *folder;                 /* of `backup`; owned */
     bool clear_dead_lock;
     enum nodes_against against;   /* the nodes that may not live meanwhile: asked once more, off the screen */
-    struct upgrade_facts facts;   /* of `finish`: what its gate was opened by; what can be asked at once is asked again */
+    struct upgrade_facts facts;   /* of `finish` and `rollback`: what their gate was opened by; what can be asked at once is asked again */
     char *path;                   /* of the journal; NULL and an error: not started */
     struct error error;
 };

@@ -13,10 +13,8 @@
 struct loop {
     struct wizard *wizard;
     uv_loop_t uv;
-    uv_poll_t terminal;
     uv_timer_t tick;
     uv_signal_t terminate;
-    struct canvas canvas;
 
     struct database_look look;            /* one at a time */
     bool look_at_once, want_plan;
@@ -24,9 +22,13 @@ struct loop {
     struct check_job check;
     struct conf_job conf;
     struct start_job start;
+    struct back_job back;
     struct hook_start hook;
     struct blocker_job blocker;
     struct copy_job copy;
+    uv_fs_t scan;                /* of a folder, for a path that is typed */
+    bool scans;
+    char *scanned;               /* what was typed then */
     size_t jobs;                 /* under way */
 
     struct nodes *nodes;

@@ -49,15 +49,28 @@ static void end_backup(struct loop *loop)
     leave_run(model);
 }
 
-/* What it has changed is looked at anew. One that finished an earlier upgrade leaves step 1 where it begins, with another preflight. */
-static void end_run(struct loop *loop)
+/* What it has changed is looked at anew. One that finished an earlier upgrade, or rolled this one back, leaves step 1 where it begins, with
+ * no decisions made and another preflight. */
+static void begin_anew(struct loop *loop)
 {
     struct model *model = &loop->wizard->model;
-    bool well = model->run.ended && model->run.exit_code == 0;
-    if (well && strcmp(model->run.command, "finish") == 0 && model->has_state && !model_is_up(model)) {
+    char *folder = journal_folder(&model->app.conf.pg, false, NULL);
+    if (folder != NULL)
+        loop_read_decisions(model, folder);
+    free(folder);
+    way_back_free(&model->way_back);
+    loop_check(loop->wizard, NULL);
+}
+
+static void end_run(struct loop *loop)
+{
+    const struct model *model = &loop->wizard->model;
+    const char *command = model->run.command != NULL ? model->run.command : "";
+    bool well = model->run.ended && model->run.exit_code == 0, first = strcmp(command, "finish") == 0 && model->has_state && !model_is_up(model);
+    if (well && first)
         wizard_say(loop->wizard, MARK_OK, "The earlier upgrade is finished. Go on with this one.");
-        loop_check(loop->wizard, NULL);
-    }
+    if (well && (first || strcmp(command, ROLLBACK_COMMAND) == 0))
+        begin_anew(loop);
     loop_look(loop->wizard, true);
 }
 
@@ -186,13 +199,15 @@ static void on_started(uv_work_t *work, int status)
 }
 
 /* Which nodes may not live while it runs. */
-static void choose_nodes(struct start_job *job, const struct model *model)
+static enum nodes_against find_against(const struct model *model, const char *command)
 {
-    bool first = model_finish_first(model);
-    if (strcmp(job->command, "finish") != 0 || (first && !model->state.from_014))
-        job->against = AGAINST_NONE;
-    else
-        job->against = first ? AGAINST_014 : AGAINST_OLD;
+    if (strcmp(command, ROLLBACK_COMMAND) == 0)
+        return AGAINST_NEW;
+    if (strcmp(command, "finish") != 0)
+        return AGAINST_NONE;
+    if (!model_finish_first(model))
+        return AGAINST_OLD;
+    return model->state.from_014 ? AGAINST_014 : AGAINST_NONE;
 }
 
 void loop_start(struct wizard *wizard, const char *command, bool clear_dead_lock)
@@ -209,7 +224,8 @@ void loop_start(struct wizard *wizard, const char *command, bool clear_dead_lock
     loop->start.context = loop;
     loop->start.command = command;
     loop->start.clear_dead_lock = clear_dead_lock;
-    choose_nodes(&loop->start, &wizard->model);
+    loop->start.against = find_against(&wizard->model, command);
+    loop->start.to = wizard->model.way_back.to;
     loop->jobs++;
     uv_queue_work(&loop->uv, &loop->start.work, start_work, on_started);
 }
@@ -336,4 +352,47 @@ void loop_save_copy(struct wizard *wizard, const char *cut)
     loop->copy = (struct copy_job){.context = loop, .app = &wizard->model.app, .busy = true, .text = mem_dup(wizard->view.copied), .cut = cut};
     loop->jobs++;
     uv_queue_work(&loop->uv, &loop->copy.work, copy_work, on_copied);
+}
+
+/* Paths. */
+
+static bool is_folder(const uv_dirent_t *entry)
+{
+    return entry->type == UV_DIRENT_DIR;
+}
+
+/* A prompt that was closed meanwhile, or another text in it, has no use for it. */
+static void on_scanned(uv_fs_t *scan)
+{
+    struct loop *loop = scan->data;
+    struct view *view = &loop->wizard->view;
+    struct complete *complete = &view->complete;
+    uv_dirent_t entry;
+    loop->jobs--;
+    loop->scans = false;
+    bool wanted = view->overlay == OVERLAY_PROMPT && complete->before != NULL && !complete->done && strcmp(complete->before, loop->scanned) == 0;
+    if (wanted && scan->result < 0)
+        complete->problem = mem_printf("! The folder can't be read: %s", uv_strerror((int)scan->result));
+    while (wanted && scan->result >= 0 && uv_fs_scandir_next(scan, &entry) == 0)
+        complete_add(complete, entry.name, is_folder(&entry));
+    if (wanted)
+        complete_end(complete, &view->field_state);
+    uv_fs_req_cleanup(scan);
+    free(loop->scanned);
+    loop->scanned = NULL;
+    if (wanted && !loop->wizard->leaving)
+        loop_draw(loop);
+}
+
+void loop_complete(struct wizard *wizard)
+{
+    struct loop *loop = wizard->loop;
+    if (loop == NULL || loop->scans)
+        return;
+    char *folder = complete_folder(&wizard->view.complete);
+    loop->scan.data = loop;
+    loop->scanned = mem_dup(wizard->view.complete.before);
+    loop->scans = uv_fs_scandir(&loop->uv, &loop->scan, folder, 0, on_scanned) == 0;
+    loop->jobs += loop->scans ? 1 : 0;
+    free(folder);
 }

@@ -174,13 +174,21 @@ static void capitalise(char *text)
         text[0] = (char)(text[0] - 'a' + 'A');
 }
 
+/* The key that starts it again. */
+static const char *again_of(const struct model *model)
+{
+    if (model_rolls_back(model))
+        return " Press L to go on with it.";
+    bool finishes = model->run.command != NULL && strcmp(model->run.command, "finish") == 0;
+    return finishes ? " Press f to start it again." : " Press s to start it again.";
+}
+
 /* How it ended, or what it waits for, and the key that goes on. */
 static struct prose_block end_block(const struct model *model, char *text, size_t size)
 {
     const struct run_view *run = &model->run;
-    bool finishes = run->command != NULL && strcmp(run->command, "finish") == 0;
-    const char *again = finishes ? " Press f to start it again." : " Press s to start it again.";
-    const char *next = run->exit_code == 0 ? " Press → to go on." : again;
+    const char *again = again_of(model), *on = model_rolls_back(model) ? " Press q to quit; s migrates up once more." : " Press → to go on.";
+    const char *next = run->exit_code == 0 ? on : again;
     struct prose_block block = {.kind = PROSE_MARK, .mark = MARK_WAIT, .text = text};
     if (run->ended) {
         block.mark = run->exit_code == 0 ? MARK_OK : run->exit_code == 10 ? MARK_WARN : MARK_DANGER;

@@ -5,6 +5,7 @@
 #define SCREENS_SCREEN_H
 
 #include "core/conf/conf_fix.h"
+#include "screens/complete.h"
 #include "screens/countdown.h"
 #include "screens/model.h"
 #include "screens/pane.h"
@@ -22,10 +23,11 @@ struct wizard;
 
 /* Actions that every screen has; a screen's own begin at ACTION_OWN. */
 enum action {
-    ACTION_QUIT = 1, ACTION_HELP, ACTION_NEXT, ACTION_PREVIOUS, ACTION_WHY, ACTION_GLYPHS, ACTION_THEME, ACTION_REPAINT, ACTION_OVERRULE, ACTION_GUARD, ACTION_HOOK,
+    ACTION_QUIT = 1, ACTION_HELP, ACTION_NEXT, ACTION_PREVIOUS, ACTION_WHY, ACTION_GLYPHS, ACTION_THEME, ACTION_REPAINT, ACTION_OVERRULE, ACTION_GUARD, ACTION_HOOK, ACTION_LEAVE,
     ACTION_COPY, ACTION_FOCUS, ACTION_EXPLAIN, ACTION_READ_ALL,
     ACTION_GO_1, ACTION_GO_2, ACTION_GO_3, ACTION_GO_4, ACTION_GO_5,
     ACTION_OWN = 100,
+    ACTION_ROW = 200,   /* from here on: a screen's own, on what is selected in its list */
 };
 
 struct screen {
@@ -44,7 +46,7 @@ extern const struct screen screen_welcome, screen_preflight, screen_up, screen_p
     screen_done;
 
 /* What is over the screen and takes all keys. */
-enum overlay { OVERLAY_NONE, OVERLAY_TEXT, OVERLAY_DIALOG, OVERLAY_PROMPT, OVERLAY_HOOK, OVERLAY_COUNTDOWN };
+enum overlay { OVERLAY_NONE, OVERLAY_TEXT, OVERLAY_DIALOG, OVERLAY_PROMPT, OVERLAY_HOOK, OVERLAY_LEAVE, OVERLAY_COUNTDOWN };
 
 struct view {
     enum charset charset;               /* of the frame being drawn */
@@ -81,6 +83,7 @@ struct view {
     struct countdown countdown;
     struct field_model field;
     struct field_state field_state;
+    struct complete complete;
     void (*submitted)(struct wizard *wizard, const char *text);
 
     char message[400];                  /* of the last thing done; "" none */
@@ -90,6 +93,8 @@ struct view {
 
 struct wizard {
     const struct options *options;
+    const struct face *face;            /* NULL in tests of drawing */
+    struct answers *answers;            /* lead the dialogue; NULL: the operator does */
     struct model model;
     struct view view;
     struct trace *trace;                /* NULL: none */
@@ -110,6 +115,22 @@ bool wizard_is_typing(struct wizard *wizard);   /* keys go into a field now */
 /* The frame and the screen alone, without what is over it and without the footer. */
 void wizard_draw_screen(struct wizard *wizard, struct area area);
 
+/* The tables of keys of the screen shown, the first one first: its own, those of the list or text that has the focus, those of all
+ * screens. `pane` is that of pane_here. What is in them goes with the wizard and the struct. */
+struct wizard_maps {
+    struct keys_map here, pane, common;
+};
+void wizard_fill_maps(struct wizard_maps *maps, const struct wizard *wizard, const struct pane *pane);
+void wizard_act(struct wizard *wizard, int action);
+
+/* Closes the dialog or the prompt that is open, with that answer or text. */
+void wizard_answer(struct wizard *wizard, size_t answer);
+void wizard_submit(struct wizard *wizard, const char *text);
+
+/* What is wrong, or the gate's sentence where it is shut; without a text: nothing. `text` holds `size` bytes. */
+#define WIZARD_STATUS_SIZE 400
+struct prose_block wizard_status(const struct wizard *wizard, char *text, size_t size);
+
 /* The screen that is shown; and the footer, with the keys that work there now. */
 const struct screen *wizard_screen(const struct wizard *wizard);
 void wizard_draw_keys(struct wizard *wizard, struct area area);
@@ -129,6 +150,7 @@ void wizard_open_prompt(struct wizard *wizard, const char *title, const struct f
 void wizard_say(struct wizard *wizard, enum mark mark, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void wizard_say_error(struct wizard *wizard, struct error *error);   /* and clears it */
 void wizard_go(struct wizard *wizard, enum step step);
+void wizard_quit(struct wizard *wizard);   /* at once, or, while a hook runs, after a question */
 
 /* Panes that several screens have. */
 

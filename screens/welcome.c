@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ACTION_CONF = ACTION_OWN, ACTION_ADD, ACTION_REMOVE, ACTION_OLD, ACTION_NEW };
+enum { ACTION_CONF = ACTION_OWN, ACTION_ADD, ACTION_REMOVE = ACTION_ROW, ACTION_OLD, ACTION_NEW };
 
 static const struct keys_row keys[] = {
     {{'c'}, "kong.conf", "Read another kong.conf.", ACTION_CONF, 40, NULL},
@@ -171,7 +171,9 @@ static void add_advice(struct prose *prose, const struct model *model)
     enum step here = model->upgrade.here;
     if (!model->has_state || !model->upgrade.gates[STEP_PREFLIGHT].open)
         return;
-    if (step_texts[here].number > 0)
+    if (model_is_half_back(model))
+        prose_add_mark(prose, MARK_WARN, "A rollback was cut short: press 1, then L to go on with it.");
+    else if (step_texts[here].number > 0)
         prose_add_mark(prose, MARK_INFO, "The upgrade stands at step %d, %s: press %d.", step_texts[here].number, step_texts[here].title, step_texts[here].number);
     else if (here < STEP_UP)
         prose_add_mark(prose, MARK_INFO, "Press → for the preflight: what could go wrong.");
@@ -248,7 +250,7 @@ static void conf_chosen(struct wizard *wizard, const char *text)
 
 static void ask_conf(struct wizard *wizard)
 {
-    static const struct field_model field = {.label = "File", .placeholder = "/etc/kong/kong.conf; empty: Kong's own search path"};
+    static const struct field_model field = {.label = "File", .placeholder = "/etc/kong/kong.conf; empty: Kong's own search path", .path = true};
     const char *file = wizard->model.configured && wizard->model.app.conf.file != NULL ? wizard->model.app.conf.file : "";
     wizard_open_prompt(wizard, "Which kong.conf?", &field, file, conf_chosen);
 }

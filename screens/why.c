@@ -38,6 +38,14 @@ static void tell_earlier(const struct state *state, struct step_text *text)
     text->out = "Press q; nothing has happened.";
 }
 
+static void tell_rollback(const struct model *model, struct step_text *text)
+{
+    bool ended = model->run.ended && model->run.exit_code == 0;
+    text->does = "Undoes what this step had added, newest first.";
+    text->safe = "Old nodes work on meanwhile. 1.3 nodes can't work on the database any more: keep them stopped.";
+    text->out = ended ? "It is done: press q." : "x stops it at a safe point; L goes on with it, s migrates up again instead.";
+}
+
 /* What is fixed about the step shown. What was safe before step 5 is no more after it, and an empty database has nothing to lose. */
 struct step_text why_text(const struct wizard *wizard)
 {
@@ -55,6 +63,8 @@ struct step_text why_text(const struct wizard *wizard)
         text.out = "Press q; nothing has happened.";
     } else if (wizard->view.shown == STEP_UP && model_finish_first(model)) {
         tell_earlier(&model->state, &text);
+    } else if (wizard->view.shown == STEP_UP && model_rolls_back(model)) {
+        tell_rollback(model, &text);
     } else if (model->has_state) {
         tell_origin(&model->state, wizard->view.shown, &text);
     }

@@ -24,14 +24,11 @@ struct fixture {
     int second;                   /* of the journal's next event */
 };
 
-/* At which sizes a scene is drawn: at 80x24; at all, and in ASCII too; at 80x24 and 160x50. */
-enum scene_sizes { SCENE_SMALL = false, SCENE_ALL = true, SCENE_WIDE };
-
 /* One scene of the upgrade. `set` fills a fixture that was begun; keys may be pressed in it. */
 struct scene {
     const char *name;
     void (*set)(struct fixture *fixture);
-    enum scene_sizes sizes;
+    bool chief;                   /* drawn at 160x50 too */
 };
 
 const struct scene *scene_at(size_t index);   /* NULL past the last */

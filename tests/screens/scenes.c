@@ -5,7 +5,7 @@
 
 const struct scene *scene_at(size_t index)
 {
-    static const struct scene_group *const groups[] = {&scenes_welcome, &scenes_up, &scenes_cluster, &scenes_end};
+    static const struct scene_group *const groups[] = {&scenes_welcome, &scenes_up, &scenes_cluster, &scenes_leave, &scenes_end};
     for (size_t i = 0; i < COUNT_OF(groups); i++) {
         if (index < groups[i]->count)
             return &groups[i]->list[index];
@@ -81,6 +81,7 @@ void scenes_begin_migrated(struct fixture *fixture, enum step step, const char *
 {
     fixture_configure(fixture);
     fixture_state(fixture, STAGE_PENDING, version);
+    fixture->wizard.model.began_ms = clock_wall_ms() - 125 * 60000LL;
     fixture_plan(fixture, PLAN_FINISH);
     fixture_losses(fixture);
     fixture_checks(fixture, NULL, 0);
