@@ -22,9 +22,12 @@
 #include "screens/app.h"
 #include "screens/way_back.h"
 
+#define POLLS_UNKNOWN (-2)        /* the database has not been looked at, or hides others' sessions */
+
 struct node_view {
     const struct node *node;      /* belongs to whoever watches the nodes */
     double rps;                   /* < 0: not known */
+    int poll_age;                 /* seconds since the database was polled from its address; -1: none seen; POLLS_UNKNOWN */
 };
 
 struct model {
