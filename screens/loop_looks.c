@@ -40,6 +40,9 @@ static void take_look(struct loop *loop)
     free(model->state_error);
     model->state_error = look->error.message;
     look->error = (struct error){0};
+    absence_free(&model->absence);
+    model->absence = look->absence;
+    look->absence = (struct absence){0};
     if (!look->good)
         return;
     if (model->has_state)
@@ -49,6 +52,8 @@ static void take_look(struct loop *loop)
     model->has_state = true;
     model->state_at = clock_ms();
     model->resume = look->resume;
+    model->began_ms = look->began_ms;
+    model->ended_ms = look->ended_ms;
     backups_free(&model->backups);
     model->backups = look->backups;
     look->backups = (struct backups){0};

@@ -31,6 +31,23 @@
 #define STATUS_LINES 3
 #define PROMPT_MESSAGE 2       /* lines for what is wrong with the text of a prompt */
 
+/* "  2 h 05 min": since the upgrade began, or, once it has ended, how long it took. */
+static void add_elapsed(const struct model *model, char *text, size_t size)
+{
+    int64_t until = model->ended_ms != 0 ? model->ended_ms : clock_wall_ms();
+    long long minutes = (until - model->began_ms) / 60000;
+    if (model->began_ms == 0 || minutes < 0 || (model->state.stage != STAGE_PENDING && model->ended_ms == 0))
+        return;
+    size_t length = strlen(text);
+    const char *took = model->ended_ms != 0 ? "took " : "";
+    if (minutes < 60)
+        snprintf(text + length, size - length, "  %s%lld min", took, minutes);
+    else if (minutes < 48 * 60)
+        snprintf(text + length, size - length, "  %s%lld h %02lld min", took, minutes / 60, minutes % 60);
+    else
+        snprintf(text + length, size - length, "  %s%lld days", took, minutes / 60 / 24);
+}
+
 static void draw_header(struct wizard *wizard, struct area area)
 {
     const struct model *model = &wizard->model;
@@ -43,6 +60,7 @@ static void draw_header(struct wizard *wizard, struct area area)
             snprintf(right, sizeof right, current ? "Kong %s" : "Kong %s to 1.3", version);
         else if (model->state.stage == STAGE_EMPTY)
             snprintf(right, sizeof right, "install Kong 1.3");
+        add_elapsed(model, right, sizeof right);
     } else if (model->configured) {
         snprintf(detail, sizeof detail, "%.60s at %.60s:%d", model->app.conf.pg.database, model->app.conf.pg.host, model->app.conf.pg.port);
     }
@@ -242,6 +260,7 @@ void view_free(struct view *view)
     free(view->title);
     free(view->must_type);
     free(view->copied);
+    free(view->node_rows);
     complete_free(&view->complete);
 }
 

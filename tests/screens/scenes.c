@@ -81,6 +81,7 @@ void scenes_begin_migrated(struct fixture *fixture, enum step step, const char *
 {
     fixture_configure(fixture);
     fixture_state(fixture, STAGE_PENDING, version);
+    fixture->wizard.model.began_ms = clock_wall_ms() - 125 * 60000LL;
     fixture_plan(fixture, PLAN_FINISH);
     fixture_losses(fixture);
     fixture_checks(fixture, NULL, 0);

@@ -139,6 +139,8 @@ static void done_report(struct fixture *fixture)
         "## Decisions\n\n- 2026-03-02T02:10:00Z ops acknowledged long-transactions \\<2\\>\n";
     fixture_configure(fixture);
     fixture_state(fixture, STAGE_CURRENT, "1.3");
+    fixture->wizard.model.began_ms = 60000;
+    fixture->wizard.model.ended_ms = 50 * 60000LL;
     fixture_checks(fixture, NULL, 0);
     fixture->wizard.model.report = mem_printf(report, fixture_name(fixture, "kong"));
     scenes_add_old_stopped(fixture);
