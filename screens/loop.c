@@ -156,6 +156,7 @@ static void on_tick(uv_timer_t *timer)
         loop_note_seen(loop);
         loop_knock(loop);
         loop_start_look(loop);
+        loop_find_kong(loop);
     }
     loop_derive(loop);
     countdown_tick(loop->wizard);
@@ -223,6 +224,7 @@ static bool end(struct loop *loop)
     look_free(&loop->look);
     way_back_free(&loop->back.back);
     free(loop->start.folder);
+    kong_binary_free(&loop->kong.binary);
     traffic_free(loop->traffic);
     seen_free(loop->seen);
     free(loop->wanted_conf);
