@@ -153,6 +153,7 @@ static void on_tick(uv_timer_t *timer)
         loop_take_nodes(loop);
         loop_knock(loop);
         loop_start_look(loop);
+        loop_find_kong(loop);
     }
     loop_derive(loop);
     countdown_tick(loop->wizard);
@@ -220,6 +221,7 @@ static bool end(struct loop *loop)
     look_free(&loop->look);
     way_back_free(&loop->back.back);
     free(loop->start.folder);
+    kong_binary_free(&loop->kong.binary);
     traffic_free(loop->traffic);
     free(loop->wanted_conf);
     free(loop);

@@ -25,6 +25,8 @@ struct loop {
     struct back_job back;
     struct hook_start hook;
     struct blocker_job blocker;
+    struct kong_job kong;
+    struct create_job create;
     struct copy_job copy;
     uv_fs_t scan;                /* of a folder, for a path that is typed */
     bool scans;
@@ -60,6 +62,9 @@ void loop_start_look(struct loop *loop);
 void loop_restart_nodes(struct loop *loop);
 void loop_take_nodes(struct loop *loop);
 void loop_note_traffic(struct loop *loop);
+
+/* Looks for Kong's own command, once, as soon as it is of use. */
+void loop_find_kong(struct loop *loop);
 
 /* What the database sees beside the fleet, into the model; knocks at strangers while they are shown. */
 void loop_take_census(struct loop *loop);

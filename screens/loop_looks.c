@@ -40,6 +40,9 @@ static void take_look(struct loop *loop)
     free(model->state_error);
     model->state_error = look->error.message;
     look->error = (struct error){0};
+    absence_free(&model->absence);
+    model->absence = look->absence;
+    look->absence = (struct absence){0};
     if (!look->good)
         return;
     if (model->has_state)

@@ -268,6 +268,7 @@ void view_free(struct view *view)
     free(view->title);
     free(view->must_type);
     free(view->copied);
+    free(view->node_rows);
     complete_free(&view->complete);
 }
 

@@ -267,6 +267,25 @@ static bool fill_empty_database(struct run *run, struct error *error)
     return done;
 }
 
+/* What has to be granted is said. */
+static bool forbidden(const struct run *run, bool schema_there, struct error *error)
+{
+    struct buf role = {0}, object = {0};
+    if (error == NULL || strcmp(error->sqlstate, "42501") != 0)
+        return false;
+    buf_add_identifier(&role, run->job->datastore->user);
+    buf_add_identifier(&object, schema_there ? pg_schema(run->main) : pg_database(run->main));
+    if (schema_there)
+        error_set(error, ERROR_SQL, "%s: the role %s may not create tables in schema %s; have its owner or a superuser run GRANT USAGE, CREATE ON SCHEMA %s TO %s;"
+                  " then run the same again", pg_where(run->main), run->job->datastore->user, pg_schema(run->main), buf_text(&object), buf_text(&role));
+    else
+        error_set(error, ERROR_SQL, "%s: schema %s does not exist, and the role %s may not create it; have a superuser run GRANT CREATE ON DATABASE %s TO %s;"
+                  " then run the same again", pg_where(run->main), pg_schema(run->main), run->job->datastore->user, buf_text(&object), buf_text(&role));
+    buf_free(&role);
+    buf_free(&object);
+    return false;
+}
+
 /* Kong's bookkeeping is there before its first migration: the lock needs its table. */
 static bool make_bookkeeping(struct run *run, struct error *error)
 {
@@ -280,8 +299,9 @@ static bool make_bookkeeping(struct run *run, struct error *error)
         bool done = false, recorded;
         made = change_is_done(run->main, &bookkeeping[i], &done, error) &&
                (done || apply_change(run, &bookkeeping[i], NULL, &recorded, error));
+        there = true;
     }
-    return made;
+    return made || forbidden(run, there, error);
 }
 
 /* We hold the advisory lock now: a worker that still has a session lives no more, or has lost its lock. What the server still does for

@@ -153,7 +153,7 @@ static void test_the_cursor_stands_on_what_has_the_focus(void **state)
         {"welcome-help", "Welcome", ""},          {"preflight-findings", "blocks", ""},   {"preflight-search", "/lock", ""},
         {"preflight-details", "It warns", ""},    {"up-confirm", "Not now", ""},          {"up-waiting", "now ", ""},
         {"provision-wrong", "new-2", ""},         {"divert-half", "new-1", ""},           {"divert-half", "old-1", "jj"},
-        {"decommission-some", "old-1", ""},       {"finish-dialog", "Stay", ""},          {"finish-dialog-part", "ko", ""},
+        {"decommission-some", "old-2", ""},       {"finish-dialog", "Stay", ""},          {"finish-dialog-part", "ko", ""},
         {"finish-dialog-full", "finish ]", "\t\t"}, {"finish-overrule", "Stay", ""},
         {"finish-ready", "Press f", ""},          {"done-report", "Database kong", ""},   {"up-log", "/170]", ""},
     };
@@ -428,6 +428,38 @@ static void test_what_changes_underneath_stops_it(void **state)
         changes[i].change(&fixture);
         assert_sent(&fixture, false, changes[i].what);
     }
+}
+
+/* Nodes. */
+
+static const char *selected_node(struct fixture *fixture)
+{
+    fixture_draw(fixture);
+    return node_pane_selected(&fixture->wizard, CLUSTER_OLD, NODE_COLUMNS_TRAFFIC)->name;
+}
+
+/* What goes wrong comes to the top, but nobody's hand is moved to another node by that. */
+static void test_the_selection_stays_with_its_node(void **state)
+{
+    struct fixture fixture;
+    (void)state;
+    fixture_begin(&fixture, find_scene("decommission-20-nodes"), 80, 24, CHARSET_UTF8, NULL);
+    assert_string_equal(selected_node(&fixture), "old-9");      /* the one with which something is wrong */
+    fixture.nodes[3].state = NODE_UNKNOWN;
+    assert_string_equal(selected_node(&fixture), "old-9");
+    fixture.nodes[8].state = NODE_ANSWERS;
+    fixture.nodes[8].problem = (free(fixture.nodes[8].problem), NULL);
+    assert_string_equal(selected_node(&fixture), "old-4");      /* still the worst: no one has chosen */
+    for (int i = 0; i < 4; i++)
+        fixture_key(&fixture, K_DOWN);
+    char *chosen = mem_dup(selected_node(&fixture));
+    fixture.nodes[0].state = NODE_STRANGE;
+    fixture.nodes[8].state = NODE_STRANGE;
+    assert_string_equal(selected_node(&fixture), chosen);
+    fixture.nodes[3].state = NODE_ANSWERS;
+    assert_string_equal(selected_node(&fixture), chosen);
+    free(chosen);
+    fixture_free(&fixture);
 }
 
 /* Lists. */
@@ -799,6 +831,7 @@ int main(void)
         cmocka_unit_test(test_the_last_seconds_can_be_stopped),
         cmocka_unit_test(test_only_seconds_that_are_seen_count),
         cmocka_unit_test(test_what_changes_underneath_stops_it),
+        cmocka_unit_test(test_the_selection_stays_with_its_node),
         cmocka_unit_test(test_every_list_scrolls_searches_opens_and_copies),
         cmocka_unit_test(test_nothing_is_cut_without_a_way_to_see_it),
         cmocka_unit_test(test_paths_are_completed),
