@@ -2,9 +2,8 @@
  * Running a hook of fleet.ini. This same program, started once more as the worker is, runs it and records how it came out
  * (hook_record.h): so a lost terminal costs the view, and neither the hook nor its deadline.
  *
- * The hook has a session and a process group of its own, nothing on its standard input, and a file as its output: nothing that it
- * leaves running can ever fail to write. Its environment is the operator's, without KONG_* and PG*, where passwords are, and without
- * the variables that fleet.ini takes headers from. After the deadline its group gets SIGTERM, and after HOOK_GRACE_MS more SIGKILL. One runs at a time.
+ * How it is kept in hand is supervise.h's. Its environment is the operator's, without KONG_* and PG*, where passwords are, and without
+ * the variables that fleet.ini takes headers from. One runs at a time.
  */
 #ifndef CORE_HOOK_H
 #define CORE_HOOK_H
@@ -15,7 +14,6 @@
 
 /* The argument that makes the program run a hook: `kong-upgrade hook`, with a job on its standard input. */
 #define HOOK_COMMAND "hook"
-#define HOOK_GRACE_MS 5000
 
 struct hook_job {
     const struct fleet *fleet;
@@ -28,6 +26,9 @@ struct hook_job {
  * nothing was begun: there is no such hook, another one runs, the folder can't be written. That the command can't be started is said
  * by the record. */
 char *hook_start(const struct hook_job *job, struct error *error);
+
+/* The operator's environment as a hook gets it, ended by NULL. child_free_environment frees. */
+char **hook_environment(const struct fleet *fleet);
 
 /* Ends it as its deadline would. */
 bool hook_stop(const char *record_path, struct error *error);

@@ -4,7 +4,7 @@
  * follows it reads it from the beginning, so that a new terminal shows the same run as the one that was lost.
  *
  * Events ("event" and what comes with it; each has "t", the wall time in UTC):
- *   start      command, pid, host, user, program, database{}, to
+ *   start      command, pid, host, user, program, database{}, to, kong: the path of Kong's own command where that does it, or null
  *   plan       changes[{id, what, table, lock, rewrite, scan, rows, bytes, correction}]
  *   lock       state: "taken" | "released"
  *   change     id, state: "begin" | "done" | "already" | "failed", ms
@@ -18,6 +18,7 @@
  *   backup     path, bytes, tables, rows, as_of: when the snapshot was taken, host, port, database, schema, owner: of the schema,
  *              server: its version as libpq counts, restore: the pg_restore that has read it. It is verified: the event comes once
  *              the file has its name
+ *   output     text: a line that Kong's own command has said
  *   stop       asked for
  *   note       text: something the operator should know
  *   end        result: "done" | "nothing" | "paused" | "held" | "refused" | "failed", exit, message

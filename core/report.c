@@ -105,6 +105,28 @@ static void add_corrections(struct buf *out, const struct run_view *view)
     }
 }
 
+#define KONG_LINES_TOLD 20
+
+/* The last that Kong's own command said. */
+static void add_kong(struct buf *out, const struct run_view *view)
+{
+    static const char prefix[] = RUN_VIEW_KONG;
+    size_t first = view->log.count;
+    if (view->kong == NULL)
+        return;
+    buf_add(out, "\nRun by Kong's own command, ");
+    add_text(out, view->kong);
+    buf_add(out, ", which said in the end:\n\n");
+    for (size_t told = 0; first > 0 && told < KONG_LINES_TOLD; first--)
+        told += strncmp(view->log.list[first - 1], prefix, strlen(prefix)) == 0 ? 1 : 0;
+    for (size_t i = first; i < view->log.count; i++)
+        if (strncmp(view->log.list[i], prefix, strlen(prefix)) == 0) {
+            buf_add(out, "- ");
+            add_text(out, view->log.list[i] + strlen(prefix));
+            buf_add(out, "\n");
+        }
+}
+
 static void add_run(struct buf *out, const char *path)
 {
     struct run_view view;
@@ -125,6 +147,7 @@ static void add_run(struct buf *out, const char *path)
             add_text(out, view.message);
             buf_add(out, ".\n");
         }
+        add_kong(out, &view);
         add_changes(out, &view);
         add_proof(out, &view);
         add_corrections(out, &view);
@@ -292,10 +315,10 @@ static json_t *run_json(const char *path)
         json_t *changes = json_array();
         for (size_t i = 0; i < view.change_count; i++)
             json_array_append_new(changes, change_json(&view.changes[i]));
-        json = json_pack("{s:o, s:s, s:I, s:o, s:o, s:s, s:o, s:i, s:o, s:I, s:o}", "command", json_text(view.command), "began", clock_text(view.started_ms, began),
+        json = json_pack("{s:o, s:s, s:I, s:o, s:o, s:s, s:o, s:i, s:o, s:I, s:o, s:o}", "command", json_text(view.command), "began", clock_text(view.started_ms, began),
                          "ms", (json_int_t)(view.last_ms - view.started_ms), "user", json_text(view.user), "host", json_text(view.host),
                          "outcome", outcome(&view, path), "message", json_text(view.message), "waits", (int)view.wait_count, "changes", changes,
-                         "proven", (json_int_t)view.proven, "unproven", json_text(view.unproven));
+                         "proven", (json_int_t)view.proven, "unproven", json_text(view.unproven), "kong", json_text(view.kong));
     }
     run_view_free(&view);
     return json;

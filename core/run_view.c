@@ -79,7 +79,7 @@ void run_view_free(struct run_view *view)
     free_changes(view);
     free_blockers(view);
     names_free(&view->log);
-    char *const texts[] = {view->command, view->host, view->user, view->wait_what, view->result, view->message, view->unproven};
+    char *const texts[] = {view->command, view->host, view->user, view->wait_what, view->result, view->message, view->unproven, view->kong};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         free(texts[i]);
     *view = (struct run_view){0};
@@ -96,11 +96,17 @@ static void on_start(struct run_view *view, const json_t *event)
     set_text(&view->command, json_get_text(event, "command"));
     set_text(&view->host, json_get_text(event, "host"));
     set_text(&view->user, json_get_text(event, "user"));
+    set_text(&view->kong, json_string_value(json_object_get(event, "kong")));
     view->pid = get_int(event, "pid", 0);
     view->started_ms = view->last_ms;
     const json_t *database = json_object_get(event, "database");
     add_line(view, mem_printf("%s begins on database %s at %s:%d (worker %d of %s@%s)", view->command, json_get_text(database, "name"),
                               json_get_text(database, "host"), get_int(database, "port", 0), view->pid, view->user, view->host));
+}
+
+static void on_output(struct run_view *view, const json_t *event)
+{
+    add_line(view, mem_printf(RUN_VIEW_KONG "%s", json_get_text(event, "text")));
 }
 
 static void on_plan(struct run_view *view, const json_t *event)
@@ -126,7 +132,8 @@ static void on_plan(struct run_view *view, const json_t *event)
         };
     view->worst_ms = -1;
     view->current = view->change_count;
-    add_line(view, mem_printf("plan: %zu changes", view->change_count));
+    if (view->kong == NULL)
+        add_line(view, mem_printf("plan: %zu changes", view->change_count));
 }
 
 /* Changes come in the order of the plan, so the search begins where the last one was. */
@@ -310,7 +317,7 @@ void run_view_apply(struct run_view *view, const json_t *event)
     } table[] = {
         {"start", on_start, false}, {"plan", on_plan, false},     {"lock", on_lock, false}, {"change", on_change, false},
         {"wait", on_wait, true},    {"progress", on_progress, false}, {"stall", on_stall, true}, {"record", on_record, false}, {"stop", on_stop, true},
-        {"note", on_note, true},    {"proof", on_proof, false}, {"backup", on_backup, false}, {"end", on_end, false},
+        {"note", on_note, true},    {"output", on_output, false},    {"proof", on_proof, false}, {"backup", on_backup, false}, {"end", on_end, false},
     };
     const char *name = json_get_text(event, "event");
     int64_t time = run_view_time(json_get_text(event, "t"));

@@ -25,6 +25,8 @@ struct run_change {
     double worst_ms, p99_ms;              /* what a node would have waited meanwhile; < 0: not measured */
 };
 
+#define RUN_VIEW_KONG "kong: "   /* before what Kong's own command said, in the log */
+
 struct run_blocker {
     int pid, seconds;
     char *application, *address, *state, *query;
@@ -33,6 +35,7 @@ struct run_blocker {
 /* Zero-initialise; run_view_free frees. All texts may be hostile. Figures of stalls are set once there is a plan. */
 struct run_view {
     char *command, *host, *user;
+    char *kong;                           /* the path of Kong's own command, which does it; NULL: we do */
     int pid;
     int64_t started_ms, last_ms;          /* wall clock; 0: no event yet */
     struct run_change *changes;

@@ -31,8 +31,9 @@ struct upgrade_facts {
     const struct state *state;       /* NULL: the database has not answered yet */
     bool worker_running;
     bool worker_finishing;           /* and what it runs is `finish` */
-    bool finish_first;               /* what is pending stems from an earlier upgrade (state_pending_from_before), not from an `up` to
-                                        1.3 that has begun or was interrupted: then order_check wants `finish` before `up` */
+    bool finish_first;               /* an earlier upgrade is to be finished before `up` (order_finish_first) */
+    size_t legacy_answering;         /* nodes that answer as 0.14, of both clusters */
+    size_t legacy_possible;          /* old nodes that may be 0.14's: there, of no known release, or can't be asked, or silent for a moment only */
     bool checks_run;                 /* the preflight has been through once */
     size_t checks_waiting;           /* of a run that is under way: not looked at yet */
     size_t checks_blocking;          /* findings that block */
@@ -40,6 +41,8 @@ struct upgrade_facts {
     size_t old_nodes, old_answering, old_silent_too_short;   /* the last: down, but not for UPGRADE_GONE_MS yet, or never asked yet */
     size_t old_unknown;              /* of those: can't be asked, for reasons that are not theirs */
     size_t new_nodes, new_ready;     /* ready: answers, is 1.3, not known to use another database */
+    size_t new_answering, new_silent_too_short, new_unknown;   /* as of the old ones */
+    size_t later_sessions;           /* Kong nodes that poll the database and are no 0.14 */
     size_t live_sessions;            /* at least so many Kong nodes poll the database; 0 also where that can't be seen */
     size_t legacy_sessions;          /* of them, 0.14's: certainly old ones */
     int64_t old_session_ms;          /* how long ago more nodes were seen in the database than new ones are known, or a 0.14; < 0: never */
@@ -75,6 +78,8 @@ struct upgrade {
     enum step here;
     enum step_state states[STEPS];
     struct gate gates[STEPS];
+    struct gate rollback;       /* to the way back: shut while a node of 1.3 may live */
+    struct gate finish_first;   /* to the finish of an earlier upgrade: open where there is none to be finished, too */
 };
 
 /* Derives it. */

@@ -6,6 +6,8 @@
 #include "core/base/mem.h"
 #include "core/decisions.h"
 #include "core/journal.h"
+#include "core/run_view.h"
+#include "core/kong_run.h"
 #include "core/launch.h"
 #include "core/migrations/rollback.h"
 
@@ -24,12 +26,12 @@
 static char *job_text(const struct run_job *job, const char *journal_path)
 {
     const struct datastore *store = job->datastore;
-    json_t *json = json_pack("{s:s, s:i, s:i, s:b, s:b, s:i, s:s, s:o, s:{s:s, s:i, s:s, s:s, s:s?, s:s?, s:i, s:b, s:b, s:s?}, s:s?}",
+    json_t *json = json_pack("{s:s, s:i, s:i, s:b, s:b, s:i, s:s, s:o, s:{s:s, s:i, s:s, s:s, s:s?, s:s?, s:i, s:b, s:b, s:s?}, s:s?, s:s?, s:s?, s:i}",
         "command", job->command, "kind", job->kind, "to", job->to, "resume", job->resume, "clear_dead_lock", job->clear_dead_lock,
         "deadline_ms", job->deadline_ms, "journal", journal_path, "plugins", json_names(job->plugins), "datastore", "host", store->host,
         "port", store->port, "database", store->database, "user", store->user, "password", store->password, "schema", store->schema,
         "timeout_ms", store->timeout_ms, "ssl", store->ssl, "ssl_verify", store->ssl_verify, "trusted_certificate",
-        store->trusted_certificate, "folder", job->folder);
+        store->trusted_certificate, "folder", job->folder, "kong", job->kong, "kong_conf", job->kong_conf, "kong_deadline", job->kong_deadline);
     char *text = json != NULL ? json_dumps(json, JSON_COMPACT) : NULL;
     json_decref(json);
     return text;
@@ -69,14 +71,15 @@ char *worker_start(const struct run_job *job, struct error *error)
     if (folder == NULL)
         return NULL;
     char *path = journal_new_path(folder, job->command), *log_path = log_path_of(path), *text = job_text(job, path);
-    char **environment = child_environment();
-    const struct launch_request request = {WORKER_COMMAND, text, environment, log_path};
+    char **environment = job->environment == NULL ? child_environment() : NULL;
+    const struct launch_request request = {WORKER_COMMAND, text, environment != NULL ? environment : job->environment, log_path};
     bool started = false;
     if (text == NULL)
         error_set(error, ERROR_CONFIG, "a setting of kong.conf is not valid UTF-8: host, database, user, password and schema must be");
     else
         started = launch_start(&request, error);
-    child_free_environment(environment);
+    if (environment != NULL)
+        child_free_environment(environment);
     mem_wipe(text);
     free(log_path);
     free(folder);
@@ -92,13 +95,18 @@ struct glance {
     char command[32];
     char host[256];
     bool begun, ended_well;
+    bool nothing;                 /* there was nothing to do */
     pid_t pid;
+    int64_t first_ms, last_ms;    /* wall clock, of its events */
 };
 
 static void glance_at(void *context, const json_t *event)
 {
     struct glance *glance = context;
     const char *kind = json_get_text(event, "event");
+    int64_t at = run_view_time(json_get_text(event, "t"));
+    glance->first_ms = glance->first_ms == 0 ? at : glance->first_ms;
+    glance->last_ms = at != 0 ? at : glance->last_ms;
     if (strcmp(kind, "start") == 0) {
         snprintf(glance->command, sizeof glance->command, "%s", json_get_text(event, "command"));
         snprintf(glance->host, sizeof glance->host, "%s", json_get_text(event, "host"));
@@ -107,7 +115,8 @@ static void glance_at(void *context, const json_t *event)
         glance->begun = true;
     } else if (strcmp(kind, "end") == 0) {
         const char *result = json_get_text(event, "result");
-        glance->ended_well = strcmp(result, "done") == 0 || strcmp(result, "nothing") == 0;
+        glance->nothing = strcmp(result, "nothing") == 0;
+        glance->ended_well = strcmp(result, "done") == 0 || glance->nothing;
     }
 }
 
@@ -136,6 +145,29 @@ bool worker_stop(const char *journal_path, struct error *error)
     if (kill(glance.pid, SIGTERM) != 0)
         return error_set(error, ERROR_SYSTEM, "can't stop the worker (pid %ld): %s; stop it as the user who started it", (long)glance.pid, strerror(errno));
     return true;
+}
+
+void worker_upgrade_times(const char *folder, int64_t *began_ms, int64_t *ended_ms)
+{
+    struct names paths = {0};
+    struct glance glance;
+    *began_ms = *ended_ms = 0;
+    journal_list(folder, &paths);
+    for (size_t i = 0; i < paths.count; i++) {
+        if (!read_glance(paths.list[i], &glance, NULL) || !glance.begun || glance.nothing)
+            continue;
+        bool ups = strcmp(glance.command, "up") == 0 || strcmp(glance.command, "bootstrap") == 0;
+        bool finishes = strcmp(glance.command, "finish") == 0 || strcmp(glance.command, "bootstrap") == 0;
+        if (ups && (*began_ms == 0 || *ended_ms != 0)) {
+            *began_ms = glance.first_ms;
+            *ended_ms = 0;
+        }
+        if (finishes && glance.ended_well)
+            *ended_ms = glance.last_ms;
+        if (strcmp(glance.command, ROLLBACK_COMMAND) == 0 && glance.ended_well)
+            *began_ms = *ended_ms = 0;
+    }
+    names_free(&paths);
 }
 
 /* The last of those runs that may be resumed: whether it is of that command, and was cut short. */
@@ -203,9 +235,9 @@ static void add_start_event(struct journal *journal, const struct run_job *job)
     gethostname(host, sizeof host - 1);
     const struct passwd *user = getpwuid(getuid());
     const struct datastore *store = job->datastore;
-    journal_add(journal, true, json_pack("{s:s, s:s, s:i, s:o, s:o, s:s, s:s, s:{s:o, s:i, s:o, s:o}}", "event", "start", "command",
+    journal_add(journal, true, json_pack("{s:s, s:s, s:i, s:o, s:o, s:s, s:s, s:o, s:{s:o, s:i, s:o, s:o}}", "event", "start", "command",
         job->command, "pid", (int)getpid(), "host", json_text(host), "user", json_text(user != NULL ? user->pw_name : "?"), "program",
-        "kong-upgrade " KONG_UPGRADE_VERSION, "to", kong_version_names[job->to], "database", "host", json_text(store->host), "port",
+        "kong-upgrade " KONG_UPGRADE_VERSION, "to", kong_version_names[job->to], "kong", json_text(job->kong), "database", "host", json_text(store->host), "port",
         store->port, "name", json_text(store->database), "schema", json_text(store->schema)));
 }
 
@@ -239,7 +271,8 @@ static void close_decisions(struct journal *journal)
 static int work(const struct run_job *job, struct journal *journal)
 {
     bool is_backup = strcmp(job->command, BACKUP_COMMAND) == 0;
-    struct run_outcome outcome = is_backup ? backup_run(job, journal, &stop_asked) : run_job(job, journal, &stop_asked);
+    struct run_outcome outcome = is_backup ? backup_run(job, journal, &stop_asked) : job->kong != NULL ? kong_run(job, journal, &stop_asked)
+                                                                                                       : run_job(job, journal, &stop_asked);
     if ((job->kind == PLAN_FINISH || job->kind == PLAN_ROLLBACK) && outcome.result == RUN_DONE)
         close_decisions(journal);
     journal_add(journal, true, json_pack("{s:s, s:s, s:i, s:o}", "event", "end", "result", run_result_name(outcome.result), "exit",
@@ -279,6 +312,9 @@ int worker_main(void)
         .clear_dead_lock = json_is_true(json_object_get(json, "clear_dead_lock")),
         .deadline_ms = (int)json_integer_value(json_object_get(json, "deadline_ms")),
         .folder = json_get_text(json, "folder"),
+        .kong = copy_text(json, "kong"),
+        .kong_conf = copy_text(json, "kong_conf"),
+        .kong_deadline = (int)json_integer_value(json_object_get(json, "kong_deadline")),
     };
     const char *path = json_get_text(json, "journal");
     struct journal *journal = open_journal(path, &job, &error);
@@ -287,6 +323,7 @@ int worker_main(void)
     if (journal != NULL)
         exit_code = work(&job, journal);
     journal_close(journal);
+    kong_job_free(&job, journal != NULL);
     char *log_path = log_path_of(path);
     struct stat log;
     if (stat(log_path, &log) == 0 && log.st_size == 0)

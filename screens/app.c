@@ -3,9 +3,12 @@
 #include "core/base/json.h"
 #include "core/base/mem.h"
 #include "core/journal.h"
+#include "core/kong_run.h"
 #include "core/run_view.h"
+#include "core/worker.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 bool app_load(struct app *app, const struct options *options, struct error *error)
@@ -35,6 +38,27 @@ struct pg *app_connect(const struct app *app, const char *role, struct state *st
         return pg;
     pg_close(pg);
     return NULL;
+}
+
+bool app_leaves_to_kong(const struct app *app, const struct run_job *job)
+{
+    static const char *const engines[] = {"up", "finish", "bootstrap"}, *const kongs[] = {KONG_CUSTOM_UP, KONG_CUSTOM_FINISH, KONG_START};
+    for (size_t i = 0; i < COUNT_OF(kongs); i++)
+        if (strcmp(kongs[i], job->command) == 0)
+            return true;
+    for (size_t i = 0; i < COUNT_OF(engines); i++)
+        if (strcmp(engines[i], job->command) == 0)
+            return app->fleet.kong_engine && job->to == KONG_1_3;
+    return false;
+}
+
+char *app_start(const struct app *app, struct run_job *job, struct error *error)
+{
+    if (app_leaves_to_kong(app, job) && !kong_job_make(job, &app->fleet, app->conf.file, error))
+        return NULL;
+    char *path = worker_start(job, error);
+    kong_job_free(job, path != NULL);
+    return path;
 }
 
 static void apply(void *context, const json_t *event)

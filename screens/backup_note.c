@@ -102,7 +102,7 @@ static bool is_folder(const void *context, const char *text, char *message, size
 
 void backup_ask_folder(struct wizard *wizard)
 {
-    static const struct field_model field = {.label = "Folder", .validate = is_folder};
+    static const struct field_model field = {.label = "Folder", .validate = is_folder, .path = true};
     const struct backup_made *newest = backups_newest(&wizard->model.backups);
     char *folder = newest != NULL ? mem_ndup(newest->path, (size_t)(strrchr(newest->path, '/') - newest->path)) : backup_default_folder(&wizard->model.app.conf.pg, NULL);
     wizard_open_prompt(wizard, "Back up Kong's schema", &field, folder != NULL ? folder : "", folder_submitted);

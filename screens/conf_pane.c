@@ -50,7 +50,7 @@ static void answered(struct wizard *wizard, size_t answer)
 {
     const char *label = wizard->view.dialog.answers[answer].label;
     char *target = usual_target(wizard);
-    const struct field_model field = {.label = "File", .validate = is_other_file, .context = wizard};
+    const struct field_model field = {.label = "File", .validate = is_other_file, .context = wizard, .path = true};
     if (label == write_copy)
         loop_fix_conf(wizard, target);
     else if (label == elsewhere)

@@ -1,11 +1,12 @@
 /* Step 4, Decommission: old nodes that still answer, and Kong nodes that the database still sees. */
 #include "screens/hooks.h"
+#include "screens/strangers.h"
 #include "screens/whole.h"
 #include "tui/layout.h"
 
 #include <stdio.h>
 
-enum { ACTION_DECOMMISSION = ACTION_OWN };
+enum { ACTION_DECOMMISSION = ACTION_ROW };
 
 static const struct keys_row keys[] = {
     {{'d'}, "stop node", "Stop the selected old node by the decommission hook of fleet.ini; its name must be typed.", ACTION_DECOMMISSION, -65, NULL},
@@ -38,12 +39,17 @@ static void add_old(struct prose *prose, const struct model *model)
                        upgrade->gates[STEP_FINISH].open ? model_go_on(model, STEP_FINISH) : "");
 }
 
-static void fill(struct prose *prose, const struct model *model)
+static void fill(struct prose *prose, const struct wizard *wizard)
 {
+    const struct model *model = &wizard->model;
     api_guard_add(prose, model);
     verdict_add(prose, model);
     hooks_add(prose, model, HOOK_DECOMMISSION);
     add_old(prose, model);
+    node_pane_add_troubles(prose, wizard, CLUSTER_OLD, NODE_COLUMNS_TRAFFIC);
+    strangers_add(prose, model);
+    if (model->state.from_014 && !model_finish_begun(model))
+        prose_add_mark(prose, MARK_INFO, "A 0.14 node can be started again until step 5; after that it refuses.");
     if (!model->state.from_014)
         prose_add_mark(prose, MARK_WARN, "Nothing in Kong keeps a 1.0 to 1.2 node from being started again: see to it that nothing does.");
 }
@@ -57,12 +63,13 @@ static const struct table_column columns[] = {
 
 static void session_cell(const void *context, size_t row, size_t column, struct table_cell *cell)
 {
-    static char text[32];
-    const struct session *session = &((const struct sessions *)context)->list[row];
+    static char text[80];
+    const struct model *model = context;
+    const struct session *session = &model->sessions.list[row];
     cell->text = text;
     switch (column) {
     case 0:
-        cell->text = session->address;
+        snprintf(text, sizeof text, "%.46s%s", session->address, strangers_have(model, session->address) ? ", not in fleet.ini" : "");
         break;
     case 1:
         cell->text = !session->legacy ? "1.x" : session->poll_age >= 0 ? "0.14" : "unknown";
@@ -80,7 +87,7 @@ static struct table_model session_table(const struct wizard *wizard)
 {
     const struct sessions *sessions = &wizard->model.sessions;
     const char *empty = sessions->restricted ? "This role may not see other roles' sessions." : "No Kong node is seen in the database.";
-    return (struct table_model){columns, COUNT_OF(columns), sessions->count, session_cell, sessions, empty, false, false};
+    return (struct table_model){columns, COUNT_OF(columns), sessions->count, session_cell, &wizard->model, empty, false, false};
 }
 
 static void draw(struct wizard *wizard, struct area area)
@@ -88,11 +95,11 @@ static void draw(struct wizard *wizard, struct area area)
     struct prose prose = {0};
     struct area parts[3];
     const struct table_model sessions = session_table(wizard);
-    fill(&prose, &wizard->model);
+    fill(&prose, wizard);
     const int nodes = (int)model_count_nodes(&wizard->model, CLUSTER_OLD, NULL), note = 4;
     const struct layout_request rows[] = {
         LAYOUT_BETWEEN(1, prose_height(prose.blocks, prose.count, area.width, area.canvas->charset), 3),
-        {3, nodes + 1, nodes + 1 + note, 2, 2}, {2, (int)wizard->model.sessions.count + 1, 0, 1, 1},
+        {3, nodes + 1, nodes + 1 + note, 2, 2}, {wizard->model.sessions.count > 1 ? 4 : 2, (int)wizard->model.sessions.count + 1, 0, 1, 1},
     };
     layout_rows(area, 1, rows, 3, parts);
     whole_draw(wizard, parts[0], prose.blocks, prose.count);

@@ -1,5 +1,9 @@
 #include "screens/explain.h"
 
+#include "core/migrations/meaning.h"
+
+#include <stdlib.h>
+
 /* Why there is a gate before a step. */
 static const struct {
     const char *why, *source;
@@ -72,6 +76,52 @@ void explain_screen(const struct wizard *wizard, struct prose *prose)
     explain_steps(&wizard->model, prose);
 }
 
+void explain_change(struct prose *prose, const char *id, const struct change *change, const char *lock)
+{
+    char *source = change_source(id);
+    if (change != NULL || lock_meaning(lock) != NULL)
+        prose_add(prose, PROSE_HEADING, "What that means");
+    if (change != NULL)
+        prose_add(prose, PROSE_PARAGRAPH, "%s", change_meaning(change->kind));
+    if (lock_meaning(lock) != NULL)
+        prose_add(prose, PROSE_PARAGRAPH, "%s%s%s", lock, lock[0] != '\0' ? ": " : "", lock_meaning(lock));
+    if (change != NULL && change->phase == PHASE_FINISH)
+        prose_add(prose, PROSE_PARAGRAPH, "It belongs to step 5, since old nodes could not live with it.");
+    if (source != NULL)
+        add_source(prose, source);
+    free(source);
+}
+
+void explain_node(struct prose *prose, const struct node *node)
+{
+    static const char *const states[] = {
+        [NODE_UNASKED] = "It has not been asked yet, or has not answered yet.",
+        [NODE_ANSWERS] = "Its Admin API answers as Kong's does.",
+        [NODE_STRANGE] = "Something answers at that address, but not as Kong's Admin API does. See what runs there, and whether the address in fleet.ini is right.",
+        [NODE_SILENT] = "The connection is refused, or no one takes it: no Kong runs there now. Of an old node that is the aim of step 4; a new one is still to be"
+                        " started, or was stopped.",
+        [NODE_UNKNOWN] = "It can't be asked from here (a name, a certificate, ssh, a firewall that answers nothing). That is not silence: it may well run, so the gates"
+                         " count it as running.",
+    };
+    prose_add(prose, PROSE_HEADING, "What that means");
+    prose_add(prose, PROSE_PARAGRAPH, "%s", states[node->state]);
+    if (node->match == MATCH_OTHER)
+        prose_add(prose, PROSE_PARAGRAPH, "It uses another database than this one: it is no part of this upgrade, or its kong.conf is wrong.");
+    prose_add(prose, PROSE_PARAGRAPH, "A node is asked once a second; requests/s is how fast its count of all requests grows, without those that are asked from here.");
+    add_source(prose, "GET / and GET /status of its Admin API (kong/api/routes/kong.lua, health.lua at 1.3.0)");
+}
+
+void explain_stranger(struct prose *prose)
+{
+    prose_add(prose, PROSE_HEADING, "What that means");
+    prose_add(prose, PROSE_PARAGRAPH, "Every Kong node polls the table cluster_events, every 5 s by default; the database tells from which address. One node or several may be"
+                                      " there: NAT and PgBouncer hide others. What the fleet does not name, no gate waits for: an old node among them would still"
+                                      " run after step 5.");
+    prose_add(prose, PROSE_PARAGRAPH, "Port %d, Kong's default for the Admin API, was asked there by plain HTTP. Kong listens on loopback by default; then ssh leads"
+                                      " to it: ssh://USER@HOST before its address.", CENSUS_PORT);
+    add_source(prose, "pg_stat_activity; kong/cluster_events and admin_listen in kong.conf.default at 1.3.0");
+}
+
 /* Kong's own words first. */
 static const struct {
     const char *word, *means;
@@ -98,6 +148,7 @@ static const struct {
     {"journal", "What the worker writes down of its run, line by line; the report is made of it."},
     {"lock", "What PostgreSQL makes others wait for. ACCESS EXCLUSIVE keeps everyone off a table; it is held for a moment, and never waited for longer than 100 ms."},
     {"blocker", "A session of the database that holds a lock which a change needs."},
+    {"seen", "Of a Kong node: it polls the database from an address that fleet.ini does not name."},
     {"stall", "How long a request of a node to the database waited while a change was made."},
     {"migrations lock", "A row by which Kong sees to it that only one runs migrations at a time; the worker holds it, too."},
     {"rewrite", "PostgreSQL writes a whole table anew, and keeps everyone off it meanwhile."},

@@ -2,13 +2,13 @@
 #include "core/base/mem.h"
 #include "core/linger.h"
 #include "screens/backup_note.h"
+#include "screens/kong_note.h"
 #include "screens/loop.h"
+#include "screens/losses_note.h"
 #include "screens/screen.h"
 #include "tui/layout.h"
 
 #include <stdlib.h>
-
-#define FEW 3   /* changes that are listed rather than counted */
 
 enum { ACTION_FINISH = ACTION_OWN };
 
@@ -24,50 +24,6 @@ static bool is_enabled(const struct wizard *wizard, int action)
     if (action == ACTION_FINISH)
         return model->has_plan && model->plan.kind == PLAN_FINISH && model_refusal(model, STEP_FINISH, reason, sizeof reason)[0] == '\0';
     return run_pane_enabled(wizard, action);
-}
-
-static bool loses_values(const struct loss *loss)
-{
-    return loss->destroys && loss->rows > 0;
-}
-
-static void add_loss(struct prose *prose, const struct loss *loss)
-{
-    enum mark mark = loses_values(loss) ? MARK_DANGER : MARK_INFO;
-    if (loss->rows >= 0)
-        prose_add_mark(prose, mark, "%s: %lld", loss->what, (long long)loss->rows);
-    else
-        prose_add_mark(prose, mark, "%s", loss->what);
-}
-
-static size_t count_rest(const struct model *model)
-{
-    size_t rest = 0;
-    for (size_t i = 0; i < model->losses.count; i++)
-        rest += loses_values(&model->losses.list[i]) ? 0 : 1;
-    return rest;
-}
-
-static void add_rest(struct prose *prose, const struct model *model)
-{
-    for (size_t i = 0; i < model->losses.count; i++)
-        if (!loses_values(&model->losses.list[i]))
-            add_loss(prose, &model->losses.list[i]);
-}
-
-/* What deletes values one by one; the rest too where it is short, else its number. */
-static void add_losses(struct prose *prose, const struct model *model)
-{
-    size_t rest = count_rest(model);
-    for (size_t i = 0; i < model->losses.count; i++)
-        if (loses_values(&model->losses.list[i]))
-            add_loss(prose, &model->losses.list[i]);
-    if (rest == model->losses.count)
-        prose_add_mark(prose, MARK_OK, "No value of yours is deleted.");
-    if (rest <= FEW)
-        add_rest(prose, model);
-    else
-        prose_add_mark(prose, MARK_INFO, "%zu changes that delete no value.", rest);
 }
 
 static void add_warnings(struct prose *prose, const struct model *model)
@@ -93,6 +49,7 @@ static void fill(struct prose *prose, const struct model *model)
     }
     if (model->state.stage == STAGE_CURRENT) {
         prose_add_mark(prose, MARK_OK, "Done: nothing is pending.");
+        kong_custom_add(prose, model, STEP_FINISH);
         return;
     }
     if (!model->has_plan || model->plan.kind != PLAN_FINISH) {
@@ -105,16 +62,13 @@ static void fill(struct prose *prose, const struct model *model)
     else if (reason[0] == '\0')
         prose_add_mark(prose, MARK_INFO, "Press f to finish: the database's name must be typed first.");
     prose_add(prose, PROSE_HEADING, "What it does to database %s", model->state.database);
-    add_losses(prose, model);
+    losses_add(prose, &model->losses);
     prose_add(prose, PROSE_PARAGRAPH, "%zu change%s, %zu migration%s recorded as executed.", plan_remaining(&model->plan), plan_remaining(&model->plan) == 1 ? "" : "s",
               model->plan.step_count, model->plan.step_count == 1 ? "" : "s");
     prose_add(prose, PROSE_HEADING, "Before you go on");
     backup_add(prose, model, false);
     add_warnings(prose, model);
-    if (count_rest(model) > FEW) {
-        prose_add(prose, PROSE_HEADING, "Changes that delete no value");
-        add_rest(prose, model);
-    }
+    losses_add_rest(prose, &model->losses, "Changes that delete no value");
 }
 
 /* Someone else finishes. */
@@ -155,14 +109,25 @@ static bool pane(struct wizard *wizard, size_t index, struct pane *pane)
     return true;
 }
 
-/* What has changed under the dialog is seen here, before anything is sent. */
+static const char *refusal(const struct wizard *wizard, char *text, size_t size)
+{
+    return model_refusal(&wizard->model, STEP_FINISH, text, size);
+}
+
+static void start(struct wizard *wizard)
+{
+    loop_start(wizard, "finish", dead_lock_is_there(&wizard->model));
+}
+
+/* What has changed under the dialog is seen before anything is sent: here, and until the last seconds have run out. */
 static void finish(struct wizard *wizard)
 {
+    static const struct countdown countdown = {.what = "Step 5 begins in", .go = start, .refusal = refusal};
     char reason[512];
-    if (model_refusal(&wizard->model, STEP_FINISH, reason, sizeof reason)[0] != '\0')
+    if (refusal(wizard, reason, sizeof reason)[0] != '\0')
         wizard_say(wizard, MARK_DANGER, "Nothing was changed: %s", reason);
     else
-        loop_start(wizard, "finish", dead_lock_is_there(&wizard->model));
+        countdown_open(wizard, &countdown);
 }
 
 static void finish_answered(struct wizard *wizard, size_t answer)
@@ -186,16 +151,16 @@ static void ask_finish(struct wizard *wizard)
     bool without = !backup_is_there(model);
     prose_clear(prose);
     prose_add(prose, PROSE_PARAGRAPH, "Database %s at %s:%d", model->state.database, model->state.host, model->state.port);
-    add_losses(prose, model);
+    losses_add(prose, &model->losses);
     if (without)
         prose_add_mark(prose, MARK_DANGER, "No backup was made here. Make one first, or have another.");
     else
         backup_add(prose, model, true);
     add_warnings(prose, model);
+    kong_engine_add(prose, model);
     if (model->ends_at_logout)
         prose_add_mark(prose, MARK_WARN, "%s", linger_warning);
-    if (dead_lock_is_there(model))
-        prose_add_mark(prose, MARK_WARN, "Kong's migrations lock was left behind by a worker that no longer runs (%s). It is removed first.", model->state.lock.owner);
+    dead_lock_add(prose, model);
     const struct dialog_model dialog = {
         .title = "Finish: this can't be undone",
         .mark = MARK_DANGER,

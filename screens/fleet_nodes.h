@@ -16,4 +16,9 @@ bool fleet_answering_old_nodes(const struct fleet *fleet, const struct datastore
 bool fleet_against_rollback(const struct fleet *fleet, const struct datastore *datastore, enum kong_version to, int milliseconds,
                             struct names *against, size_t *old_nodes, struct error *error);
 
+/* What speaks against finishing an earlier upgrade from 0.14 (order_finish_first), likewise: old nodes of 0.14 that answer, or of which it
+ * is not known that they are none. Nodes of 1.0 to 1.2 work on. */
+bool fleet_against_finish_first(const struct fleet *fleet, const struct datastore *datastore, int milliseconds, struct names *against,
+                                struct error *error);
+
 #endif

@@ -1,5 +1,6 @@
 /* What a hook says, over the screen; while it runs, as it comes. */
 #include "core/hook.h"
+#include "core/supervise.h"
 #include "screens/hooks.h"
 #include "tui/layout.h"
 
@@ -67,7 +68,7 @@ static void stop(struct wizard *wizard)
     if (wizard->loop == NULL || wizard->model.hook.path == NULL || !hooks_run(&wizard->model))
         return;
     if (hook_stop(wizard->model.hook.path, &error))
-        wizard_say(wizard, MARK_WAIT, "Asked the hook to stop; after %d s it is killed.", HOOK_GRACE_MS / 1000);
+        wizard_say(wizard, MARK_WAIT, "Asked the hook to stop; after %d s it is killed.", SUPERVISE_GRACE_MS / 1000);
     else
         wizard_say_error(wizard, &error);
 }

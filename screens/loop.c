@@ -2,30 +2,26 @@
 
 #include "core/base/clock.h"
 #include "core/base/mem.h"
+#include "screens/face.h"
 #include "screens/loop_internal.h"
-#include "tui/terminal.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uv.h>
 
-#define TICK_MS 250              /* the terminal wants to be asked four times a second */
+#define TICK_MS 250              /* the face wants to be asked four times a second */
 #define SEEK_MS 1000             /* between looks for a worker that someone else started */
 #define SETTLE_MS 4000           /* after the database's first answer the screen is no longer chosen for the operator */
 #define LEAVE_MS 400             /* how long leaving waits for what is under way */
 
-/* The screen. */
+/* The face. */
 
 void loop_draw(struct loop *loop)
 {
-    int width, height;
-    terminal_size(&width, &height);
-    canvas_resize(&loop->canvas, width, height, terminal_charset());
     loop->wizard->model.now = clock_ms();
-    wizard_draw(loop->wizard, &loop->canvas);
-    terminal_show(&loop->canvas);
-    trace_frame(loop->wizard->trace, &loop->canvas);
+    loop->wizard->face->show(loop->wizard);
 }
 
 static void leave(struct loop *loop, int exit_code)
@@ -35,28 +31,22 @@ static void leave(struct loop *loop, int exit_code)
     uv_stop(&loop->uv);
 }
 
-static void read_keys(struct loop *loop)
+static void read_input(struct loop *loop)
 {
-    struct input input;
-    while (!loop->wizard->leaving && terminal_next(&input)) {
-        trace_key(loop->wizard->trace, &input, wizard_is_typing(loop->wizard));
-        wizard_key(loop->wizard, &input);
-    }
-    if (terminal_lost())
+    struct wizard *wizard = loop->wizard;
+    if (!wizard->leaving)
+        wizard->face->read(wizard);
+    if (wizard->face->lost())
         leave(loop, EXIT_TERMINAL_LOST);
-    else if (loop->wizard->leaving)
-        leave(loop, 0);
+    else if (wizard->leaving)
+        leave(loop, wizard->exit_code);
 }
 
-static void on_terminal(uv_poll_t *poll, int status, int events)
+void loop_input(struct wizard *wizard)
 {
-    struct loop *loop = poll->data;
-    (void)events;
-    if (status < 0)
-        terminal_hangup();
-    read_keys(loop);
-    if (!loop->wizard->leaving)
-        loop_draw(loop);
+    read_input(wizard->loop);
+    if (!wizard->leaving)
+        loop_draw(wizard->loop);
 }
 
 static void on_terminate(uv_signal_t *handle, int signal_number)
@@ -65,13 +55,16 @@ static void on_terminate(uv_signal_t *handle, int signal_number)
     leave(handle->data, 0);
 }
 
+static const struct face *hung_up;   /* whom SIGHUP concerns */
+
 /* Not libuv's, whose handler goes with the loop: a terminal is lost first and its signal comes while we leave already. The next tick
  * sees it. */
 static void on_hangup(int signal_number)
 {
     (void)signal_number;
-    terminal_hangup();
+    hung_up->hang_up();
 }
+
 /* The wizard opens where the upgrade stands: nodes take a moment to be known. From then on the operator alone changes the screen. */
 static void settle(struct loop *loop)
 {
@@ -101,6 +94,8 @@ static void forget(struct loop *loop)
     struct model *model = &loop->wizard->model;
     nodes_stop(loop->nodes);
     loop->nodes = NULL;
+    census_stop(loop->census);
+    loop->census = NULL;
     traffic_free(loop->traffic);
     loop->traffic = traffic_new();
     look_disconnect(&loop->look);
@@ -127,6 +122,7 @@ static void load(struct loop *loop)
         if (folder != NULL)
             loop_read_decisions(model, folder);
         free(folder);
+        loop->census = census_start(&loop->uv, &model->app.conf.pg);
         loop_restart_nodes(loop);
         loop_find_run(loop);
         loop_read_run(loop);
@@ -140,7 +136,7 @@ static void on_tick(uv_timer_t *timer)
 {
     struct loop *loop = timer->data;
     struct model *model = &loop->wizard->model;
-    read_keys(loop);
+    read_input(loop);
     if (loop->wizard->leaving)
         return;
     if (loop->loads && loop->jobs == 0)
@@ -155,9 +151,12 @@ static void on_tick(uv_timer_t *timer)
         loop_read_hook(loop);
         loop_note_traffic(loop);
         loop_take_nodes(loop);
+        loop_knock(loop);
         loop_start_look(loop);
+        loop_find_kong(loop);
     }
     loop_derive(loop);
+    countdown_tick(loop->wizard);
     loop_draw(loop);
 }
 
@@ -172,18 +171,25 @@ void loop_load(struct wizard *wizard, const char *conf)
 
 /* Beginning and end. */
 
+int loop_poll(uv_loop_t *uv, uv_poll_t *poll, int fd)
+{
+    int flags = fcntl(fd, F_GETFL), result = uv_poll_init(uv, poll, fd);
+    if (flags >= 0)
+        fcntl(fd, F_SETFL, flags);
+    return result;
+}
+
 static void begin(struct loop *loop)
 {
     uv_loop_init(&loop->uv);
-    uv_poll_init(&loop->uv, &loop->terminal, terminal_fd());
-    loop->terminal.data = loop;
-    uv_poll_start(&loop->terminal, UV_READABLE | UV_DISCONNECT, on_terminal);
+    loop->wizard->face->begin(loop->wizard, &loop->uv);
     uv_timer_init(&loop->uv, &loop->tick);
     loop->tick.data = loop;
     uv_timer_start(&loop->tick, on_tick, TICK_MS, TICK_MS);
     uv_signal_init(&loop->uv, &loop->terminate);
     loop->terminate.data = loop;
     uv_signal_start(&loop->terminate, on_terminate, SIGTERM);
+    hung_up = loop->wizard->face;
     sigaction(SIGHUP, &(struct sigaction){.sa_handler = on_hangup}, NULL);
     loop->traffic = traffic_new();
     loop_begin_checks(loop);
@@ -197,11 +203,12 @@ static void on_late(uv_timer_t *timer)
 /* What is under way gets a moment to end; false where it did not, and its memory can't be freed. */
 static bool end(struct loop *loop)
 {
-    loop->look.abandoned = loop->check.stop = true;
-    uv_close((uv_handle_t *)&loop->terminal, NULL);
+    loop->look.abandoned = loop->back.abandoned = loop->check.stop = true;
+    loop->wizard->face->end(loop->wizard);
     uv_close((uv_handle_t *)&loop->terminate, NULL);
     nodes_stop(loop->nodes);
     loop->nodes = NULL;
+    census_stop(loop->census);
     uv_timer_start(&loop->tick, on_late, LEAVE_MS, 0);
     while (loop->jobs > 0 && uv_timer_get_due_in(&loop->tick) > 0)
         uv_run(&loop->uv, UV_RUN_ONCE);
@@ -212,9 +219,10 @@ static bool end(struct loop *loop)
     uv_run(&loop->uv, UV_RUN_DEFAULT);
     uv_loop_close(&loop->uv);
     look_free(&loop->look);
+    way_back_free(&loop->back.back);
     free(loop->start.folder);
+    kong_binary_free(&loop->kong.binary);
     traffic_free(loop->traffic);
-    canvas_free(&loop->canvas);
     free(loop->wanted_conf);
     free(loop);
     return true;

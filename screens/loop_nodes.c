@@ -4,14 +4,30 @@
 #include "core/base/clock.h"
 #include "core/base/mem.h"
 
+#include <stdlib.h>
+#include <string.h>
+
+static bool knows_polls(const struct loop *loop)
+{
+    return loop->wizard->model.has_state && !loop->wizard->model.sessions.restricted && census_is_ready(loop->census);
+}
+
+static int poll_age_of(const struct loop *loop, const struct node *node)
+{
+    const struct fleet_node from = {.url = node->url, .ssh = node->ssh};
+    return knows_polls(loop) ? census_poll_age(loop->census, &from, node->address) : POLLS_UNKNOWN;
+}
+
 void loop_take_nodes(struct loop *loop)
 {
     struct model *model = &loop->wizard->model;
+    size_t before = model->node_count;
     model->node_count = nodes_count(loop->nodes);
     model->nodes = mem_grow(model->nodes, model->node_count, sizeof *model->nodes);
     for (size_t i = 0; i < model->node_count; i++) {
         const struct node *node = nodes_get(loop->nodes, i);
-        model->nodes[i] = (struct node_view){node, traffic_node_rps(loop->traffic, node)};
+        int poll_age = i < before && model->nodes[i].node == node ? model->nodes[i].poll_age : poll_age_of(loop, node);
+        model->nodes[i] = (struct node_view){node, traffic_node_rps(loop->traffic, node), poll_age};
     }
     for (int cluster = CLUSTER_OLD; cluster <= CLUSTER_NEW; cluster++) {
         for (int step = 0; step < TRAFFIC_STEPS; step++)
@@ -28,10 +44,13 @@ void loop_restart_nodes(struct loop *loop)
     struct model *model = &loop->wizard->model;
     struct error error = {0};
     nodes_stop(loop->nodes);
+    model->node_count = 0;
     loop->nodes = nodes_start(&loop->uv, &model->app.fleet, &model->app.conf.pg, NULL, NULL, &error);
     if (loop->nodes == NULL)
         wizard_say_error(loop->wizard, &error);
     loop_take_nodes(loop);
+    census_know(loop->census, &model->app.fleet);
+    loop_take_census(loop);
 }
 
 void loop_note_traffic(struct loop *loop)
@@ -41,6 +60,51 @@ void loop_note_traffic(struct loop *loop)
     traffic_allow(loop->traffic, loop->wizard->model.app.fleet.quiet_rps);
     traffic_moved(loop->traffic, loop->wizard->model.diverted_at);
     traffic_note(loop->traffic, loop->nodes, clock_ms());
+}
+
+/* A node of the fleet that another address leads to, too. */
+static bool is_of_the_fleet(const struct model *model, const struct stranger *stranger)
+{
+    for (size_t i = 0; stranger->node_id != NULL && i < model->node_count; i++) {
+        const char *node_id = model->nodes[i].node->node_id;
+        if (node_id != NULL && strcmp(node_id, stranger->node_id) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void take_strangers(struct loop *loop)
+{
+    struct model *model = &loop->wizard->model;
+    model->strangers = mem_grow(model->strangers, census_count(loop->census), sizeof *model->strangers);
+    model->stranger_count = 0;
+    for (size_t i = 0; i < census_count(loop->census); i++)
+        if (!is_of_the_fleet(model, census_get(loop->census, i)))
+            model->strangers[model->stranger_count++] = census_get(loop->census, i);
+}
+
+void loop_take_census(struct loop *loop)
+{
+    struct model *model = &loop->wizard->model;
+    const struct fleet *fleet = &model->app.fleet;
+    take_strangers(loop);
+    for (size_t i = 0; i < model->node_count; i++)
+        model->nodes[i].poll_age = poll_age_of(loop, model->nodes[i].node);
+    free(model->fleet_polls);
+    model->fleet_polls = NULL;
+    if (!knows_polls(loop))
+        return;
+    model->fleet_polls = mem_zero(fleet->count, sizeof *model->fleet_polls);
+    for (size_t i = 0; i < fleet->count; i++)
+        model->fleet_polls[i] = census_poll_age(loop->census, &fleet->nodes[i], NULL);
+}
+
+void loop_knock(struct loop *loop)
+{
+    if (loop->wizard->view.shown != STEP_WELCOME)
+        return;
+    census_knock(loop->census);
+    take_strangers(loop);
 }
 
 void loop_watch_nodes(struct wizard *wizard)

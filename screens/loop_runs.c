@@ -4,9 +4,12 @@
 #include "core/backup/backup.h"
 #include "core/base/clock.h"
 #include "core/base/mem.h"
+#include "screens/kong_note.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#define LOCK_CHECK "lock"   /* the id of the check that comes upon workers */
 
 /* The run. */
 
@@ -47,6 +50,44 @@ static void end_backup(struct loop *loop)
         loop->wizard->view.message[0] = (char)(loop->wizard->view.message[0] - 'a' + 'A');
     model->state.lock.worker_alive = model->state.lock.backs_up = false;   /* as the next look will tell */
     leave_run(model);
+}
+
+/* The preflight came upon the run that has ended now. */
+static bool lock_was_found(const struct model *model)
+{
+    for (size_t i = 0; i < model->checks.count; i++)
+        if (strcmp(model->checks.list[i].check->id, LOCK_CHECK) == 0 && model->checks.list[i].outcome == CHECK_FOUND)
+            return true;
+    return false;
+}
+
+/* What it has changed is looked at anew. One that finished an earlier upgrade, or rolled this one back, leaves step 1 where it begins, with
+ * no decisions made and another preflight. */
+static void begin_anew(struct loop *loop)
+{
+    struct model *model = &loop->wizard->model;
+    char *folder = journal_folder(&model->app.conf.pg, false, NULL);
+    if (folder != NULL)
+        loop_read_decisions(model, folder);
+    free(folder);
+    way_back_free(&model->way_back);
+    loop_check(loop->wizard, NULL);
+}
+
+static void end_run(struct loop *loop)
+{
+    const struct model *model = &loop->wizard->model;
+    const char *command = model->run.command != NULL ? model->run.command : "";
+    bool well = model->run.ended && model->run.exit_code == 0, first = strcmp(command, "finish") == 0 && model->has_state && !model_is_up(model);
+    if (well && first)
+        wizard_say(loop->wizard, MARK_OK, "The earlier upgrade is finished. Go on with this one.");
+    if (well && (first || strcmp(command, ROLLBACK_COMMAND) == 0))
+        begin_anew(loop);
+    else if (lock_was_found(model))
+        loop_check(loop->wizard, LOCK_CHECK);
+    if (model_runs(model, STEP_DONE))
+        loop->wizard->view.proses[STEP_DONE] = (struct prose_state){0};   /* the report is there again, from its beginning */
+    loop_look(loop->wizard, true);
 }
 
 static char *last_run(const char *folder)
@@ -91,10 +132,10 @@ void loop_read_run(struct loop *loop)
     bool ended_well = model->run.ended && model->run.exit_code == 0;
     model->run_is_news = model->run_is_news || model->run_alive || !ended_well;
     if (was_alive && !model->run_alive)
-        loop_look(loop->wizard, true);
+        end_run(loop);
     if (!was_alive && model->run_alive && !loop->wizard->view.settled && !model_backs_up(model)) {
         loop->wizard->view.settled = true;
-        wizard_go(loop->wizard, model_runs(model, STEP_FINISH) ? STEP_FINISH : STEP_UP);
+        wizard_go(loop->wizard, model_runs(model, STEP_FINISH) ? STEP_FINISH : model_runs(model, STEP_DONE) ? STEP_DONE : STEP_UP);
     }
     if (!model->run_alive && model_backs_up(model))
         end_backup(loop);
@@ -153,6 +194,60 @@ void loop_read_hook(struct loop *loop)
     hooks_ended(loop->wizard);
 }
 
+static void on_kong(uv_work_t *work, int status)
+{
+    struct kong_job *job = (struct kong_job *)work;
+    struct loop *loop = job->context;
+    struct model *model = &loop->wizard->model;
+    (void)status;
+    loop->jobs--;
+    job->busy = false;
+    kong_binary_free(&model->kong);
+    model->kong = job->binary;
+    model->kong_known = true;
+    job->binary = (struct kong_binary){0};
+}
+
+void loop_find_kong(struct loop *loop)
+{
+    struct model *model = &loop->wizard->model;
+    if (loop->kong.busy || model->kong_known || !kong_is_wanted(model))
+        return;
+    loop->kong.app = &model->app;
+    loop->kong.context = loop;
+    loop->kong.busy = true;
+    loop->jobs++;
+    uv_queue_work(&loop->uv, &loop->kong.work, kong_find_work, on_kong);
+}
+
+static void on_created(uv_work_t *work, int status)
+{
+    struct create_job *job = (struct create_job *)work;
+    struct loop *loop = job->context;
+    struct model *model = &loop->wizard->model;
+    (void)status;
+    loop->jobs--;
+    model->creating = false;
+    if (loop->wizard->leaving)
+        error_clear(&job->error);
+    else if (job->created)
+        wizard_say(loop->wizard, MARK_OK, "Database %s has been created.", model->app.conf.pg.database);
+    else
+        wizard_say_error(loop->wizard, &job->error);
+    loop_look(loop->wizard, true);
+}
+
+void loop_create(struct wizard *wizard)
+{
+    struct loop *loop = wizard->loop;
+    if (loop == NULL || wizard->model.creating || loop->loads)
+        return;
+    wizard->model.creating = true;
+    loop->create = (struct create_job){.app = &wizard->model.app, .context = loop};
+    loop->jobs++;
+    uv_queue_work(&loop->uv, &loop->create.work, create_work, on_created);
+}
+
 static void on_started(uv_work_t *work, int status)
 {
     struct start_job *job = (struct start_job *)work;
@@ -170,19 +265,38 @@ static void on_started(uv_work_t *work, int status)
     show_run(loop, job->path);
     job->path = NULL;
     wizard->model.run_is_news = true;
+    wizard->view.proses[wizard->view.shown].follow = true;
     loop_read_run(loop);
+}
+
+/* Which nodes may not live while it runs. */
+static enum nodes_against find_against(const struct model *model, const char *command)
+{
+    if (strcmp(command, ROLLBACK_COMMAND) == 0)
+        return AGAINST_NEW;
+    if (strcmp(command, "finish") != 0)
+        return AGAINST_NONE;
+    if (!model_finish_first(model))
+        return AGAINST_OLD;
+    return model->state.from_014 ? AGAINST_014 : AGAINST_NONE;
 }
 
 void loop_start(struct wizard *wizard, const char *command, bool clear_dead_lock)
 {
     struct loop *loop = wizard->loop;
-    if (loop == NULL || wizard->model.starting || wizard->model.run_alive)
+    if (wizard->model.starting || wizard->model.run_alive)
         return;
     wizard->model.starting = true;
+    if (loop == NULL)
+        return;
+    if (strcmp(command, "finish") == 0)
+        model_facts(&wizard->model, &loop->start.facts);
     loop->start.app = &wizard->model.app;
     loop->start.context = loop;
     loop->start.command = command;
     loop->start.clear_dead_lock = clear_dead_lock;
+    loop->start.against = find_against(&wizard->model, command);
+    loop->start.to = wizard->model.way_back.to;
     loop->jobs++;
     uv_queue_work(&loop->uv, &loop->start.work, start_work, on_started);
 }
@@ -309,4 +423,47 @@ void loop_save_copy(struct wizard *wizard, const char *cut)
     loop->copy = (struct copy_job){.context = loop, .app = &wizard->model.app, .busy = true, .text = mem_dup(wizard->view.copied), .cut = cut};
     loop->jobs++;
     uv_queue_work(&loop->uv, &loop->copy.work, copy_work, on_copied);
+}
+
+/* Paths. */
+
+static bool is_folder(const uv_dirent_t *entry)
+{
+    return entry->type == UV_DIRENT_DIR;
+}
+
+/* A prompt that was closed meanwhile, or another text in it, has no use for it. */
+static void on_scanned(uv_fs_t *scan)
+{
+    struct loop *loop = scan->data;
+    struct view *view = &loop->wizard->view;
+    struct complete *complete = &view->complete;
+    uv_dirent_t entry;
+    loop->jobs--;
+    loop->scans = false;
+    bool wanted = view->overlay == OVERLAY_PROMPT && complete->before != NULL && !complete->done && strcmp(complete->before, loop->scanned) == 0;
+    if (wanted && scan->result < 0)
+        complete->problem = mem_printf("! The folder can't be read: %s", uv_strerror((int)scan->result));
+    while (wanted && scan->result >= 0 && uv_fs_scandir_next(scan, &entry) == 0)
+        complete_add(complete, entry.name, is_folder(&entry));
+    if (wanted)
+        complete_end(complete, &view->field_state);
+    uv_fs_req_cleanup(scan);
+    free(loop->scanned);
+    loop->scanned = NULL;
+    if (wanted && !loop->wizard->leaving)
+        loop_draw(loop);
+}
+
+void loop_complete(struct wizard *wizard)
+{
+    struct loop *loop = wizard->loop;
+    if (loop == NULL || loop->scans)
+        return;
+    char *folder = complete_folder(&wizard->view.complete);
+    loop->scan.data = loop;
+    loop->scanned = mem_dup(wizard->view.complete.before);
+    loop->scans = uv_fs_scandir(&loop->uv, &loop->scan, folder, 0, on_scanned) == 0;
+    loop->jobs += loop->scans ? 1 : 0;
+    free(folder);
 }

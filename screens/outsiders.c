@@ -2,16 +2,13 @@
 
 #include "core/base/json.h"
 #include "core/base/mem.h"
-#include "core/cluster/node.h"
+#include "core/cluster/census.h"
 #include "screens/say.h"
 
-#include <curl/curl.h>
-#include <netdb.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #define STATEMENT_MS 5000
 
@@ -22,30 +19,14 @@ struct outsiders {
     bool stopped;                /* the loop may be gone: it is not to be told any more */
     bool looking;                /* the loop's word; meanwhile the thread alone touches what follows */
     struct datastore datastore;
-    struct names hosts;          /* of the fleet, until they are resolved */
-    struct names addresses;      /* of the fleet; written in the first look only */
     struct pg *pg;
     struct sessions found;
     struct error error;
     /* The loop's: */
+    struct census *census;       /* knows the fleet's addresses; NULL once it was stopped */
     struct sessions sessions;    /* of the last look */
     char *complained;            /* what was said last; NULL: nothing is wrong */
 };
-
-static void add_host(struct names *hosts, const char *url)
-{
-    CURLU *parsed = curl_url();
-    char *host = NULL;
-    if (curl_url_set(parsed, CURLUPART_URL, url, 0) == CURLUE_OK && curl_url_get(parsed, CURLUPART_HOST, &host, 0) == CURLUE_OK) {
-        char *bare = mem_dup(host[0] == '[' ? host + 1 : host);
-        bare[strcspn(bare, "]")] = '\0';
-        if (!names_have(hosts, bare))
-            names_add(hosts, bare);
-        free(bare);
-    }
-    curl_free(host);
-    curl_url_cleanup(parsed);
-}
 
 static void release(struct outsiders *outsiders)
 {
@@ -57,8 +38,6 @@ static void release(struct outsiders *outsiders)
     pthread_mutex_destroy(&outsiders->mutex);
     pg_close(outsiders->pg);
     datastore_free(&outsiders->datastore);
-    names_free(&outsiders->hosts);
-    names_free(&outsiders->addresses);
     sessions_free(&outsiders->found);
     sessions_free(&outsiders->sessions);
     error_clear(&outsiders->error);
@@ -76,31 +55,14 @@ void outsiders_stop(struct outsiders *outsiders)
     pthread_mutex_lock(&outsiders->mutex);
     outsiders->stopped = true;
     pthread_mutex_unlock(&outsiders->mutex);
+    census_stop(outsiders->census);
+    outsiders->census = NULL;
     uv_close((uv_handle_t *)&outsiders->looked, on_closed);
-}
-
-/* A node's address towards the database need not be its Admin API's, but mostly is. */
-static void resolve_hosts(struct outsiders *outsiders)
-{
-    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
-    for (size_t i = 0; i < outsiders->hosts.count; i++) {
-        struct addrinfo *found = NULL;
-        if (getaddrinfo(outsiders->hosts.list[i], NULL, &hints, &found) != 0)
-            continue;
-        for (const struct addrinfo *each = found; each != NULL; each = each->ai_next) {
-            char text[NI_MAXHOST];
-            if (getnameinfo(each->ai_addr, each->ai_addrlen, text, sizeof text, NULL, 0, NI_NUMERICHOST) == 0)
-                names_add(&outsiders->addresses, text);
-        }
-        freeaddrinfo(found);
-    }
-    names_free(&outsiders->hosts);
 }
 
 static void *look(void *context)
 {
     struct outsiders *outsiders = context;
-    resolve_hosts(outsiders);
     if (outsiders->pg != NULL && pg_lost(outsiders->pg)) {
         pg_close(outsiders->pg);
         outsiders->pg = NULL;
@@ -149,17 +111,8 @@ struct outsiders *outsiders_start(uv_loop_t *loop, const struct app *app)
     pthread_mutex_init(&outsiders->mutex, NULL);
     outsiders->holders = 1;
     datastore_copy(&outsiders->datastore, &app->conf.pg);
-    for (size_t i = 0; i < app->fleet.count; i++) {
-        const struct fleet_node *node = &app->fleet.nodes[i];
-        struct fleet_ssh ssh;
-        if (node->ssh == NULL) {
-            add_host(&outsiders->hosts, node->url);
-        } else if (fleet_parse_ssh(node->ssh, &ssh)) {   /* the address is as seen from there */
-            if (!names_have(&outsiders->hosts, ssh.host))
-                names_add(&outsiders->hosts, ssh.host);
-            fleet_ssh_free(&ssh);
-        }
-    }
+    outsiders->census = census_start(loop, &app->conf.pg);
+    census_know(outsiders->census, &app->fleet);
     return outsiders;
 }
 
@@ -183,9 +136,9 @@ void outsiders_look(struct outsiders *outsiders)
         release(outsiders);
 }
 
-bool outsiders_looking(const struct outsiders *outsiders)
+const char *outsiders_waiting(const struct outsiders *outsiders)
 {
-    return outsiders->looking;
+    return outsiders->looking ? "the database" : census_is_ready(outsiders->census) ? NULL : "the name server";
 }
 
 const struct sessions *outsiders_sessions(const struct outsiders *outsiders)
@@ -193,11 +146,9 @@ const struct sessions *outsiders_sessions(const struct outsiders *outsiders)
     return &outsiders->sessions;
 }
 
-/* A session without application_name that never polled `cluster_events` may be any program's. */
 bool outsiders_is_one(const struct outsiders *outsiders, const struct session *session)
 {
-    bool kong = !session->legacy || session->poll_age >= 0;
-    return kong && strcmp(session->address, "hidden") != 0 && !names_have(&outsiders->addresses, session->address);
+    return census_is_stranger(outsiders->census, session);
 }
 
 json_t *outsiders_json(const struct outsiders *outsiders)

@@ -1,5 +1,5 @@
 /*
- * Kong nodes that the database sees, and the fleet does not name: looked for by a thread of its own, through a connection that is
+ * Kong nodes that the database sees, and the fleet does not name (census.h), for the plain commands: looked for by a thread of its own, through a connection that is
  * kept. Not on libuv's thread pool, for whose end a process waits: a server that hangs must not hold up the end of a command.
  */
 #ifndef SCREENS_OUTSIDERS_H
@@ -19,7 +19,9 @@ void outsiders_stop(struct outsiders *outsiders);
 
 /* Looks once more; nothing happens while a look is under way. That the database can't be reached is said on stderr, once. */
 void outsiders_look(struct outsiders *outsiders);
-bool outsiders_looking(const struct outsiders *outsiders);
+
+/* Who has not answered yet, so that what was found can't be told yet: "the database", "the name server"; NULL: no one. */
+const char *outsiders_waiting(const struct outsiders *outsiders);
 
 /* As the last look saw them; empty where there was none, or it failed. */
 const struct sessions *outsiders_sessions(const struct outsiders *outsiders);

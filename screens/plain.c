@@ -42,6 +42,19 @@ static void say_names(const char *label, const struct names *names)
     say("\n");
 }
 
+static void say_custom(const struct state *state)
+{
+    char *text = state_custom_text(state);
+    if (state_has_custom(state))
+        say("Custom     %s: plugins whose migrations only Kong's own `kong migrations` can run, after ours\n", text);
+    free(text);
+    for (size_t i = 0; i < state->custom_count; i++)
+        if (state->customs[i].pending.count > 0) {
+            say("%s\n", state->customs[i].name);
+            say_names("pending", &state->customs[i].pending);
+        }
+}
+
 static void say_status(const struct app *app, const struct state *state)
 {
     say("Database   %s at %s:%d, schema %s, PostgreSQL %s\n", state->database, state->host, state->port, state->schema, state->server_version);
@@ -61,10 +74,7 @@ static void say_status(const struct app *app, const struct state *state)
         say("Worker     %s runs, %lld of %lld changes made; follow it with `kong-upgrade attach`\n", json_get_text(worker, "command"),
             (long long)json_integer_value(json_object_get(worker, "done")), (long long)json_integer_value(json_object_get(worker, "changes")));
     json_decref(worker);
-    if (state->unknown.count > 0) {
-        say("Custom     plugins with migrations of their own, which their authors' `kong migrations` must run:\n");
-        say_names("", &state->unknown);
-    }
+    say_custom(state);
     for (size_t i = 0; i < state->subsystem_count; i++) {
         const struct subsystem_state *each = &state->subsystems[i];
         bool quiet = each->pending.count == 0 && each->new.count == 0 && each->missing.count == 0;
@@ -147,14 +157,19 @@ static bool say_plan(struct app *app, struct pg *pg, const struct plan *plan, st
     size_t number = 0;
     if (app->options->json) {
         json_t *json = plan_json(pg, plan, error);
-        if (json != NULL)
+        if (json != NULL) {
+            json_object_set_new(json, "engine", json_string(app->fleet.kong_engine ? "kong" : "kong-upgrade"));
             say_json(json, true);
+        }
         return json != NULL;
     }
     if (app->options->sql)
         say_session(pg);
     else
         say("%zu changes to make, %zu migrations to record\n", plan_remaining(plan), plan->step_count);
+    const char *const commands[] = {[PLAN_UP] = "up", [PLAN_FINISH] = "finish", [PLAN_BOOTSTRAP] = "bootstrap"};
+    if (!app->options->sql)
+        say_engine(app, &(const struct run_job){.command = commands[plan->kind], .to = KONG_1_3});
     for (size_t i = 0; i < plan->change_count; i++) {
         if (plan->changes[i].done)
             continue;

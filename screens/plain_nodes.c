@@ -293,10 +293,11 @@ static bool all_known(const struct view *view)
 static bool is_complete(const struct view *view, int64_t now)
 {
     int64_t waited = now - view->started_at;
-    if (outsiders_looking(view->outsiders)) {
+    const char *slow = outsiders_waiting(view->outsiders);
+    if (slow != NULL) {
         if (waited < ONCE_LOOK_MS)
             return false;
-        complain_text("the database has not answered for %d s, so nodes that fleet.ini does not name can't be told", ONCE_LOOK_MS / 1000);
+        complain_text("%s has not answered for %d s, so nodes that fleet.ini does not name can't be told", slow, ONCE_LOOK_MS / 1000);
     }
     return waited >= ONCE_MS + (fleet_has_ssh(&view->app->fleet) ? ONCE_SSH_MS : 0) || all_known(view);
 }

@@ -4,6 +4,7 @@
 #include "core/base/mem.h"
 #include "core/decisions.h"
 #include "core/journal.h"
+#include "core/kong_run.h"
 #include "core/linger.h"
 #include "core/migrations/order.h"
 #include "core/worker.h"
@@ -63,6 +64,13 @@ void run_say_plan(const struct plan *plan)
     }
 }
 
+void say_engine(const struct app *app, const struct run_job *job)
+{
+    if (app_leaves_to_kong(app, job))
+        say("`kong migrations %s` makes them, in its own way (engine = kong in fleet.ini): statements may stall old nodes, and no correction of ours is made\n",
+            job->command);
+}
+
 static int dry_run(const struct app *app, struct pg *pg, const struct state *state, const struct run_job *job)
 {
     struct error error = {0};
@@ -75,6 +83,7 @@ static int dry_run(const struct app *app, struct pg *pg, const struct state *sta
             say_json(json, true);
     } else {
         say("%s would make %zu changes and record %zu migrations; nothing was changed:\n", job->command, plan_remaining(&plan), plan.step_count);
+        say_engine(app, job);
         run_say_plan(&plan);
     }
     plan_free(&plan);
@@ -89,10 +98,10 @@ bool run_confirms_session(const struct app *app)
     return app->options->yes || !isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO) || ask("Start all the same?");
 }
 
-int run_start_and_follow(const struct app *app, const struct run_job *job)
+int run_start_and_follow(const struct app *app, struct run_job *job)
 {
     struct error error = {0};
-    char *path = worker_start(job, &error);
+    char *path = app_start(app, job, &error);
     if (path == NULL)
         return complain(&error);
     int exit_code = follow_journal(app, path);
@@ -138,10 +147,11 @@ typedef int confirmation(const struct app *app, struct pg *pg, const struct stat
 
 static int confirm_harmless(const struct app *app, struct pg *pg, const struct state *state, const struct run_job *job)
 {
-    (void)pg, (void)state;
     if (app->options->yes || !isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
         return 0;
     dry_run(app, pg, state, job);
+    if (state->schema_missing)
+        say("Schema %s does not exist: it is created first.\n", state->schema);
     if (job->kind != PLAN_BOOTSTRAP)
         run_say_backup(app);
     return ask("Start now?") ? 0 : EXIT_ERROR;
@@ -193,7 +203,8 @@ static int run_command(struct app *app, struct run_job *job, confirmation *confi
 int plain_up(struct app *app)
 {
     struct run_job job = {.command = "up", .kind = PLAN_UP, .to = KONG_1_3};
-    return run_command(app, &job, confirm_harmless);
+    int exit_code = run_command(app, &job, confirm_harmless);
+    return exit_code == 0 ? plain_custom(app, KONG_CUSTOM_UP) : exit_code;
 }
 
 int plain_bootstrap(struct app *app)
@@ -204,7 +215,10 @@ int plain_bootstrap(struct app *app)
             job.to = (enum kong_version)version;
     if (job.to == KONG_VERSIONS)
         return options_wrong("--to takes 1.0, 1.1, 1.2 or 1.3, not '%s'", app->options->to);
-    return run_command(app, &job, confirm_harmless);
+    int exit_code = plain_create(app);
+    if (exit_code == 0)
+        exit_code = run_command(app, &job, confirm_harmless);
+    return exit_code == 0 && job.to == KONG_1_3 ? plain_offer_start(app) : exit_code;
 }
 
 static bool types_name(const struct state *state)
@@ -217,12 +231,16 @@ static bool types_name(const struct state *state)
     return strcmp(typed, state->database) == 0;
 }
 
-/* Old nodes of the fleet that still answer speak against `finish`, and nothing overrules that. */
-static int check_old_nodes(const struct app *app)
+/* Old nodes of the fleet that still answer speak against `finish`, and nothing overrules that; against an earlier upgrade's, those of
+ * 0.14 alone. */
+static int check_nodes(const struct app *app, const struct state *state, bool resume)
 {
     struct error error = {0};
     struct names against = {0};
-    if (!fleet_answering_old_nodes(&app->fleet, &app->conf.pg, RUN_ASK_NODES_MS, &against, &error))
+    bool first = order_finish_first(state, resume);
+    if (first && !state->from_014)
+        return 0;
+    if (!(first ? fleet_against_finish_first : fleet_answering_old_nodes)(&app->fleet, &app->conf.pg, RUN_ASK_NODES_MS, &against, &error))
         return complain(&error);
     for (size_t i = 0; i < against.count; i++)
         complain_text("%s", against.list[i]);
@@ -241,7 +259,7 @@ static int confirm_finish(const struct app *app, struct pg *pg, const struct sta
         complain_text("--confirm %s does not name the database that would be finished (%s): nothing was changed", confirm, state->database);
         return 7;
     }
-    int exit_code = check_old_nodes(app);
+    int exit_code = check_nodes(app, state, job->resume);
     if (exit_code != 0)
         return exit_code;
     if (confirm == NULL) {
@@ -258,7 +276,8 @@ static int confirm_finish(const struct app *app, struct pg *pg, const struct sta
 int plain_finish(struct app *app)
 {
     struct run_job job = {.command = "finish", .kind = PLAN_FINISH, .to = KONG_1_3};
-    return run_command(app, &job, confirm_finish);
+    int exit_code = run_command(app, &job, confirm_finish);
+    return exit_code == 0 ? plain_custom(app, KONG_CUSTOM_FINISH) : exit_code;
 }
 
 /* The folder is the argument, if there is one. */
@@ -272,7 +291,7 @@ int plain_backup(struct app *app)
     char *folder = named ? backup_absolute_folder(app->options->arguments[0]) : backup_default_folder(&app->conf.pg, &error);
     if (folder == NULL)
         return complain(&error);
-    const struct run_job job = {.command = BACKUP_COMMAND, .datastore = &app->conf.pg, .plugins = &app->conf.plugins, .folder = folder};
+    struct run_job job = {.command = BACKUP_COMMAND, .datastore = &app->conf.pg, .plugins = &app->conf.plugins, .folder = folder};
     exit_code = run_start_and_follow(app, &job);
     free(folder);
     return exit_code;

@@ -26,6 +26,6 @@ bool run_confirms_session(const struct app *app);
 /* A row left by a dead worker of ours is removed after a question, or with --yes. */
 bool run_confirms_dead_lock(const struct app *app, const struct state *state);
 
-int run_start_and_follow(const struct app *app, const struct run_job *job);
+int run_start_and_follow(const struct app *app, struct run_job *job);
 
 #endif

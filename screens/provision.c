@@ -1,5 +1,6 @@
 /* Step 2, Provision: the new nodes as they come up. */
 #include "screens/hooks.h"
+#include "screens/strangers.h"
 #include "screens/whole.h"
 #include "tui/layout.h"
 
@@ -37,10 +38,13 @@ static void fill(struct prose *prose, const struct model *model)
     else
         prose_add_mark(prose, MARK_WARN, "Don't use the new nodes' Admin API before step 5 is done: what it writes, old nodes may not understand.%s",
                        model_count_nodes(model, CLUSTER_NEW, node_is_there) == 0 ? "" : " It answers from here: let a firewall, or admin_listen = off, keep others off it.");
+    if (model->state.from_014)
+        prose_add_mark(prose, MARK_INFO, "It has another syntax than 0.14's: scripts for it are needed from step 5 on.");
     api_guard_add(prose, model);
     verdict_add(prose, model);
     hooks_add(prose, model, HOOK_PROVISION);
     add_ready(prose, model);
+    strangers_add(prose, model);
 }
 
 static void draw(struct wizard *wizard, struct area area)
@@ -48,6 +52,7 @@ static void draw(struct wizard *wizard, struct area area)
     struct prose prose = {0};
     struct area parts[2];
     fill(&prose, &wizard->model);
+    node_pane_add_troubles(&prose, wizard, CLUSTER_NEW, NODE_COLUMNS_IDENTITY);
     const struct layout_request rows[] = {
         LAYOUT_BETWEEN(2, prose_height(prose.blocks, prose.count, area.width, area.canvas->charset), 2), LAYOUT_FILL(3, 1),
     };

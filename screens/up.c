@@ -2,6 +2,7 @@
 #include "core/base/mem.h"
 #include "core/linger.h"
 #include "screens/backup_note.h"
+#include "screens/kong_note.h"
 #include "screens/loop.h"
 #include "screens/say.h"
 #include "screens/screen.h"
@@ -15,10 +16,11 @@
 #define COST_LINES 4            /* one less where there is nothing to back up */
 #define WORTH_SAYING_MS 100     /* as much as a node notices */
 
-enum { ACTION_START = ACTION_OWN };
+enum { ACTION_START = ACTION_OWN, ACTION_FINISH_FIRST };
 
 static const struct keys_row keys[] = {
     {{'s'}, "start", "Start the migration. It asks once more.", ACTION_START, 60, NULL},
+    {{'f'}, "finish first", "Finish the earlier upgrade. The database's name must be typed.", ACTION_FINISH_FIRST, -61, NULL},
     RUN_PANE_KEYS,
 };
 
@@ -28,7 +30,7 @@ static bool is_enabled(const struct wizard *wizard, int action)
     char reason[512];
     if (action == ACTION_START)
         return model->has_plan && model_refusal(model, STEP_UP, reason, sizeof reason)[0] == '\0';
-    return run_pane_enabled(wizard, action);
+    return action == ACTION_FINISH_FIRST ? earlier_enabled(model) : run_pane_enabled(wizard, action);
 }
 
 /* The largest table that is rewritten; NULL if none. `count`: how many changes rewrite one. */
@@ -47,13 +49,23 @@ static const struct plan_change *find_rewritten(const struct plan *plan, size_t 
     return largest;
 }
 
+static void draw_engine(struct wizard *wizard, struct area area)
+{
+    const char *problem = wizard->model.kong.problem;
+    char text[400];
+    snprintf(text, sizeof text, "engine = kong in fleet.ini, but %s.", problem != NULL ? problem : "");
+    whole_line(wizard, area, 0, problem != NULL ? MARK_DANGER : MARK_WARN, problem != NULL ? text : "Kong's own `kong migrations` makes them (engine = kong), not kong-upgrade.");
+}
+
 static void draw_heaviest(struct wizard *wizard, struct area area)
 {
     const struct plan *plan = &wizard->model.plan;
     char size[SAY_SIZE], about[SAY_SIZE], text[200];
     size_t count;
     const struct plan_change *heaviest = plan_heaviest(plan), *rewritten = find_rewritten(plan, &count);
-    if (plan->kind == PLAN_BOOTSTRAP) {
+    if (kong_is_engine(&wizard->model)) {
+        draw_engine(wizard, area);
+    } else if (plan->kind == PLAN_BOOTSTRAP) {
         whole_line(wizard, area, 0, MARK_COUNT, "The database is empty: Kong 1.3's tables are made in it, in one transaction.");
     } else if (rewritten != NULL) {
         snprintf(text, sizeof text, "%zu change%s a table, %s (%s) for %s.", count, count == 1 ? " rewrites and locks" : "s rewrite and lock",
@@ -98,8 +110,11 @@ static void draw_complete(struct wizard *wizard, struct area area)
     char text[200];
     snprintf(text, sizeof text, "Done: the database is %s.%s", current ? "Kong 1.3's" : "migrated up. Old nodes and 1.3 nodes may work on it side by side",
              model_go_on(model, STEP_PROVISION));
-    const struct prose_block block = {.kind = PROSE_MARK, .mark = MARK_OK, .text = text};
-    whole_draw(wizard, area, &block, 1);
+    struct prose prose = {0};
+    prose_add_mark(&prose, MARK_OK, "%s", text);
+    kong_custom_add(&prose, model, STEP_UP);
+    whole_draw(wizard, area, prose.blocks, prose.count);
+    prose_free(&prose);
 }
 
 static void draw(struct wizard *wizard, struct area area)
@@ -114,6 +129,10 @@ static void draw(struct wizard *wizard, struct area area)
     }
     if (model_is_up(&wizard->model)) {
         draw_complete(wizard, area);
+        return;
+    }
+    if (model_finish_first(&wizard->model)) {
+        earlier_draw(wizard, area);
         return;
     }
     bool installs = wizard->model.has_plan && wizard->model.plan.kind == PLAN_BOOTSTRAP;
@@ -131,6 +150,8 @@ static bool pane(struct wizard *wizard, size_t index, struct pane *pane)
         return false;
     if (runs)
         run_pane(wizard, pane);
+    else if (model_finish_first(&wizard->model) && !model_is_watching(&wizard->model))
+        earlier_pane(wizard, pane);
     else
         plan_pane(wizard, pane);
     return true;
@@ -183,14 +204,16 @@ static void ask_start(struct wizard *wizard)
     else
         prose_add(prose, PROSE_PARAGRAPH, "%zu changes are made to database %s, beside live traffic. Nothing is destroyed: the old cluster works on, and step 5 is not begun by this.",
                   plan_remaining(&model->plan), model->state.database);
-    if (model->has_plan && !installs)
+    if (installs && model->state.schema_missing)
+        prose_add_mark(prose, MARK_INFO, "Schema %s does not exist: it is created first.", model->state.schema);
+    kong_engine_add(prose, model);
+    if (model->has_plan && !installs && !kong_is_engine(model))
         add_rewrites(prose, &model->plan);
     if (model->ends_at_logout)
         prose_add_mark(prose, MARK_WARN, "%s", linger_warning);
     else
         prose_add(prose, PROSE_PARAGRAPH, "The work runs in a process of its own: closing this screen or losing the connection does not stop it.");
-    if (dead_lock_is_there(model))
-        prose_add_mark(prose, MARK_WARN, "Kong's migrations lock was left behind by a worker that no longer runs (%s). It is removed first.", model->state.lock.owner);
+    dead_lock_add(prose, model);
     if (without)
         prose_add_mark(prose, MARK_WARN, "No backup was made here. What this step adds can stay; should anything else go wrong, only a backup brings back what is there now.");
     else if (!installs)
@@ -208,6 +231,8 @@ static void act(struct wizard *wizard, int action)
 {
     if (action == ACTION_START)
         ask_start(wizard);
+    else if (action == ACTION_FINISH_FIRST)
+        earlier_ask(wizard);
     else
         run_pane_act(wizard, action);
 }

@@ -19,7 +19,7 @@
 #define DECODE_KEY_PASTE_BEGIN 2000 /* codes of ours in define_key, above those of ncurses */
 #define DECODE_KEY_PASTE_END   2001
 
-#define DECODE_TAIL_MS  300  /* how long after ESC a tail is known as such */
+#define DECODE_TAIL_MS  500  /* how long after ESC a tail is known as such */
 #define DECODE_PASTE_MS 1000 /* a paste that pauses longer has lost its end */
 
 enum decode_state {

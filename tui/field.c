@@ -1,5 +1,7 @@
 #include "tui/field.h"
 
+#include "tui/prose.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -96,6 +98,13 @@ void field_set(struct field_state *state, const char *text)
     state->full = false;
 }
 
+void field_insert(struct field_state *state, const char *text)
+{
+    uint32_t code_point;
+    for (size_t size; (size = text_decode(text, strnlen(text, 4), &code_point)) > 0 && acceptable(code_point); text += size)
+        insert(state, text, size);
+}
+
 static int width_between(const char *text, size_t from, size_t to, enum charset charset)
 {
     int width = 0;
@@ -147,20 +156,29 @@ void field_draw(struct area area, const struct field_model *model, const struct 
     }
     draw_text(area_part(area, (struct rect){x, 0, area.width - x, 1}), model, state, focused);
     const char *message = state->full ? "that is all that fits here" : state->message;
-    if (message[0] != '\0') {
-        int end = area_glyph(area, x, 1, ROLE_WARN, GLYPH_WARN);
-        area_text(area, end + 1, 1, ROLE_WARN, message);
-    }
+    bool warns = state->full || state->refused;
+    if (message[0] == '\0')
+        return;
+    struct area below = area_part(area, (struct rect){x, 1, area.width - x, area.height - 1});
+    struct prose_block block = {.kind = warns ? PROSE_MARK : PROSE_PARAGRAPH, .text = message, .mark = MARK_WARN, .style = warns ? ROLE_WARN : ROLE_DIM};
+    struct prose_state unread = {0};
+    prose_draw(below, &block, 1, &unread);
+}
+
+static bool check(const struct field_model *model, struct field_state *state)
+{
+    state->message[0] = '\0';
+    if (model->validate == NULL || model->validate(model->context, state->text, state->message, sizeof(state->message)))
+        return true;
+    if (state->message[0] == '\0')
+        snprintf(state->message, sizeof(state->message), "this can't be used");
+    return false;
 }
 
 static enum reaction submit(const struct field_model *model, struct field_state *state)
 {
-    state->message[0] = '\0';
-    if (model->validate == NULL || model->validate(model->context, state->text, state->message, sizeof(state->message)))
-        return REACTION_ACTIVATE;
-    if (state->message[0] == '\0')
-        snprintf(state->message, sizeof(state->message), "this can't be used");
-    return REACTION_REDRAW;
+    state->refused = !check(model, state);
+    return state->refused ? REACTION_REDRAW : REACTION_ACTIVATE;
 }
 
 /* Moves the cursor. False if it is no such key. */
@@ -248,6 +266,7 @@ enum reaction field_key(const struct field_model *model, struct field_state *sta
         return REACTION_REDRAW;
     if (!edit_key(state, input))
         return input->key >= ' ' && input->key < K_ENTER ? REACTION_REDRAW : REACTION_NONE;
-    state->message[0] = '\0';
+    state->refused = false;
+    check(model, state);
     return REACTION_CHANGED;
 }

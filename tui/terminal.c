@@ -20,6 +20,7 @@
 #define ESCAPE_DELAY_MS  25
 #define LARGEST_SIDE     1000
 #define BARREN_READS     8
+#define BACKGROUND_STOPS 100
 #define PASTES_BRACKETED "\033[?2004h"
 #define PASTES_PLAIN     "\033[?2004l"
 
@@ -29,6 +30,8 @@ static struct {
     bool ascii; /* wanted by the operator */
     bool coloured;
     bool brackets; /* pastes come between brackets */
+    bool suspends; /* ^Z stops the process */
+    struct sigaction suspend_before;
     bool repaint;
     int barren;        /* times that stdin was readable, but nothing could be read */
     int width, height; /* as last told by INPUT_RESIZE */
@@ -42,9 +45,9 @@ static struct {
 
 static volatile sig_atomic_t lost;
 static volatile sig_atomic_t restorable;
+static volatile sig_atomic_t suspending;
 static char restoring[256];
 static size_t restoring_length;
-static struct sigaction curses_suspend;
 
 static bool hung_up(void)
 {
@@ -170,16 +173,58 @@ static void say(const char *bytes)
         return;
 }
 
-/* ncurses knows nothing of this mode, so it is switched off around its own handling of ^Z: the shell may not understand
- * it. */
+/* ncurses' own handler would be there only between two frames, and a ^Z that comes while one is painted would do nothing; and it paints
+ * in the background, too, where the terminal is the shell's. */
 static void on_suspend(int number)
 {
-    int saved = errno;
-    say(PASTES_PLAIN);
-    curses_suspend.sa_handler(number);
-    if (!lost)
+    (void)number;
+    suspending = 1;
+}
+
+/* Not where ^Z is switched off, by a shell without job control. */
+static void take_suspend(void)
+{
+    struct sigaction action = {.sa_handler = on_suspend, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    terminal.suspends = sigaction(SIGTSTP, NULL, &terminal.suspend_before) == 0 && terminal.suspend_before.sa_handler == SIG_DFL &&
+                        sigaction(SIGTSTP, &action, NULL) == 0;
+}
+
+static void give_suspend_back(void)
+{
+    if (terminal.suspends)
+        sigaction(SIGTSTP, &terminal.suspend_before, NULL);
+    terminal.suspends = false;
+}
+
+/* As any program that ^Z stops; returns when it is in the foreground again. */
+static void stop(void)
+{
+    struct sigaction ours;
+    sigaction(SIGTSTP, &terminal.suspend_before, &ours);
+    raise(SIGTSTP);
+    for (int i = 0; i < BACKGROUND_STOPS && tcgetpgrp(STDIN_FILENO) > 0 && tcgetpgrp(STDIN_FILENO) != getpgrp(); i++)
+        raise(SIGTTOU);
+    sigaction(SIGTSTP, &ours, NULL);
+}
+
+static void suspend(void)
+{
+    suspending = 0;
+    if (terminal.brackets)
+        say(PASTES_PLAIN);
+    guard_begin();
+    endwin();
+    if (!guard_end())
+        tcsetattr(STDIN_FILENO, TCSANOW, &terminal.before);
+    stop();
+    if (hung_up())
+        return;
+    reset_prog_mode();
+    if (terminal.brackets)
         say(PASTES_BRACKETED);
-    errno = saved;
+    terminal.decode = (struct decode){.utf8 = terminal.utf8};
+    terminal.repaint = true;
 }
 
 static void bracket_pastes(void)
@@ -190,12 +235,6 @@ static void bracket_pastes(void)
     define_key(DECODE_PASTE_BEGIN, DECODE_KEY_PASTE_BEGIN);
     define_key(DECODE_PASTE_END, DECODE_KEY_PASTE_END);
     say(PASTES_BRACKETED);
-    if (sigaction(SIGTSTP, NULL, &curses_suspend) != 0 || curses_suspend.sa_handler == SIG_IGN ||
-        curses_suspend.sa_handler == SIG_DFL)
-        return;
-    struct sigaction action = curses_suspend;
-    action.sa_handler = on_suspend;
-    sigaction(SIGTSTP, &action, NULL);
 }
 
 static void make_pairs(void)
@@ -239,9 +278,11 @@ bool terminal_open(const struct theme *theme, bool ascii, char *message, size_t 
         return false;
     if (tcgetattr(STDIN_FILENO, &terminal.before) != 0)
         return refuse(message, size, "standard input can't be set up as a terminal: %s", strerror(errno));
+    take_suspend();
     terminal.screen = guard_open() ? newterm(NULL, stdout, stdin) : NULL;
     if (terminal.screen == NULL) {
         guard_close();
+        give_suspend_back();
         return refuse(message, size, "the terminal can't be opened: %s", strerror(errno));
     }
     terminal.open = true;
@@ -287,6 +328,7 @@ void terminal_close(void)
     delwin(terminal.keyboard);
     delscreen(terminal.screen);
     guard_close();
+    give_suspend_back();
 }
 
 void terminal_size(int *width, int *height)
@@ -342,9 +384,12 @@ bool terminal_next(struct input *input)
     *input = (struct input){0};
     if (!terminal.open || lost)
         return false;
-    if (size_changed()) {
+    bool resumed = suspending;
+    if (resumed)
+        suspend();
+    if (size_changed() || resumed) {
         input->kind = INPUT_RESIZE;
-        return true;
+        return !lost;
     }
     for (;;) {
         if (decode_take(&terminal.decode, now_ms(), input))

@@ -16,9 +16,9 @@
  * first frame afterwards repaints everything. Keys are read meanwhile. (An interval timer with SIGALRM is armed only
  * inside terminal_show and terminal_close; the caller leaves SIGALRM alone.)
  *
- * Signals. SIGWINCH and SIGTSTP are left to ncurses: the caller installs nothing for them (a handler around
- * ncurses' own for SIGTSTP only switches bracketed paste off and on again). ^C and ^\ are keys (K_CTRL('c')),
- * not signals; ^Z stops the process as usual. For SIGINT and SIGTERM from elsewhere the caller has its own handlers
+ * Signals. SIGWINCH is left to ncurses, and SIGTSTP to this: the caller installs nothing for them. ^C and ^\ are keys
+ * (K_CTRL('c')), not signals; ^Z stops the process as usual, from within terminal_next, which returns INPUT_RESIZE once
+ * it is in the foreground again: all is to be painted anew. For SIGINT and SIGTERM from elsewhere the caller has its own handlers
  * installed before terminal_open, else ncurses' end the process.
  */
 #ifndef TUI_TERMINAL_H

@@ -38,6 +38,8 @@ void child_free_environment(char **environment)
 char *child_find(const char *name)
 {
     const char *path = getenv("PATH");
+    if (strchr(name, '/') != NULL)
+        return access(name, X_OK) == 0 ? mem_dup(name) : NULL;
     for (const char *each = path != NULL ? path : "/usr/bin:/bin"; *each != '\0'; each += *each == ':' ? 1 : 0) {
         int length = (int)strcspn(each, ":");
         char *file = mem_printf("%.*s/%s", length, each, name);
@@ -49,17 +51,19 @@ char *child_find(const char *name)
     return NULL;
 }
 
-/* Reads until the other end is closed; false where that takes too long. */
+/* Reads until the other end is closed; false where that takes too long, or is too much. */
 static bool read_all(int fd, int64_t until, struct buf *out)
 {
     char bytes[1024];
     ssize_t got = 1;
+    size_t total = 0;
     while (got != 0) {
         int64_t left = until - clock_ms();
         struct pollfd poll_fd = {fd, POLLIN, 0};
-        if (left <= 0 || (poll(&poll_fd, 1, (int)left) <= 0 && errno != EINTR))
+        if (left <= 0 || total > CHILD_LIMIT || (poll(&poll_fd, 1, (int)left) <= 0 && errno != EINTR))
             return false;
         got = poll_fd.revents != 0 ? read(fd, bytes, sizeof bytes) : -1;
+        total += got > 0 ? (size_t)got : 0;
         if (got > 0 && out != NULL)
             buf_add_bytes(out, bytes, (size_t)got);
         else if (got < 0 && errno != EINTR)
@@ -75,7 +79,7 @@ static bool end_well(pid_t child, int64_t until)
     while ((ended = waitpid(child, &status, WNOHANG)) == 0 && clock_ms() < until)
         poll(NULL, 0, 5);
     if (ended == 0) {
-        kill(child, SIGKILL);
+        kill(-child, SIGKILL);
         waitpid(child, &status, 0);
     }
     return ended == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
@@ -90,12 +94,16 @@ bool child_run(const char *const *arguments, int milliseconds, struct buf *out)
     bool good = program != NULL && pipe2(fds, O_CLOEXEC) == 0;
     if (good) {
         posix_spawn_file_actions_t actions;
+        posix_spawnattr_t attributes;
+        posix_spawnattr_init(&attributes);
+        posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);   /* a group of its own, so that all of it can be ended */
         posix_spawn_file_actions_init(&actions);
         posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
         posix_spawn_file_actions_adddup2(&actions, fds[1], STDOUT_FILENO);
         posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-        good = posix_spawn(&child, program, &actions, NULL, (char *const *)(uintptr_t)arguments, environment) == 0;
+        good = posix_spawn(&child, program, &actions, &attributes, (char *const *)(uintptr_t)arguments, environment) == 0;
         posix_spawn_file_actions_destroy(&actions);
+        posix_spawnattr_destroy(&attributes);
         close(fds[1]);
         if (good) {
             bool in_time = read_all(fds[0], until, out);

@@ -11,11 +11,12 @@
 char **child_environment(void);
 void child_free_environment(char **environment);
 
-/* The program's path, by PATH; NULL where there is none. The caller frees. */
+/* The program's path, by PATH unless it has a `/` itself; NULL where there is none. The caller frees. */
 char *child_find(const char *name);
 
 /* Runs a program (arguments[0], by PATH), ended by NULL, without input, and gives what it writes to standard output (NULL: to
- * nowhere). True if it ended with 0 within `milliseconds`; after them it is killed. */
+ * nowhere). True if it ended with 0 within `milliseconds`, and wrote no more than CHILD_LIMIT bytes; else it is killed. */
+#define CHILD_LIMIT (1 << 20)
 bool child_run(const char *const *arguments, int milliseconds, struct buf *out);
 
 #endif

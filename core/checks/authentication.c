@@ -80,6 +80,14 @@ static enum request ask_server(const struct datastore *to)
     return (enum request)((unsigned)answer[5] << 24 | (unsigned)answer[6] << 16 | (unsigned)answer[7] << 8 | answer[8]);
 }
 
+/* How the role's password is kept, where we may see that. */
+static bool read_hash(const struct check_subject *subject, struct check_result *result, bool *scram)
+{
+    bool may = false;
+    return look_ask(subject, result, "SELECT has_table_privilege('pg_catalog.pg_authid', 'SELECT')", &may) && may &&
+           look_ask(subject, result, "SELECT coalesce((SELECT rolpassword LIKE 'SCRAM-SHA-256$%' FROM pg_catalog.pg_authid WHERE rolname = session_user), false)", scram);
+}
+
 static void look_authentication(const struct check_subject *subject, struct check_result *result)
 {
     const struct datastore *to = &subject->conf->pg;
@@ -87,11 +95,12 @@ static void look_authentication(const struct check_subject *subject, struct chec
         look_has_state(subject, result);
         return;
     }
-    if (to->ssl || to->host[0] == '/') {
-        look_note(result, "not looked at over %s", to->ssl ? "TLS" : "a Unix socket");
+    bool asked = !to->ssl && to->host[0] != '/', scram = asked && ask_server(to) == REQUEST_SASL;
+    if (!asked && !read_hash(subject, result, &scram)) {
+        look_note(result, "what the server asks for over %s is seen only by a superuser, in pg_authid", to->ssl ? "TLS" : "a Unix socket");
         return;
     }
-    if (ask_server(to) != REQUEST_SASL) {
+    if (!scram) {
         look_note(result, "the server asks role %s for nothing that Kong's driver does not know", to->user);
         return;
     }

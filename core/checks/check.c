@@ -9,9 +9,9 @@
 
 const struct check *const checks[] = {
     &check_connection, &check_pgbouncer, &check_standby, &check_server_version, &check_privileges, &check_ownership,
-    &check_connections, &check_stage, &check_drift, &check_apis, &check_lock, &check_custom_migrations, &check_unknown_plugins,
+    &check_connections, &check_stage, &check_drift, &check_apis, &check_lock, &check_custom_migrations, &check_custom_plugins, &check_unknown_plugins,
     &check_duplicates, &check_long_transactions, &check_prepared_transactions, &check_running_maintenance,
-    &check_authentication, &check_behaviour, &check_router, &check_old_counters, &check_configuration, &check_host, &check_cost, &check_fleet, NULL,
+    &check_authentication, &check_behaviour, &check_router, &check_old_counters, &check_configuration, &check_host, &check_cost, &check_fleet, &check_nodes, &check_admin_api, NULL,
 };
 
 const struct check *check_find(const char *id)

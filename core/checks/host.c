@@ -2,6 +2,7 @@
 #include "core/checks/look.h"
 
 #include "core/base/ascii.h"
+#include "core/base/child.h"
 #include "core/base/mem.h"
 
 #include <fcntl.h>
@@ -24,6 +25,11 @@ static const char *const units[] = {
     "/etc/systemd/system/kong.service", "/etc/systemd/system/kong.service.d/override.conf", "/lib/systemd/system/kong.service",
     "/usr/lib/systemd/system/kong.service", "/etc/default/kong", "/etc/init.d/kong",
 };
+
+/* Where Debian's package manager keeps the list of an installed package's files, and where RPM its database. */
+static const char deb_list[] = "/var/lib/dpkg/info/kong-community-edition.list", rpm_folder[] = "/var/lib/rpm";
+
+#define RPM_MS 3000
 
 struct text {
     char *bytes;   /* mapped; not NUL-terminated */
@@ -96,6 +102,19 @@ static void look_at_units(const char *root, struct check_result *result)
     }
 }
 
+/* 1.2 and later are packaged as `kong`; whoever upgrades the old name stays where they are. */
+static void look_at_package(const char *root, struct check_result *result)
+{
+    static const char *const ask_rpm[] = {"rpm", "-q", "kong-community-edition", NULL};
+    char *list = mem_printf("%s%s", root, deb_list);
+    bool deb = access(list, F_OK) == 0, rpm = root[0] == '\0' && access(rpm_folder, F_OK) == 0 && child_run(ask_rpm, RPM_MS, NULL);
+    if (deb || rpm) {
+        look_found(result, CHECK_INFORMS, "the package kong-community-edition is installed here: since 1.2 it is called kong, so that an update of the old one brings no 1.3");
+        look_remedy(result, deb ? "dpkg -l 'kong*'  # a new node has kong 1.3 instead" : "rpm -qa 'kong*'  # a new node has kong 1.3 instead");
+    }
+    free(list);
+}
+
 void look_host_under(const char *root, struct check_result *result)
 {
     struct text text;
@@ -108,6 +127,7 @@ void look_host_under(const char *root, struct check_result *result)
         munmap(text.bytes, text.length);
     }
     look_at_units(root, result);
+    look_at_package(root, result);
     if (result->evidence.count == 0)
         look_note(result, "no OpenResty on this host, where Kong would look for it");
 }
@@ -119,8 +139,8 @@ static void look_host(const struct check_subject *subject, struct check_result *
 }
 
 const struct check check_host = {
-    .id = "openresty", .title = "OpenResty of this host", .severity = CHECK_INFORMS, .reach = CHECK_HOST, .look = look_host,
+    .id = "openresty", .title = "Kong of this host", .severity = CHECK_INFORMS, .reach = CHECK_HOST, .look = look_host,
     .why = "Kong 1.3 needs another OpenResty than the releases before it, with a module of its own, and its Nginx template has changed. This is about "
            "the host that you are on: an old node's is right as it is, a new node's is not. Other hosts are not looked at.",
-    .source = "the upgrade guide, 1.3; kong/meta.lua and kong/cmd/utils/nginx_signals.lua at 1.3.0",
+    .source = "the upgrade guide, 1.3; Kong's changelog, 1.2.0; kong/meta.lua and kong/cmd/utils/nginx_signals.lua at 1.3.0",
 };

@@ -68,7 +68,8 @@ const char *look_old_admin(const struct check_subject *subject);
 extern const struct check check_connection, check_pgbouncer, check_server_version, check_standby, check_connections, check_privileges,
     check_ownership, check_stage, check_apis, check_lock, check_custom_migrations, check_unknown_plugins, check_duplicates,
     check_long_transactions, check_prepared_transactions, check_running_maintenance, check_authentication,
-    check_behaviour, check_router, check_old_counters, check_drift, check_configuration, check_host, check_cost, check_fleet;
+    check_behaviour, check_router, check_old_counters, check_drift, check_configuration, check_host, check_cost, check_fleet, check_nodes,
+    check_admin_api, check_custom_plugins;
 
 /* The check "openresty", on files under that folder ("" for the host's own). */
 void look_host_under(const char *root, struct check_result *result);

@@ -89,6 +89,56 @@ const struct check check_unknown_plugins = {
     .source = "Kong issue #2896; kong/runloop/plugins, at 1.3.0 \"plugin is in use but not enabled\"",
 };
 
+static bool is_bundled(const char *name)
+{
+    for (const char *const *each = kong_bundled_plugins; *each != NULL; each++)
+        if (strcmp(*each, name) == 0)
+            return true;
+    return is_gone(name);
+}
+
+/* Those that the new nodes are to load, and those that are in use. */
+static bool collect_custom(const struct check_subject *subject, struct check_result *result, struct names *custom)
+{
+    for (size_t i = 0; i < subject->conf->plugins.count; i++)
+        if (!is_bundled(subject->conf->plugins.list[i]))
+            names_add(custom, subject->conf->plugins.list[i]);
+    if (!has_table(subject, result, "plugins"))
+        return false;
+    PGresult *rows = look_query(subject, result, "SELECT DISTINCT left(name, 200) FROM plugins ORDER BY 1 LIMIT 200");
+    for (int row = 0; row < PQntuples(rows); row++)
+        if (!is_bundled(PQgetvalue(rows, row, 0)) && !names_have(custom, PQgetvalue(rows, row, 0)))
+            names_add(custom, PQgetvalue(rows, row, 0));
+    PQclear(rows);
+    return rows != NULL;
+}
+
+static void look_custom_plugins(const struct check_subject *subject, struct check_result *result)
+{
+    struct names custom = {0};
+    if (!look_has_state(subject, result))
+        return;
+    if (subject->state->stage != STAGE_LEGACY_014 && !subject->state->from_014) {
+        look_note(result, "not from Kong 0.14: what custom plugins there are work with 1.0's interfaces already");
+        return;
+    }
+    bool looked = collect_custom(subject, result, &custom);
+    for (size_t i = 0; i < custom.count; i++)
+        look_found_row(result, CHECK_WARNS, i, custom.count, "%s does not come with Kong: as it was written for 0.14, it does not work with 1.3", custom.list[i]);
+    if (custom.count > 0)
+        look_remedy(result, "kong start -c NEW-NODES-KONG.CONF  # on one new node, on a copy of the database that `up` has run on: with each plugin's release for Kong 1.0 or later");
+    else if (looked)
+        look_note(result, "no plugins but those that come with Kong");
+    names_free(&custom);
+}
+
+const struct check check_custom_plugins = {
+    .id = "custom-plugins", .title = "Custom plugins of 0.14", .severity = CHECK_WARNS, .reach = CHECK_ROWS, .look = look_custom_plugins,
+    .why = "Kong 1.0 took the interfaces away that plugins were written to before: the DAO, the form of schemas and of migrations. A plugin that still uses "
+           "them keeps a new node from starting. Make sure that each has a release for 1.0 or later, and that the new nodes have that.",
+    .source = "Kong's changelog, 1.0.0; the upgrade guide from 0.14",
+};
+
 /* Only `finish` after an upgrade from 0.14 fills cache_key, by core's 001_14_to_15. */
 static bool cache_key_is_to_be_filled(const struct state *state)
 {

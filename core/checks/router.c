@@ -10,7 +10,8 @@
 #include <string.h>
 
 #define PATIENCE_MS 4000
-#define PAIRS 5
+#define PAIRS 20
+#define PROBLEMS 5
 #define LABEL_SHOWN 80
 #define URL_SHOWN 160
 
@@ -63,10 +64,10 @@ static void tell(struct check_result *result, const struct routes *routes, const
     for (size_t i = 0; i < comparison->count && i < PAIRS; i++)
         add_pair(result, routes, &comparison->list[i]);
     if (comparison->count > PAIRS)
-        look_note(result, "and %zu more pairs", comparison->count - PAIRS);
+        look_note(result, "and %zu more pairs: `kong-upgrade routes` lists all of them", comparison->count - PAIRS);
     if (comparison->timed_out)
         look_unable(result, "not all requests could be tried within %d s: run `kong-upgrade routes`, which takes its time", PATIENCE_MS / 1000);
-    for (size_t i = 0; i < comparison->problems.count && i < PAIRS; i++)
+    for (size_t i = 0; i < comparison->problems.count && i < PROBLEMS; i++)
         look_note(result, "%s", comparison->problems.list[i]);
     if (result->outcome == CHECK_FOUND)
         look_remedy(result, "kong-upgrade routes  # shows them all, and what to change for each");

@@ -164,8 +164,9 @@ static void look_custom_migrations(const struct check_subject *subject, struct c
     bool looked = !(state->stage == STAGE_LEGACY_014 || state->from_014) || collect_legacy(subject, result, &found);
     for (size_t i = 0; i < found.count; i++)
         look_found_row(result, CHECK_WARNS, i, found.count, "%s has migrations of 0.14's form, which Kong 1.3 skips", found.list[i]);
-    for (size_t i = 0; i < state->unknown.count; i++)
-        look_found_row(result, CHECK_WARNS, i, state->unknown.count, "%s has migrations of its own in schema_meta", state->unknown.list[i]);
+    for (size_t i = 0; i < state->custom_count; i++)
+        look_found_row(result, CHECK_WARNS, i, state->custom_count, "%s has migrations of its own in schema_meta (%zu executed, %zu pending)",
+                       state->customs[i].name, state->customs[i].executed.count, state->customs[i].pending.count);
     if (result->outcome == CHECK_FOUND)
         look_remedy(result, "kong migrations list  # on a new node, before and after `kong-upgrade up`: what it still names is theirs; then: kong migrations up");
     else if (looked)

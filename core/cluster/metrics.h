@@ -18,7 +18,7 @@
 
 #define METRICS_POLL_MS 10000
 #define METRICS_FIRST_MS 2000         /* from the first reading to the second: two make a rate */
-#define METRICS_DEADLINE_MS 2500      /* of one request: `GET /status` waits for it, and counts are known for 5 s */
+#define METRICS_DEADLINE_MS 2500      /* of one request */
 #define METRICS_FAILED_MS 60000       /* a node whose plugin fails is left alone for so long */
 #define METRICS_ABSENT_MS 300000      /* and for so long one that has none (404) */
 #define METRICS_WINDOW_MS 60000

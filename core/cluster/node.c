@@ -72,6 +72,7 @@ void nodes_stop(struct nodes *nodes)
         if (nodes->all[i]->under_way)
             multi_remove(nodes->multi, nodes->all[i]->easy);
         curl_easy_cleanup(nodes->all[i]->easy);
+        plugin_stop(nodes->all[i]);
     }
     multi_stop(nodes->multi);
     entries_stop(nodes);

@@ -17,7 +17,7 @@
 #include <stdint.h>
 #include <uv.h>
 
-#define NODE_POLL_MS 1000        /* `GET /status`; at most one request is under way per node */
+#define NODE_POLL_MS 1000        /* `GET /status`; at most one request is under way per node, and one to its Prometheus plugin */
 #define NODE_IDENTITY_MS 5000    /* `GET /`, which reads the node's database; at once where its identity is not known */
 #define NODE_IDENTITY_EACH_MS 20 /* but no more often than once in so long, over all nodes: its answer is long */
 /* `GET /metrics`, where the Prometheus plugin answers: METRICS_POLL_MS. */

@@ -107,6 +107,8 @@ enum node_state failure_read(const struct failure *failure, char **problem)
         *problem = mem_printf("answers with more than %d kB, so it is not Kong's Admin API; " CHECK_ADDRESS, NODE_ANSWER_LIMIT / 1024);
     else if (failure->code == CURLE_GOT_NOTHING || (broke && failure->received == 0))
         *problem = mem_dup("accepts connections, but closes them without an answer; " CHECK_ADDRESS);
+    else if (failure->code == CURLE_PARTIAL_FILE || broke)
+        *problem = mem_dup("closes the connection in the middle of its answer; see its error.log, and " CHECK_ADDRESS);
     else
         *problem = mem_printf("does not answer as Kong's Admin API does (%s); " CHECK_ADDRESS, failure->reason);
     return NODE_STRANGE;

@@ -1,6 +1,6 @@
 /*
- * The nodes that are watched, for node*.c alone: node_watch.c asks each of them, node_entry.c makes them of what fleet.ini says, node.c
- * begins and ends.
+ * The nodes that are watched, for node*.c alone: node_watch.c asks each of them, node_note.c notes what that says, node_plugin.c asks
+ * its Prometheus plugin, node_entry.c makes them of what fleet.ini says, node.c begins and ends.
  */
 #ifndef CORE_CLUSTER_NODE_WATCH_H
 #define CORE_CLUSTER_NODE_WATCH_H
@@ -14,12 +14,32 @@
 
 #include <curl/curl.h>
 
-enum request { REQUEST_ROOT, REQUEST_STATUS, REQUEST_METRICS, REQUESTS };
+enum request { REQUEST_ROOT, REQUEST_STATUS, REQUESTS };
+extern const char *const request_paths[REQUESTS];
+
+/* What a handle of libcurl's is for. */
+struct call {
+    struct watch *watch;
+    void (*ended)(struct watch *watch, CURLcode code);
+};
+
+/* The node's Prometheus plugin. */
+struct plugin {
+    CURL *easy;                   /* NULL: none is needed now */
+    struct call call;
+    bool under_way;
+    bool counted;                 /* the request under way is in `reached` */
+    int64_t started_at, due;      /* due 0: at once */
+    size_t received;              /* bytes, headers included */
+    struct metrics_window window;
+    struct metrics_reader reader; /* of the answer that comes in */
+};
 
 struct watch {
     struct nodes *nodes;
     struct node node;
     CURL *easy;
+    struct call call;
     struct curl_slist *connect_to;
     char *urls[REQUESTS];
     size_t index;                 /* among all */
@@ -40,9 +60,7 @@ struct watch {
     int64_t failed_at;            /* the last request that ended without a byte */
     int64_t reached;              /* requests of ours since the node's counter began */
     int64_t reached_then;         /* as of the last count */
-    int64_t metrics_due;          /* 0: at once */
-    struct metrics_window window;
-    struct metrics_reader reader; /* of the answer that comes in */
+    struct plugin plugin;
     struct tunnel_tally tally;    /* of its tunnel when the request began */
     struct buf body;
     int socket_error;             /* errno of making a socket; 0: none */
@@ -100,13 +118,33 @@ void watch_ask(struct watch *watch, const char *address);
 /* Asked now, or when `milliseconds` have passed. */
 void watch_ask_in(struct watch *watch, uint64_t milliseconds);
 
-/* It is not as it should be, for `problem`, which it takes. */
-void watch_trouble(struct watch *watch, enum node_state state, char *problem);
-
 /* For multi_start. */
 void watch_ended(void *private_pointer, CURLcode code);
 
 void watch_free(struct watch *watch);
+
+/* node_note.c */
+
+/* It is not as it should be, for `problem`, which it takes. */
+void watch_trouble(struct watch *watch, enum node_state state, char *problem);
+
+/* Its request has ended with an answer, whatever that is; or without a whole one. */
+void watch_note_answer(struct watch *watch, int64_t now);
+void watch_note_failure(struct watch *watch, CURLcode code);
+
+/* node_plugin.c */
+
+/* Asks it, where that is due: `GET /status` has just ended, and the node is well. */
+void plugin_ask(struct watch *watch, int64_t now);
+
+/* Another request is going to begin: whether one of the plugin's is counted by the node is settled now. */
+void plugin_settle(struct watch *watch, int64_t now);
+
+/* Another process counts anew, and may have the plugin where the one before had not. */
+void plugin_forget(struct watch *watch);
+
+void plugin_stop(struct watch *watch);
+void plugin_ended(struct watch *watch, CURLcode code);   /* for struct call */
 
 /* node_entry.c */
 

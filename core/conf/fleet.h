@@ -18,6 +18,10 @@
  *     quiet = 120
  *     quiet_rps = 0.5
  *     lock_deadline = 600
+ *     [kong]
+ *     bin = /usr/local/bin/kong
+ *     engine = kong
+ *     deadline = 3600
  *     [hooks]                        (hooks.h)
  *     divert = /usr/local/bin/move-traffic {percent}
  *
@@ -30,19 +34,24 @@
  * before step 4 opens (default 120). `quiet_rps`: so many requests a second, beyond our own polls, may each of them serve and still
  * be quiet (default 0): what a Prometheus scraper, a health checker or another kong-upgrade asks of its Admin API. `lock_deadline`: so
  * many seconds is a change tried again for its lock before the run is paused (default 600).
+ *
+ * [kong] bin: Kong 1.3's own command; not said, it is looked for (kong_binary.h). engine: who makes the migrations, `kong-upgrade` (the
+ * default) or `kong`, its own `kong migrations`. deadline: after so many seconds a command of Kong's is ended (default 3600).
  */
 #ifndef CORE_CONF_FLEET_H
 #define CORE_CONF_FLEET_H
 
 #include "core/base/error.h"
 #include "core/conf/hooks.h"
+#include "core/conf/ini_file.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 
 #define FLEET_QUIET_SECONDS 120
 #define FLEET_LOCK_DEADLINE_SECONDS 600
-#define FLEET_LINE_LIMIT 198   /* Debian's inih cuts lines at 200 bytes, the newline and the NUL among them */
+#define FLEET_KONG_DEADLINE_SECONDS 3600
+#define FLEET_LINE_LIMIT INI_LINE_LIMIT
 
 enum cluster { CLUSTER_OLD, CLUSTER_NEW };
 
@@ -74,6 +83,9 @@ struct fleet {
     char *kong_conf;           /* NULL: not said */
     int quiet_seconds, lock_deadline_seconds;
     double quiet_rps;
+    char *kong_bin;            /* a full path; NULL: not said */
+    bool kong_engine;          /* Kong's own commands make the migrations */
+    int kong_deadline_seconds; /* 0: not said; see fleet_kong_deadline */
     struct hooks hooks;        /* [hooks]: see hooks.h */
     struct fleet_node *nodes;
     size_t count;
@@ -82,7 +94,7 @@ struct fleet {
 
 /* Reads `file`, or, where that is NULL, the first that exists of $XDG_CONFIG_HOME/kong-upgrade/fleet.ini (~/.config without it)
  * and /etc/kong-upgrade/fleet.ini; none is an empty fleet, whose `file` is the first of them (a user without a home has the last).
- * Errors name file and line: unknown section or key, over-long line, a bad node, a bad hook; and hooks in a file that everyone may
+ * Errors name file and line: unknown section or key, over-long line, a bad node, a bad hook; and commands in a file that everyone may
  * write. On failure the fleet is empty. */
 bool fleet_load(struct fleet *fleet, const char *file, struct error *error);
 
@@ -117,6 +129,7 @@ void fleet_access_free(struct fleet_access *access);
 extern const char *const fleet_access_keys[];   /* a NULL ends them */
 bool fleet_access_set(struct fleet_access *access, const char *key, const char *value, struct error *error);
 
+int fleet_kong_deadline(const struct fleet *fleet);   /* in effect */
 bool fleet_has_ssh(const struct fleet *fleet);   /* some node is behind ssh */
 size_t fleet_count(const struct fleet *fleet, enum cluster cluster);
 const char *cluster_name(enum cluster cluster);   /* "old", "new" */

@@ -241,6 +241,7 @@ void fleet_copy(struct fleet *to, const struct fleet *from)
     *to = *from;
     to->file = mem_dup(from->file);
     to->kong_conf = mem_dup(from->kong_conf);
+    to->kong_bin = mem_dup(from->kong_bin);
     hooks_copy(&to->hooks, &from->hooks);
     to->nodes = mem_zero(from->count, sizeof *to->nodes);
     for (to->count = 0; to->count < from->count; to->count++) {
@@ -259,6 +260,7 @@ void fleet_free(struct fleet *fleet)
     free(fleet->nodes);
     free(fleet->file);
     free(fleet->kong_conf);
+    free(fleet->kong_bin);
     hooks_free(&fleet->hooks);
     for (enum cluster cluster = CLUSTER_OLD; cluster <= CLUSTER_NEW; cluster++)
         fleet_access_free(&fleet->access[cluster]);

@@ -230,6 +230,11 @@ bool lock_renew(struct pg *pg, const char *owner, struct error *error)
     return renewed;
 }
 
+bool lock_clear_dead(struct pg *pg, struct error *error)
+{
+    return pg_run(pg, error, "DELETE FROM locks WHERE key = 'migrations' AND owner LIKE '" LOCK_OWNER_PREFIX "%'");
+}
+
 bool lock_release(struct pg *pg, const char *owner, struct error *error)
 {
     const char *const values[] = {owner};

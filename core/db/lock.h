@@ -60,6 +60,9 @@ bool lock_acquire(struct pg *pg, const char *owner, struct error *error);
 /* Extends it by LOCK_SECONDS. false with ERROR_HELD where the row is no longer ours: someone removed it. */
 bool lock_renew(struct pg *pg, const char *owner, struct error *error);
 
+/* Removes a row of ours. Without another worker's session (lock_take_session is held) it is a dead one's. */
+bool lock_clear_dead(struct pg *pg, struct error *error);
+
 bool lock_release(struct pg *pg, const char *owner, struct error *error);
 
 /* A new owner's name for this process; what it runs may be put behind it, after a space. The caller frees. */

@@ -38,6 +38,19 @@ static struct verdict check_bootstrap(const struct state *state)
     }
 }
 
+bool order_finish_first(const struct state *state, bool resume)
+{
+    return state->stage == STAGE_PENDING && state_count_new(state) > 0 && state_pending_from_before(state) && !resume && !state_up_begun(state);
+}
+
+enum plan_kind order_next(const struct state *state, bool resume)
+{
+    bool up_complete = state->stage == STAGE_PENDING && state_count_new(state) == 0;
+    if (state->stage == STAGE_EMPTY)
+        return PLAN_BOOTSTRAP;
+    return up_complete || order_finish_first(state, resume) ? PLAN_FINISH : PLAN_UP;
+}
+
 static struct verdict check_up(const struct state *state, bool resume)
 {
     switch (state->stage) {
@@ -48,8 +61,9 @@ static struct verdict check_up(const struct state *state, bool resume)
     case STAGE_PENDING:
         if (state_count_new(state) == 0)
             return nothing("nothing to do: `up` has run; what remains is `finish`, once the old nodes are gone");
-        if (state_pending_from_before(state) && !resume && !state_up_begun(state))
-            return refuse(state, "an earlier upgrade was never finished: run `finish` first (its old nodes can't come back after it), then `up`");
+        if (order_finish_first(state, resume))
+            return refuse(state, state->from_014 ? "an earlier upgrade was never finished: run `finish` first (no 0.14 node can start after it), then `up`"
+                                                 : "an earlier upgrade was never finished: run `finish` first (1.0 to 1.2 nodes work on), then `up`");
         return go();
     case STAGE_LEGACY_014:
         return state->has_apis ? refuse_apis() : go();
@@ -66,7 +80,7 @@ static struct verdict check_finish(const struct state *state, bool resume)
     case STAGE_CURRENT:
         return nothing("nothing to do: the database is Kong 1.3's, and nothing is pending");
     case STAGE_PENDING:
-        if (state_count_new(state) > 0 && (resume || state_up_begun(state) || !state_pending_from_before(state))) {
+        if (state_count_new(state) > 0 && !order_finish_first(state, resume)) {
             struct verdict verdict = refuse(state, "`up` is not complete: there are new migrations; run `up` first");
             verdict.exit_code = 5;
             return verdict;

@@ -18,4 +18,11 @@ struct verdict {
 /* `resume`: an `up` of ours was interrupted (its journal has no end): then migrations pending from it don't speak against `up`. */
 struct verdict order_check(const struct state *state, enum plan_kind kind, bool resume);
 
+/* What is pending stems from an earlier upgrade that was never finished, or from plugins that were loaded in its time: it is finished
+ * before `up`, as Kong's own `migrations up` demands. `resume` as above. */
+bool order_finish_first(const struct state *state, bool resume);
+
+/* What is to be run next, where anything can be. */
+enum plan_kind order_next(const struct state *state, bool resume);
+
 #endif

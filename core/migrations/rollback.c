@@ -484,7 +484,7 @@ bool rollback_losses(struct pg *pg, const struct rollback *rollback, const struc
         losses_free(losses);
         return false;
     }
-    for (size_t i = 0; i < rollback->state.unknown.count && plan->to == KONG_0_14; i++)
-        add_loss(losses, mem_printf("what is recorded of the custom plugin %s is dropped, its tables stay", rollback->state.unknown.list[i]), -1);
+    for (size_t i = 0; i < rollback->state.custom_count && plan->to == KONG_0_14; i++)
+        add_loss(losses, mem_printf("what is recorded of the custom plugin %s is dropped, its tables stay", rollback->state.customs[i].name), -1);
     return true;
 }

@@ -4,6 +4,7 @@
 #include "core/base/json.h"
 #include "core/base/mem.h"
 #include "core/db/pg.h"
+#include "core/migrations/aside.h"
 #include "core/migrations/order.h"
 #include "core/migrations/run_internal.h"
 
@@ -266,6 +267,25 @@ static bool fill_empty_database(struct run *run, struct error *error)
     return done;
 }
 
+/* What has to be granted is said. */
+static bool forbidden(const struct run *run, bool schema_there, struct error *error)
+{
+    struct buf role = {0}, object = {0};
+    if (error == NULL || strcmp(error->sqlstate, "42501") != 0)
+        return false;
+    buf_add_identifier(&role, run->job->datastore->user);
+    buf_add_identifier(&object, schema_there ? pg_schema(run->main) : pg_database(run->main));
+    if (schema_there)
+        error_set(error, ERROR_SQL, "%s: the role %s may not create tables in schema %s; have its owner or a superuser run GRANT USAGE, CREATE ON SCHEMA %s TO %s;"
+                  " then run the same again", pg_where(run->main), run->job->datastore->user, pg_schema(run->main), buf_text(&object), buf_text(&role));
+    else
+        error_set(error, ERROR_SQL, "%s: schema %s does not exist, and the role %s may not create it; have a superuser run GRANT CREATE ON DATABASE %s TO %s;"
+                  " then run the same again", pg_where(run->main), pg_schema(run->main), run->job->datastore->user, buf_text(&object), buf_text(&role));
+    buf_free(&role);
+    buf_free(&object);
+    return false;
+}
+
 /* Kong's bookkeeping is there before its first migration: the lock needs its table. */
 static bool make_bookkeeping(struct run *run, struct error *error)
 {
@@ -279,8 +299,9 @@ static bool make_bookkeeping(struct run *run, struct error *error)
         bool done = false, recorded;
         made = change_is_done(run->main, &bookkeeping[i], &done, error) &&
                (done || apply_change(run, &bookkeeping[i], NULL, &recorded, error));
+        there = true;
     }
-    return made;
+    return made || forbidden(run, there, error);
 }
 
 /* We hold the advisory lock now: a worker that still has a session lives no more, or has lost its lock. What the server still does for
@@ -298,19 +319,13 @@ static bool await_leftover(struct run *run, struct error *error)
     }
 }
 
-/* Without another worker's session a row of ours is a dead one's. */
-static bool clear_dead_lock(struct run *run, struct error *error)
-{
-    return pg_run(run->aux, error, "DELETE FROM locks WHERE key = 'migrations' AND owner LIKE '" LOCK_OWNER_PREFIX "%'");
-}
-
 static bool take_lock(struct run *run, struct error *error)
 {
     if (!lock_mark_session(run->main, error) || !await_leftover(run, error))
         return false;
     if (run->job->kind != PLAN_FINISH && !make_bookkeeping(run, error))
         return false;
-    if (run->job->clear_dead_lock && !clear_dead_lock(run, error))
+    if (run->job->clear_dead_lock && !lock_clear_dead(run->aux, error))
         return false;
     char *unique = lock_new_owner(), *owner = mem_printf("%s %s", unique, run->job->command);
     free(unique);
@@ -462,6 +477,8 @@ static struct run_outcome run_locked(struct run *run)
 {
     struct error error = {0};
     struct state state;
+    if (!aside_put_back(run->main, &error))
+        return failed(run, &error);
     if (run->job->kind == PLAN_ROLLBACK)
         return roll_back(run);
     if (!read_state(run, &state, &error))
@@ -510,8 +527,7 @@ static struct run_outcome run_connected(struct run *run)
     return outcome;
 }
 
-/* Where connections are few, the one of whoever started us may not be gone yet. */
-static struct pg *connect_patiently(const struct datastore *datastore, const char *role, int timeout_ms, struct error *error)
+struct pg *run_connect(const struct datastore *datastore, const char *role, int timeout_ms, struct error *error)
 {
     struct pg *pg = NULL;
     for (int attempt = 0; pg == NULL && attempt < CONNECT_TRIES; attempt++) {
@@ -529,8 +545,8 @@ struct run_outcome run_job(const struct run_job *job, struct journal *journal, c
     struct error error = {0};
     struct run run = {.job = job, .journal = journal, .stop = stop};
     struct run_outcome outcome;
-    run.main = connect_patiently(job->datastore, "worker", 0, &error);
-    run.aux = run.main != NULL ? connect_patiently(job->datastore, "worker locks", AUX_TIMEOUT_MS, &error) : NULL;
+    run.main = run_connect(job->datastore, "worker", 0, &error);
+    run.aux = run.main != NULL ? run_connect(job->datastore, "worker locks", AUX_TIMEOUT_MS, &error) : NULL;
     if (run.aux != NULL) {
         pg_set_tick(run.main, run_tick, &run);
         outcome = run_wait_for_locks(&run, true, &error) ? run_connected(&run) : failed(&run, &error);

@@ -32,6 +32,11 @@ struct run_job {
     bool clear_dead_lock;           /* the operator confirmed that the lock row of a dead worker of ours be removed */
     int deadline_ms;                /* how long one change may be tried for its lock */
     const char *folder;             /* of `backup` (core/backup/backup.h): where to; absolute */
+
+    /* Kong's own command runs it (core/kong_run.h): these are owned, kong_job_make fills them. NULL: we do. */
+    char *kong, *kong_conf;         /* its path; a private kong.conf, removed by the worker */
+    int kong_deadline;              /* seconds */
+    char **environment;             /* the worker's, and so the command's */
 };
 
 enum run_result { RUN_DONE, RUN_NOTHING, RUN_PAUSED, RUN_HELD, RUN_REFUSED, RUN_FAILED };

@@ -29,6 +29,9 @@ struct run {
     struct rollback rollback;   /* of a rollback: what was found before its first change */
 };
 
+/* Connects; where connections are few, the one of whoever started us may not be gone yet, so it tries for a second. */
+struct pg *run_connect(const struct datastore *datastore, const char *role, int timeout_ms, struct error *error);
+
 /* Renews the lock, sees to a request to stop. false: the statement in hand must be cancelled. Also the tick of both connections'
  * waits on `main`. */
 bool run_tick(void *run);

@@ -1,8 +1,11 @@
 #include "core/migrations/state.h"
 
+#include "core/base/buf.h"
 #include "core/base/json.h"
 #include "core/base/mem.h"
+#include "core/conf/kong_conf.h"
 #include "core/db/pg.h"
+#include "core/migrations/aside.h"
 #include "core/migrations/legacy.h"
 
 #include <stdlib.h>
@@ -25,7 +28,13 @@ void state_free(struct state *state)
         free(each->last_executed);
     }
     free(state->subsystems);
-    names_free(&state->unknown);
+    for (size_t i = 0; i < state->custom_count; i++) {
+        free(state->customs[i].name);
+        names_free(&state->customs[i].executed);
+        names_free(&state->customs[i].pending);
+    }
+    free(state->customs);
+    names_free(&state->unrecorded);
     lock_info_free(&state->lock);
     free(state->host);
     free(state->database);
@@ -37,7 +46,7 @@ void state_free(struct state *state)
 
 /* What kind of database it is, in one question: tables of the schema, Kong's bookkeeping, Kong's tables elsewhere. */
 struct survey {
-    bool has_meta, has_legacy, has_tables;
+    bool has_meta, has_legacy, has_tables, schema_missing;
     char *elsewhere;
 };
 
@@ -58,13 +67,15 @@ static bool survey_read(struct pg *pg, struct survey *survey, struct error *erro
         " (SELECT n.nspname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
         "  WHERE c.relname IN ('schema_meta', 'schema_migrations') AND c.relkind = 'r' AND n.nspname IS DISTINCT FROM current_schema()"
         "  AND EXISTS (SELECT 1 FROM pg_catalog.pg_class p WHERE p.relnamespace = n.oid AND p.relname = 'plugins') LIMIT 1),"
-        " current_schema() IS NULL AND EXISTS (SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1), current_user", 1, values);
+        " current_schema() IS NULL AND EXISTS (SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1), current_user,"
+        " current_schema() IS NULL", 1, values);
     if (result == NULL)
         return false;
     survey->has_meta = PQgetvalue(result, 0, 0)[0] == 't';
     survey->has_legacy = PQgetvalue(result, 0, 1)[0] == 't';
     survey->has_tables = PQgetvalue(result, 0, 2)[0] == 't';
     survey->elsewhere = PQgetisnull(result, 0, 3) ? NULL : mem_dup(PQgetvalue(result, 0, 3));
+    survey->schema_missing = PQgetvalue(result, 0, 6)[0] == 't';
     bool hidden = PQgetvalue(result, 0, 4)[0] == 't';
     if (hidden)
         error_set(error, ERROR_SQL, "%s: the role %s may not use the schema %s; run GRANT USAGE ON SCHEMA %s TO %s, or set pg_user and pg_schema in kong.conf",
@@ -99,13 +110,32 @@ static struct subsystem_state *find_state(struct state *state, const char *name)
     return NULL;
 }
 
-/* One row per name: subsystem, last_executed, 'executed' | 'pending' | NULL, name. Unnested by the server, whose arrays may hold anything. */
+static void add_name_of(struct custom_state *custom, PGresult *result, int row)
+{
+    if (!PQgetisnull(result, row, 3))
+        names_add(PQgetvalue(result, row, 2)[0] == 'e' ? &custom->executed : &custom->pending, PQgetvalue(result, row, 3));
+}
+
+static struct custom_state *find_custom(struct state *state, const char *name)
+{
+    for (size_t i = 0; i < state->custom_count; i++)
+        if (strcmp(state->customs[i].name, name) == 0)
+            return &state->customs[i];
+    state->customs = mem_grow(state->customs, state->custom_count + 1, sizeof *state->customs);
+    state->customs[state->custom_count] = (struct custom_state){.name = mem_dup(name)};
+    return &state->customs[state->custom_count++];
+}
+
+/* One row per name: subsystem, last_executed, 'executed' | 'pending' | NULL, name. Unnested by the server, whose arrays may hold anything.
+ * What was set aside (aside.h) is pending, whatever Kong is shown meanwhile. */
 static bool read_meta(struct pg *pg, struct state *state, struct error *error)
 {
     PGresult *result = pg_query(pg, error,
-        "SELECT m.subsystem, m.last_executed, l.list, l.name FROM schema_meta m LEFT JOIN LATERAL"
-        " (SELECT 'executed' AS list, e.name, e.n FROM unnest(m.executed) WITH ORDINALITY AS e (name, n) UNION ALL"
-        "  SELECT 'pending', p.name, p.n FROM unnest(m.pending) WITH ORDINALITY AS p (name, n)) l ON true"
+        "SELECT m.subsystem, m.last_executed, l.list, l.name FROM schema_meta m LEFT JOIN schema_meta a"
+        " ON a.key = '" ASIDE_KEY "' AND a.subsystem = m.subsystem LEFT JOIN LATERAL"
+        " (SELECT 'executed' AS list, e.name, e.n FROM unnest(m.executed) WITH ORDINALITY AS e (name, n)"
+        "  WHERE a.pending IS NULL OR e.name <> ALL (a.pending) UNION ALL"
+        "  SELECT 'pending', p.name, p.n FROM unnest(a.pending || m.pending) WITH ORDINALITY AS p (name, n)) l ON true"
         " WHERE m.key = 'schema_meta' ORDER BY m.subsystem, l.list, l.n");
     if (result == NULL)
         return false;
@@ -113,8 +143,8 @@ static bool read_meta(struct pg *pg, struct state *state, struct error *error)
         const char *name = PQgetvalue(result, row, 0);
         struct subsystem_state *known = find_state(state, name);
         if (known == NULL) {
-            if (subsystem_find(name) == NULL && !names_have(&state->unknown, name))
-                names_add(&state->unknown, name);
+            if (subsystem_find(name) == NULL)
+                add_name_of(find_custom(state, name), result, row);
             continue;
         }
         if (known->last_executed == NULL && !PQgetisnull(result, row, 1))
@@ -147,6 +177,54 @@ static const char *name_from_the_future(const struct subsystem_state *each)
             if (subsystem_migration(each->subsystem, lists[list]->list[i]) == NULL)
                 return lists[list]->list[i];
     return NULL;
+}
+
+size_t state_count_custom_pending(const struct state *state)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < state->custom_count; i++)
+        count += state->customs[i].pending.count;
+    return count;
+}
+
+bool state_has_custom(const struct state *state)
+{
+    return state->custom_count > 0 || state->unrecorded.count > 0;
+}
+
+char *state_custom_text(const struct state *state)
+{
+    struct buf text = {0};
+    for (size_t i = 0; i < state->custom_count; i++) {
+        const struct custom_state *each = &state->customs[i];
+        buf_addf(&text, "%s%s (%zu executed", text.length > 0 ? ", " : "", each->name, each->executed.count);
+        if (each->pending.count > 0)
+            buf_addf(&text, ", %zu pending", each->pending.count);
+        buf_add(&text, ")");
+    }
+    for (size_t i = 0; i < state->unrecorded.count; i++)
+        buf_addf(&text, "%s%s (no record)", text.length > 0 ? ", " : "", state->unrecorded.list[i]);
+    return text.data != NULL ? buf_take(&text) : mem_dup("");
+}
+
+/* A plugin that comes with Kong has its migrations here, or none. */
+static bool is_bundled(const char *plugin)
+{
+    for (const char *const *each = kong_bundled_plugins; *each != NULL; each++)
+        if (strcmp(*each, plugin) == 0)
+            return true;
+    return false;
+}
+
+static void find_unrecorded(struct state *state, const char *const *plugins, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        bool known = is_bundled(plugins[i]) || subsystem_find(plugins[i]) != NULL || names_have(&state->unrecorded, plugins[i]);
+        for (size_t j = 0; j < state->custom_count && !known; j++)
+            known = strcmp(state->customs[j].name, plugins[i]) == 0;
+        if (!known)
+            names_add(&state->unrecorded, plugins[i]);
+    }
 }
 
 size_t state_count_new(const struct state *state)
@@ -187,6 +265,25 @@ bool state_up_begun(const struct state *state)
             return true;
     }
     return false;
+}
+
+const char *state_reached(const struct state *state)
+{
+    const struct subsystem_state *core = &state->subsystems[0];
+    const char *version = NULL;
+    for (size_t i = 0; i < core->subsystem->migration_count; i++) {
+        const struct migration *migration = &core->subsystem->migrations[i];
+        if (names_have(&core->executed, migration->name) || names_have(&core->pending, migration->name))
+            version = kong_version_names[migration->since > KONG_1_0 ? migration->since : KONG_1_0];
+    }
+    return version;
+}
+
+bool state_plugins_only(const struct state *state)
+{
+    const struct subsystem_state *core = &state->subsystems[0];
+    bool there = state->stage == STAGE_UPGRADABLE || state->stage == STAGE_PENDING;
+    return there && core->pending.count == 0 && core->new.count == 0 && core->missing.count == 0;
 }
 
 /* Core's migrations tell the release. From 0.14 on the way up, 001 and 002 are pending until `finish`. */
@@ -274,6 +371,7 @@ static void decide_without_kong(struct pg *pg, const struct survey *survey, stru
 static bool decide(struct pg *pg, const struct survey *survey, struct state *state, struct error *error)
 {
     state->from_014 = survey->has_legacy;
+    state->schema_missing = survey->schema_missing;
     if (survey->has_meta && !read_meta(pg, state, error))
         return false;
     /* Core's first record marks the end of the beginning: until then an interrupted run has left the bookkeeping at most. */
@@ -304,6 +402,8 @@ bool state_read(struct pg *pg, const char *const *plugins, size_t plugin_count, 
     add_loaded_subsystems(state, plugins, plugin_count);
     bool read = survey_read(pg, &survey, error) && decide(pg, &survey, state, error) && lock_read(pg, &state->lock, error);
     free(survey.elsewhere);
+    if (read)
+        find_unrecorded(state, plugins, plugin_count);
     if (!read)
         state_free(state);
     return read;
@@ -327,14 +427,21 @@ json_t *state_json(const struct state *state)
             "executed", json_names(&each->executed), "pending", json_names(&each->pending),
             "new", json_names(&each->new), "missing", json_names(&each->missing)));
     }
+    json_t *customs = json_array(), *unknown = json_array();
+    for (size_t i = 0; i < state->custom_count; i++) {
+        const struct custom_state *each = &state->customs[i];
+        json_array_append_new(unknown, json_text(each->name));
+        json_array_append_new(customs, json_pack("{s:o, s:o, s:o}", "name", json_text(each->name), "executed", json_names(&each->executed),
+            "pending", json_names(&each->pending)));
+    }
     json_t *lock = json_null();
     if (state->lock.held)
         lock = json_pack("{s:o, s:o, s:b, s:o, s:o}", "owner", json_text(state->lock.owner), "expires", json_text(state->lock.expires),
             "worker_alive", state->lock.worker_alive, "address", json_text(state->lock.address), "since", json_text(state->lock.since));
-    return json_pack("{s:{s:o, s:i, s:o, s:o, s:o}, s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:n}",
+    return json_pack("{s:{s:o, s:i, s:o, s:o, s:o}, s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:n}",
         "database", "host", json_text(state->host), "port", state->port, "name", json_text(state->database),
         "schema", json_text(state->schema), "server_version", json_text(state->server_version),
         "stage", stage_name(state->stage), "version", json_text(state->version), "target", "1.3",
-        "reason", json_text(state->reason), "subsystems", subsystems_json, "unknown_subsystems", json_names(&state->unknown),
+        "reason", json_text(state->reason), "subsystems", subsystems_json, "unknown_subsystems", unknown, "custom", customs,
         "lock", lock, "worker");
 }

@@ -29,6 +29,12 @@ enum stage {
     STAGE_FOREIGN,      /* has tables, but not Kong's */
 };
 
+/* What schema_meta records of a subsystem that is not ours: a custom plugin. Which migrations it has, only Kong knows that loads it. */
+struct custom_state {
+    char *name;
+    struct names executed, pending;
+};
+
 /* "empty", "too_old"… as in the JSON. */
 const char *stage_name(enum stage stage);
 
@@ -44,11 +50,14 @@ struct state {
     enum stage stage;
     const char *version;               /* the Kong whose schema it is: "0.14", "1.0"… "1.3"; NULL where there is none */
     char *reason;                      /* a sentence for too_old, ahead, foreign and empty; or NULL */
+    bool schema_missing;               /* there is no such schema yet */
     bool from_014;                     /* `schema_migrations` is still there: the old cluster is 0.14 */
     bool has_apis;                     /* legacy_014: the table `apis` has rows, which no later Kong reads: `up` is refused */
     struct subsystem_state *subsystems;   /* those of the loaded plugins and core, in Kong's order */
     size_t subsystem_count;
-    struct names unknown;              /* subsystems in `schema_meta` that are not ours: custom plugins */
+    struct custom_state *customs;      /* subsystems in `schema_meta` that are not ours */
+    size_t custom_count;
+    struct names unrecorded;           /* plugins of kong.conf that don't come with Kong and have no row: they may have migrations, too */
     struct lock_info lock;
 };
 
@@ -60,11 +69,27 @@ void state_free(struct state *state);
 size_t state_count_new(const struct state *state);       /* new and missing */
 size_t state_count_pending(const struct state *state);
 
+/* Of custom plugins, in all. */
+size_t state_count_custom_pending(const struct state *state);
+
+/* There are plugins that may have migrations of their own. */
+bool state_has_custom(const struct state *state);
+
+/* "my-plugin (3 executed, 1 pending), other (no record)". The caller frees. */
+char *state_custom_text(const struct state *state);
+
 /* The pending ones stem from an upgrade to 1.0, 1.1 or 1.2 that was never finished: some have come before 1.3. */
 bool state_pending_from_before(const struct state *state);
 
 /* An `up` to 1.3 has come past core's own migrations, on whatever machine: migrations that are still new are the rest of it. */
 bool state_up_begun(const struct state *state);
+
+/* The release that core's recorded migrations make, pending ones too: of an upgrade from 0.14 that was never finished, where it went.
+ * NULL where none is recorded. */
+const char *state_reached(const struct state *state);
+
+/* Core is Kong 1.3's: what is new or pending is of plugins that were loaded since. */
+bool state_plugins_only(const struct state *state);
 
 /* The exit code of `status` (kong migrations list's, and 8). */
 int state_exit_code(const struct state *state);

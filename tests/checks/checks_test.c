@@ -3,7 +3,6 @@
 
 #include "core/base/mem.h"
 #include "core/db/lock.h"
-#include "core/migrations/legacy.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -303,27 +302,11 @@ static void test_stage(void **state)
     check_results_free(&results);
 }
 
-/* What a 0.14 database is to the checks: its list of migrations, no schema_meta, plugins and counters with their old keys. */
-static void make_014(const char *database)
-{
-    struct buf sql = {0};
-    buf_add(&sql, "SET ROLE kong; DROP TABLE schema_meta, locks; ALTER TABLE plugins DROP cache_key;"
-                  " ALTER TABLE ratelimiting_metrics ALTER period_date TYPE timestamp;"
-                  " ALTER TABLE ratelimiting_metrics ADD api_id uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',"
-                  " DROP CONSTRAINT ratelimiting_metrics_pkey, ADD PRIMARY KEY (identifier, period, period_date, service_id, route_id, api_id);"
-                  " CREATE TABLE schema_migrations (id text PRIMARY KEY, migrations varchar(100)[]);");
-    for (size_t i = 0; i < legacy_migration_count; i++)
-        buf_addf(&sql, "INSERT INTO schema_migrations VALUES ('%s', '{%s}') ON CONFLICT (id) DO UPDATE SET migrations ="
-                       " schema_migrations.migrations || EXCLUDED.migrations;", legacy_migrations[i].component, legacy_migrations[i].name);
-    place_sql(database, buf_text(&sql));
-    buf_free(&sql);
-}
-
 static void test_legacy(void **state)
 {
     (void)state;
     const char *database = place_database("k10", "kong");
-    make_014(database);
+    place_make_014(database);
     expect_clean(database, NULL);
     struct check_results results;
     place_check(database, NULL, &results);
@@ -357,7 +340,7 @@ static void test_duplicates(void **state)
 {
     (void)state;
     const char *database = place_database("k10", "kong");
-    make_014(database);
+    place_make_014(database);
     place_sql(database, "INSERT INTO plugins (id, created_at, name, config, enabled) VALUES"
                         " ('00000000-0000-0000-0000-00000000000a', '2018-01-02', 'acl', '{}', true),"
                         " ('00000000-0000-0000-0000-00000000000b', '2018-01-01', 'acl', '{}', true),"
@@ -535,6 +518,19 @@ static void test_authentication(void **state)
     place_check("k12", digested, &results);
     assert_int_equal(place_find(&results, "authentication")->outcome, CHECK_OK);
     check_results_free(&results);
+
+    /* Where the server asks us otherwise than it asks nodes, only who may read how passwords are kept can tell. */
+    char host[128];
+    snprintf(host, sizeof host, "KONG_PG_HOST=%s", place_socket());
+    const char *const local[] = {host, "KONG_PG_USER=scrambled", NULL}, *const superuser[] = {host, "KONG_PG_USER=chief", NULL};
+    place_check("k12", local, &results);
+    assert_int_equal(place_find(&results, "authentication")->outcome, CHECK_OK);
+    assert_true(has_evidence(place_find(&results, "authentication"), "over a Unix socket is seen only by a superuser"));
+    check_results_free(&results);
+    place_sql("postgres", "SET password_encryption = 'scram-sha-256'; CREATE ROLE chief SUPERUSER LOGIN PASSWORD 'kong'");
+    place_check("k12", superuser, &results);
+    assert_true(has_evidence(place_find(&results, "authentication"), "asks role chief for SCRAM"));
+    check_results_free(&results);
 }
 
 static void test_command(void **state)
@@ -543,7 +539,7 @@ static void test_command(void **state)
     const char *database = place_database("k12", "kong");
     struct buf output = {0};
     assert_int_equal(place_program(database, "check", &output), 0);
-    assert_non_null(strstr(buf_text(&output), "0 blocking, 0 warnings, 0 ignored, 25 fine"));
+    assert_non_null(strstr(buf_text(&output), "0 blocking, 0 warnings, 0 ignored, 28 fine"));
     buf_clear(&output);
     assert_int_equal(place_program(database, "check -q", &output), 0);
     assert_string_equal(buf_text(&output), "");
@@ -558,7 +554,7 @@ static void test_command(void **state)
     buf_clear(&output);
     assert_int_equal(place_program(database, "check --ignore unknown-plugins", &output), 0);
     assert_non_null(strstr(buf_text(&output), "Plugins that new nodes don't load (ignored)"));
-    assert_non_null(strstr(buf_text(&output), "0 blocking, 0 warnings, 1 ignored, 24 fine"));
+    assert_non_null(strstr(buf_text(&output), "0 blocking, 0 warnings, 1 ignored, 27 fine"));
     buf_clear(&output);
     assert_int_equal(place_program(database, "check --ignore unknown-plugins -q", &output), 0);
     assert_string_equal(buf_text(&output), "");
@@ -582,15 +578,15 @@ static void test_json(void **state)
     place_sql(database, "INSERT INTO plugins (id, name, config, enabled) VALUES (md5(random()::text)::uuid, E'm\\x1b[31mine', '{}', true)");
     assert_int_equal(place_program(database, "check --json", &output), 6);
     json_t *json = json_loads(buf_text(&output), 0, NULL), *list = json_object_get(json, "checks"), *first = json_array_get(list, 0);
-    assert_int_equal(json_array_size(list), 25);
+    assert_int_equal(json_array_size(list), 28);
     assert_string_equal(json_string_value(json_object_get(first, "id")), "unknown-plugins");
     assert_string_equal(json_string_value(json_object_get(first, "severity")), "warn");
     assert_string_equal(json_string_value(json_object_get(first, "result")), "found");
-    assert_string_equal(json_string_value(json_object_get(json_array_get(list, 24), "result")), "ok");
+    assert_string_equal(json_string_value(json_object_get(json_array_get(list, 27), "result")), "ok");
     static const char *const texts[] = {"title", "why", "remedy", "source"};
     for (size_t i = 0; i < 4; i++)
         assert_true(json_is_string(json_object_get(first, texts[i])));
-    assert_true(json_is_null(json_object_get(json_array_get(list, 24), "remedy")));
+    assert_true(json_is_null(json_object_get(json_array_get(list, 27), "remedy")));
     json_decref(json);
     buf_free(&output);
 }

@@ -27,7 +27,7 @@ static void take(void *context, struct check_result *result)
     seen->order[seen->count++] = result->check;
     check_results_put(&seen->results, result);
     if (seen->session != NULL) {
-        PGresult *rows = PQexec(seen->session, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'kong-upgrade check'");
+        PGresult *rows = PQexec(seen->session, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'kong-upgrade check' AND datname = current_database()");
         int count = atoi(PQgetvalue(rows, 0, 0));
         seen->most = count > seen->most ? count : seen->most;
         PQclear(rows);
@@ -59,7 +59,7 @@ static void test_locked(void **state)
     const char *database = place_database("k10", "kong");
     PGconn *holder = place_session(database, "kong");
     PQclear(PQexec(holder, "BEGIN; LOCK TABLE plugins, routes, services, upstreams, consumers, ratelimiting_metrics IN ACCESS EXCLUSIVE MODE"));
-    place_check_each(database, NULL, NULL, take, &seen);
+    place_check_each(database, NULL, NULL, NULL, take, &seen);
     PQfinish(holder);
     assert_int_equal(seen.count, count_checks());
     for (size_t i = 0; i < sizeof locked / sizeof locked[0]; i++)
@@ -85,7 +85,7 @@ static void test_state_locked(void **state)
     const char *database = place_database("k12", "kong");
     PGconn *holder = place_session(database, "kong");
     PQclear(PQexec(holder, "BEGIN; LOCK TABLE schema_meta"));
-    place_check_each(database, NULL, NULL, take, &seen);
+    place_check_each(database, NULL, NULL, NULL, take, &seen);
     PQfinish(holder);
     assert_int_equal(seen.count, count_checks());
     expect_unable(&seen.results, "stage", "where the database stands can't be read: ");
@@ -105,7 +105,7 @@ static void test_slow(void **state)
     place_sql(database, "CREATE FUNCTION slow() RETURNS text LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(60); RETURN 'x'; END $$;"
                         "ALTER TABLE plugins RENAME TO plugins_; SET ROLE kong; CREATE VIEW plugins AS SELECT slow() AS name, id, NULL::jsonb AS config FROM plugins_;"
                         "RESET ROLE; INSERT INTO plugins_ (id, name, config, enabled) VALUES (md5('p')::uuid, 'acl', '{}', true)");
-    place_check_each(database, NULL, NULL, take, &seen);
+    place_check_each(database, NULL, NULL, NULL, take, &seen);
     assert_int_equal(seen.count, count_checks());
     expect_unable(&seen.results, "unknown-plugins", "looking took longer than 5 s and was given up");
     assert_int_equal(place_find(&seen.results, "router")->outcome, CHECK_OK);
@@ -118,16 +118,18 @@ static void test_slow(void **state)
 static void test_connections_are_few(void **state)
 {
     (void)state;
-    struct seen seen = {.session = place_session("postgres", "postgres")};
-    char sql[128];
     const char *database = place_database("k12", "kong");
-    place_check_each(database, NULL, NULL, take, &seen);
+    struct seen seen = {.session = place_session(database, "postgres")};
+    char sql[128];
+    place_check_each(database, NULL, NULL, NULL, take, &seen);
     assert_in_range(seen.most, 2, CHECK_LANES);
     check_results_free(&seen.results);
-    seen = (struct seen){.session = seen.session};
+    PQfinish(seen.session);
+    database = place_database("k12", "kong");
+    seen = (struct seen){.session = place_session(database, "postgres")};
     snprintf(sql, sizeof sql, "ALTER DATABASE %s CONNECTION LIMIT 7", database);
     place_sql("postgres", sql);
-    place_check_each(database, NULL, NULL, take, &seen);
+    place_check_each(database, NULL, NULL, NULL, take, &seen);
     assert_int_equal(seen.most, 1);   /* what is left is for others */
     assert_int_equal(place_find(&seen.results, "connections")->outcome, CHECK_OK);
     assert_int_equal(seen.count, count_checks());
@@ -139,7 +141,7 @@ static void test_stopped(void **state)
 {
     (void)state;
     struct seen seen = {.stop_after = 3};
-    place_check_each("k12", NULL, &seen.stop, take, &seen);
+    place_check_each("k12", NULL, NULL, &seen.stop, take, &seen);
     assert_in_range(seen.count, 3, count_checks() - 1);
     check_results_free(&seen.results);
 }

@@ -1,6 +1,7 @@
 #include "tests/checks/place.h"
 
 #include "core/base/mem.h"
+#include "core/migrations/legacy.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -32,6 +34,13 @@ void place_arguments(const char *the_program, const char *the_script)
 int place_port(void)
 {
     return port;
+}
+
+const char *place_socket(void)
+{
+    static char path[80];
+    snprintf(path, sizeof path, "%s/pg", folder);
+    return path;
 }
 
 int place_version(void)
@@ -62,7 +71,7 @@ void place_sql(const char *database, const char *sql)
     PGresult *result = PQexec(session, sql);
     ExecStatusType status = PQresultStatus(result);
     if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
-        print_error("%s: %s", sql, PQerrorMessage(session));
+        print_error("%s%.600s\n", PQerrorMessage(session), sql);
     assert_true(status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK);
     PQclear(result);
     PQfinish(session);
@@ -142,13 +151,29 @@ const char *place_database(const char *template, const char *owner)
     return name;
 }
 
+void place_make_014(const char *database)
+{
+    struct buf sql = {0};
+    buf_add(&sql, "SET ROLE kong; DROP TABLE schema_meta, locks; ALTER TABLE plugins DROP cache_key;"
+                  " ALTER TABLE ratelimiting_metrics ALTER period_date TYPE timestamp;"
+                  " ALTER TABLE ratelimiting_metrics ADD api_id uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',"
+                  " DROP CONSTRAINT ratelimiting_metrics_pkey, ADD PRIMARY KEY (identifier, period, period_date, service_id, route_id, api_id);"
+                  " CREATE TABLE schema_migrations (id text PRIMARY KEY, migrations varchar(100)[]);");
+    for (size_t i = 0; i < legacy_migration_count; i++)
+        buf_addf(&sql, "INSERT INTO schema_migrations VALUES ('%s', '{%s}') ON CONFLICT (id) DO UPDATE SET migrations ="
+                       " schema_migrations.migrations || EXCLUDED.migrations;", legacy_migrations[i].component, legacy_migrations[i].name);
+    place_sql(database, buf_text(&sql));
+    buf_free(&sql);
+}
+
 void place_check(const char *database, const char *const *environment, struct check_results *results)
 {
     *results = (struct check_results){0};
-    place_check_each(database, environment, NULL, check_results_take, results);
+    place_check_each(database, environment, NULL, NULL, check_results_take, results);
 }
 
-void place_check_each(const char *database, const char *const *environment, const volatile bool *stop, check_taker *take, void *context)
+void place_check_each(const char *database, const char *const *environment, const struct fleet *own, const volatile bool *stop, check_taker *take,
+                      void *context)
 {
     static const char *const nowhere[] = {NULL};
     char *all[16] = {mem_printf("KONG_PG_PORT=%d", port), mem_printf("KONG_PG_DATABASE=%s", database), mem_dup("KONG_PG_PASSWORD=kong")};
@@ -166,7 +191,7 @@ void place_check_each(const char *database, const char *const *environment, cons
     assert_true(kong_conf_load(&conf, NULL, nowhere, all, &error));
     assert_true(fleet_add(&fleet, CLUSTER_OLD, "old-1", "http://127.0.0.1:1", &error));
     assert_true(fleet_add(&fleet, CLUSTER_NEW, "new-1", "http://127.0.0.1:2", &error));
-    checks_run(&conf, &fleet, &ids, stop, take, context);
+    checks_run(&conf, own != NULL ? own : &fleet, &ids, stop, take, context);
     kong_conf_free(&conf);
     fleet_free(&fleet);
     for (size_t i = 0; i < count; i++)
@@ -200,6 +225,7 @@ int place_program(const char *database, const char *arguments, struct buf *outpu
 /* What stands between us and the server. */
 
 static pid_t relay_process;
+static int relay_port;   /* 0: there is none */
 
 /* Passes everything on: announcing another backend than the one that answers, as a pooler does; or the server's answers only up to so
  * many bytes, and then nothing more, as a network that has gone away. */
@@ -238,6 +264,7 @@ static void relay_all(int listener, int limit)
         if (from < 0)
             _exit(1);
         if (fork() == 0) {
+            prctl(PR_SET_PDEATHSIG, SIGKILL);
             close(listener);
             relay(from, limit);
         }
@@ -245,7 +272,7 @@ static void relay_all(int listener, int limit)
     }
 }
 
-int place_relay(int limit)
+static int listen_somewhere(int *port_number)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof address;
@@ -253,18 +280,77 @@ int place_relay(int limit)
     assert_int_equal(bind(listener, (struct sockaddr *)&address, size), 0);
     assert_int_equal(listen(listener, 8), 0);
     assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &size), 0);
+    *port_number = ntohs(address.sin_port);
+    return listener;
+}
+
+int place_relay(int limit)
+{
+    int listener = listen_somewhere(&relay_port);
     relay_process = fork();
     if (relay_process == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         setpgid(0, 0);
         relay_all(listener, limit);
     }
     setpgid(relay_process, relay_process);
     close(listener);
-    return ntohs(address.sin_port);
+    return relay_port;
 }
 
 void place_relay_end(void)
 {
+    relay_port = 0;
     kill(-relay_process, SIGKILL);
     waitpid(relay_process, NULL, 0);
+}
+
+/* Nodes. */
+
+static pid_t node_processes[8];
+static size_t node_count;
+
+static void answer_all(int listener, const char *body)
+{
+    char request[4096];
+    char *answer = mem_printf("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n%s", strlen(body), body);
+    signal(SIGPIPE, SIG_IGN);
+    for (;;) {
+        int client = accept(listener, NULL, NULL);
+        if (client < 0)
+            _exit(1);
+        bool answered = read(client, request, sizeof request) > 0 && write(client, answer, strlen(answer)) > 0;
+        close(client);
+        if (!answered)
+            continue;
+    }
+}
+
+void place_node(struct fleet *fleet, enum cluster cluster, const char *name, const char *version, const char *node_id, const char *database)
+{
+    struct error error = {0};
+    int node_port, listener = listen_somewhere(&node_port);
+    char *url = mem_printf("http://127.0.0.1:%d", node_port);
+    char *body = mem_printf("{\"version\":\"%s\",\"hostname\":\"%s\",\"node_id\":\"%s\",\"configuration\":{\"database\":\"postgres\",\"pg_host\":\"127.0.0.1\","
+                            "\"pg_port\":%d,\"pg_database\":\"%s\"},\"server\":{\"total_requests\":1,\"connections_active\":1},\"database\":{\"reachable\":true}}",
+                            version, name, node_id, relay_port != 0 ? relay_port : port, database);
+    assert_true(node_count < sizeof node_processes / sizeof node_processes[0]);
+    pid_t process = fork();
+    if (process == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        answer_all(listener, body);
+    }
+    close(listener);
+    node_processes[node_count++] = process;
+    assert_true(fleet_add(fleet, cluster, name, url, &error));
+    free(body);
+    free(url);
+}
+
+void place_nodes_end(void)
+{
+    while (node_count > 0) {
+        kill(node_processes[--node_count], SIGKILL);
+        waitpid(node_processes[node_count], NULL, 0);
+    }
 }

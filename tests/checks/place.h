@@ -21,11 +21,16 @@ PGconn *place_session(const char *database, const char *role);
 /* As superuser, in a session of its own; must succeed. */
 void place_sql(const char *database, const char *sql);
 
+/* Makes of a "k10" what a 0.14 database is to the checks: its list of migrations, no schema_meta, plugins and counters with their old keys. */
+void place_make_014(const char *database);
+
 /* Looks at everything; kong.conf is Kong's defaults with the database's place and `environment` ("KONG_X=y", NULL-ended; NULL: none). */
 void place_check(const char *database, const char *const *environment, struct check_results *results);
 
-/* The same, for a test that wants each result as it comes, or stops in between. */
-void place_check_each(const char *database, const char *const *environment, const volatile bool *stop, check_taker *take, void *context);
+/* The same, for a test that wants each result as it comes, or stops in between, or has a fleet of its own (NULL: an old and a new node,
+ * neither of which answers). */
+void place_check_each(const char *database, const char *const *environment, const struct fleet *fleet, const volatile bool *stop, check_taker *take,
+                      void *context);
 
 /* A check's result, which must be among them. */
 const struct check_result *place_find(const struct check_results *results, const char *id);
@@ -43,6 +48,12 @@ void place_standby_end(void);
 int place_relay(int limit);
 void place_relay_end(void);
 
+/* A stand-in for a node: whatever its Admin API is asked, it says that it is that version and has that id, and works on that database, by
+ * the relay where there is one. Adds it to the fleet. All of them end with place_nodes_end. */
+void place_node(struct fleet *fleet, enum cluster cluster, const char *name, const char *version, const char *node_id, const char *database);
+void place_nodes_end(void);
+
+const char *place_socket(void);   /* the folder of the server's Unix socket */
 int place_port(void);
 int place_version(void);   /* the server's, as libpq counts */
 

@@ -273,7 +273,9 @@ static void failures_are_told_apart(void **state)
         {{.code = CURLE_COULDNT_CONNECT, .os_error = EPERM}, NODE_UNKNOWN, "can't be asked"},
         {{.code = CURLE_GOT_NOTHING}, NODE_STRANGE, "closes them without an answer"},
         {{.code = CURLE_RECV_ERROR}, NODE_STRANGE, "closes them without an answer"},
-        {{.code = CURLE_RECV_ERROR, .received = 5}, NODE_STRANGE, "does not answer as Kong's Admin API does (why)"},
+        {{.code = CURLE_RECV_ERROR, .received = 5}, NODE_STRANGE, "in the middle of its answer"},
+        {{.code = CURLE_PARTIAL_FILE, .received = 5}, NODE_STRANGE, "in the middle of its answer"},
+        {{.code = CURLE_WEIRD_SERVER_REPLY, .received = 5}, NODE_STRANGE, "does not answer as Kong's Admin API does (why)"},
         {{.code = CURLE_WRITE_ERROR, .received = NODE_ANSWER_LIMIT + 1}, NODE_STRANGE, "more than 1024 kB"},
         {{.code = CURLE_COULDNT_CONNECT, .os_error = ECONNREFUSED, .ssh = "ssh://h"}, NODE_UNKNOWN, "the connection through ssh://h broke"},
         {{.code = CURLE_COULDNT_CONNECT, .os_error = ENOENT, .ssh = "ssh://h", .ssh_problem = "is down"}, NODE_UNKNOWN, "is down"},
@@ -283,7 +285,7 @@ static void failures_are_told_apart(void **state)
         {{.code = CURLE_SSL_CONNECT_ERROR, .ssh = "ssh://h", .refused_there = true}, NODE_SILENT, "Connection refused, as seen from ssh://h"},
         {{.code = CURLE_RECV_ERROR, .ssh = "ssh://h", .failed_there = "prohibited"}, NODE_UNKNOWN, "ssh://h can't connect to it (prohibited)"},
         {{.code = CURLE_GOT_NOTHING, .ssh = "ssh://h"}, NODE_STRANGE, "closes them without an answer"},
-        {{.code = CURLE_RECV_ERROR, .received = 5, .ssh = "ssh://h", .refused_there = true}, NODE_STRANGE, "does not answer as"},
+        {{.code = CURLE_RECV_ERROR, .received = 5, .ssh = "ssh://h", .refused_there = true}, NODE_STRANGE, "in the middle of its answer"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

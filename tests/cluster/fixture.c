@@ -4,6 +4,7 @@
 #include "core/base/clock.h"
 #include "core/base/mem.h"
 
+#include <arpa/inet.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -171,6 +172,28 @@ struct fake fake_start(int admin, const char *first, ...)
     return fake;
 }
 
+int fixture_free_port(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+    close(fd);
+    return ntohs(address.sin_port);
+}
+
+bool fixture_port_is_free(const char *address, int port)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    inet_pton(AF_INET, address, &at.sin_addr);
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
+    bool bound = bind(fd, (struct sockaddr *)&at, sizeof at) == 0;
+    close(fd);
+    return bound;
+}
+
 void watching_add(struct watching *watching, enum cluster cluster, const char *name, int port)
 {
     char url[64];
@@ -236,6 +259,14 @@ bool watching_until(struct watching *watching, bool (*is_so)(struct watching *wa
         uv_run(&watching->loop, UV_RUN_DEFAULT);
     uv_run(&watching->loop, UV_RUN_NOWAIT);   /* the timer's closing, while it is still on the stack */
     return waiting.so;
+}
+
+bool watching_all_asked(struct watching *watching)
+{
+    for (size_t i = 0; i < nodes_count(watching->nodes); i++)
+        if (nodes_get(watching->nodes, i)->state == NODE_UNASKED)
+            return false;
+    return nodes_count(watching->nodes) > 0;
 }
 
 void watching_end(struct watching *watching)

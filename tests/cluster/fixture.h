@@ -18,6 +18,10 @@ char *fixture_path(const char *name);                        /* in it; the calle
 void fixture_write(const char *path, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void fixture_end(void);
 
+/* A port of 127.0.0.1 that nothing listens on; whether nothing listens on that one. */
+int fixture_free_port(void);
+bool fixture_port_is_free(const char *address, int port);
+
 /* A running program; NULL ends its arguments. */
 struct child {
     pid_t pid;
@@ -55,6 +59,7 @@ const struct node *watching_node(const struct watching *watching, const char *na
 
 /* Runs the loop, noting the traffic meanwhile, until `is_so`, or, NULL, for the time. False if it isn't in that time. */
 bool watching_until(struct watching *watching, bool (*is_so)(struct watching *watching), int milliseconds);
+bool watching_all_asked(struct watching *watching);           /* each node has given a result: for watching_until */
 void watching_end(struct watching *watching);
 
 #endif

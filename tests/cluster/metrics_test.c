@@ -389,6 +389,37 @@ static void a_bad_plugin_harms_no_node(void **state)
     }
 }
 
+static bool is_counted(struct watching *watching)
+{
+    return nodes_get(watching->nodes, 0)->counted_at > 0;
+}
+
+/* Its polls stay a second apart, and our own requests are known to be ours: it is quiet throughout. */
+static void a_plugin_that_hangs_delays_no_poll(void **state)
+{
+    struct watching watching = {0};
+    struct fake hung = fake_start(0, "--no-database", "--metrics-hang", NULL);
+    int64_t longest = 0;
+    (void)state;
+    watching_add(&watching, CLUSTER_OLD, "hung", hung.admin);
+    watching_start(&watching);
+    nodes_set_pace(watching.nodes, 500, METRICS_WINDOW_MS);
+    assert_true(watching_until(&watching, is_counted, 5000));
+    const struct node *node = watching_node(&watching, "hung");
+    for (int64_t began = clock_ms(), now = began; now - began < 6000; now = clock_ms()) {
+        watching_until(&watching, NULL, 50);
+        longest = clock_ms() - node->counted_at > longest ? clock_ms() - node->counted_at : longest;
+        assert_int_equal(node->state, NODE_ANSWERS);
+        assert_true(traffic_node_rps(watching.traffic, node) <= 0);
+    }
+    assert_int_equal(node->metrics, METRICS_STRANGE);
+    assert_true(longest < 2000);                  /* it was 3.5 s where the plugin's request took a poll's place */
+    assert_true(traffic_old_quiet_ms(watching.traffic, clock_ms()) >= 5000);
+    assert_int_equal(node->own_requests, node->total_requests);
+    watching_end(&watching);
+    child_kill(&hung.child, SIGTERM);
+}
+
 /* The command line: figures of both clusters and the verdict. No database is there: that is said on stderr, and is no matter. */
 static void nodes_tells_the_figures(void **state)
 {
@@ -482,6 +513,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(z_is_the_textbooks),
         cmocka_unit_test(new_nodes_that_fail_are_warned_about),
         cmocka_unit_test(a_bad_plugin_harms_no_node),
+        cmocka_unit_test(a_plugin_that_hangs_delays_no_poll),
         cmocka_unit_test(nodes_tells_the_figures),
         cmocka_unit_test(watch_warns),
     };

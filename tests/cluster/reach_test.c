@@ -62,14 +62,6 @@ static void set(struct watching *watching, enum cluster cluster, const char *key
         fail_msg("%s", error.message);
 }
 
-static bool all_asked(struct watching *watching)
-{
-    for (size_t i = 0; i < nodes_count(watching->nodes); i++)
-        if (nodes_get(watching->nodes, i)->state == NODE_UNASKED)
-            return false;
-    return nodes_count(watching->nodes) > 0;
-}
-
 static void assert_says(const struct node *node, enum node_state state, const char *part)
 {
     if (node->state != state || (part == NULL) != (node->problem == NULL) || (part != NULL && strstr(node->problem, part) == NULL))
@@ -141,7 +133,7 @@ static void certificates_are_checked(void **state)
                 strchr(each->settings[setting + 1], '.') != NULL ? pem(each->settings[setting + 1]) : each->settings[setting + 1]);
         add(&watching, CLUSTER_NEW, "tls", "https://127.0.0.1", fake.admin);
         watching_start(&watching);
-        assert_true(watching_until(&watching, all_asked, 10000));
+        assert_true(watching_until(&watching, watching_all_asked, 10000));
         const struct node *node = watching_node(&watching, "tls");
         assert_says(node, each->said != NULL ? NODE_STRANGE : NODE_ANSWERS, each->said);
         assert_true(node_is_there(node));
@@ -162,7 +154,7 @@ static void clusters_have_their_own_settings(void **state)
     add(&watching, CLUSTER_NEW, "new", "https://127.0.0.1", new.admin);
     add(&watching, CLUSTER_NEW, "crossed", "https://localhost", old.admin);
     watching_start(&watching);
-    assert_true(watching_until(&watching, all_asked, 10000));
+    assert_true(watching_until(&watching, watching_all_asked, 10000));
     assert_int_equal(watching_node(&watching, "old")->state, NODE_ANSWERS);
     assert_int_equal(watching_node(&watching, "new")->state, NODE_ANSWERS);
     assert_says(watching_node(&watching, "crossed"), NODE_STRANGE, "can't be trusted");
@@ -184,7 +176,7 @@ static void headers_are_sent_and_not_shown(void **state)
     add(&watching, CLUSTER_NEW, "new", "http://127.0.0.1", fake.admin);
     add(&watching, CLUSTER_OLD, "old", "http://localhost", fake.admin);
     watching_start(&watching);
-    assert_true(watching_until(&watching, all_asked, 10000));
+    assert_true(watching_until(&watching, watching_all_asked, 10000));
     assert_says(watching_node(&watching, "new"), NODE_ANSWERS, NULL);
     assert_says(watching_node(&watching, "old"), NODE_STRANGE, "name what it asks for in fleet.ini as header = NAME: ${VARIABLE}");
     for (size_t i = 0; i < nodes_count(watching.nodes); i++) {
@@ -359,7 +351,7 @@ static void tls_means_the_name(void **state)
     add(&watching, CLUSTER_NEW, "pod-*", "https://" MANY, fake.admin);
     watching_start(&watching);
     watching_until(&watching, NULL, 500);
-    assert_true(watching_until(&watching, all_asked, 5000));
+    assert_true(watching_until(&watching, watching_all_asked, 5000));
     assert_says(watching_node(&watching, "pod-1"), NODE_ANSWERS, NULL);
     watching_end(&watching);
     child_kill(&fake.child, SIGTERM);

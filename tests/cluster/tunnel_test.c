@@ -25,17 +25,6 @@
 static const char sshd_path[] = "/usr/sbin/sshd";
 static int sshd_port;
 
-static int free_port(void)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
-    close(fd);
-    return ntohs(address.sin_port);
-}
-
 /* Keys, the server's configuration and the client's, and a `ssh` before the real one in PATH that reads ours instead of the user's. */
 static int make_place(void **state)
 {
@@ -49,7 +38,7 @@ static int make_place(void **state)
         "[ \"$(id -u)\" != 0 ] || mkdir -p /run/sshd\n";
     char port[16], *runtime = fixture_path("runtime"), *bin = fixture_path("bin");
     (void)state;
-    sshd_port = free_port();
+    sshd_port = fixture_free_port();
     snprintf(port, sizeof port, "%d", sshd_port);
     struct child child = child_start("/bin/sh", "-c", script, "sh", fixture_folder(), port, NULL);
     assert_int_equal(child_end(&child), 0);

@@ -398,6 +398,38 @@ void db_load(const char *name, const char *dump)
     db_psql(name, copy);
 }
 
+static bool is_one_of(const char *line, const char *const *names)
+{
+    for (size_t i = 0; names != NULL && names[i] != NULL; i++)
+        if (strncmp(line, names[i], strlen(names[i])) == 0 && line[strlen(names[i])] == '\n')
+            return true;
+    return false;
+}
+
+/* A heading of the script begins each migration's part. */
+void db_kongs_own(const char *name, const char *script, const char *const *without)
+{
+    static const char heading[] = "-- --- ";
+    char *folder = text_printf("%s", harness.postgres_sh), *text = NULL;
+    size_t length = 0;
+    *strrchr(folder, '/') = '\0';
+    const char *rest = text_file(text_printf("%s/../bench/kong_%s.sql", folder, script));
+    FILE *out = open_memstream(&text, &length);
+    assert_non_null(rest);
+    assert_non_null(out);
+    fputs("\\set from_014 1\n", out);
+    for (const char *next; rest != NULL; rest = next) {
+        next = strstr(rest + 1, heading);
+        bool left_out = strncmp(rest, heading, strlen(heading)) == 0 && is_one_of(rest + strlen(heading), without);
+        if (!left_out)
+            fprintf(out, "%.*s", next != NULL ? (int)(next - rest) : (int)strlen(rest), rest);
+    }
+    fclose(out);
+    const char *file = text_printf("%s/kongs_own.sql", harness.folder);
+    text_save(file, keep(text));
+    db_psql(name, file);
+}
+
 char *db_catalog(const char *name)
 {
     static const char sql[] =

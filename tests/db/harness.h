@@ -58,6 +58,10 @@ void db_run(const char *name, const char *sql);              /* one or several s
 char *db_ask(const char *name, const char *sql);             /* the first column of all rows, a line each, as the superuser */
 char *db_psql(const char *name, const char *file);           /* what the script writes, as kong; the test fails where psql does */
 
+/* On a database of 0.14: Kong's own migrations of 1.3, made plainly as Kong makes them ("up", "finish": tests/bench/kong_up.sql), but for
+ * those in `without` ("core/005_120_to_130", ended by NULL; or NULL). */
+void db_kongs_own(const char *name, const char *script, const char *const *without);
+
 /* The schema as sorted lines (columns, indexes, constraints, triggers, functions with their bodies), without order of columns,
  * owners and grants; and all rows of all its tables but `locks` and `cluster_events`. */
 char *db_catalog(const char *name);

@@ -310,7 +310,7 @@ static void test_custom_plugins(void **state)
     assert_string_equal(json_string_value(json_array_get(unknown, 0)), "another");
     assert_string_equal(json_string_value(json_array_get(unknown, 1)), "my-plugin");
     json_decref(json);
-    expect_text("custom", "status", 0, "another my-plugin");
+    expect_text("custom", "status", 0, "another (0 executed, 1 pending), my-plugin (2 executed)");
 }
 
 /* Nothing but printable text and newlines, and valid UTF-8. */

@@ -32,6 +32,7 @@ struct fake_node {
     atomic_int fail_percent;           /* of the proxy's answers */
     atomic_int latency_ms;             /* that most requests are told to have taken */
     bool prometheus;                   /* the plugin is loaded and enabled */
+    bool metrics_hang;                 /* /metrics takes the request and never answers */
     const char *metrics_file;          /* what it answers instead, whatever that is; NULL: as the plugin does */
     struct fake_metrics metrics;
     int poll_ms;

@@ -3,13 +3,13 @@
  *
  *   fake-node --version 1.2.3 [--address A] [--admin PORT] [--proxy PORT] [--conf FILE] [--pg-host H] [--pg-port P] [--pg-database D]
  *             [--pg-user U] [--pg-schema S] [--no-database] [--poll-ms N] [--traffic FILE] [--fail-percent N] [--latency-ms N]
- *             [--prometheus] [--metrics FILE] [--mode M] [--tls-cert FILE --tls-key FILE]
+ *             [--prometheus] [--metrics FILE] [--metrics-hang] [--mode M] [--tls-cert FILE --tls-key FILE]
  *             [--require-header "NAME: VALUE"]
  *
  * Port 0, the default, is any that is free. KONG_* of the environment goes before the file, the password is KONG_PG_PASSWORD. When it
  * listens it prints `ready admin=PORT proxy=PORT node_id=UUID`; SIGTERM ends it. --traffic: the file holds a number, requests per
  * second that are added to its counters, and, if the line goes on, --fail-percent and --latency-ms from now on. --prometheus: the
- * plugin answers at /metrics; --metrics: with what is in the file. --mode: the Admin API misbehaves (node_hostile.c), and there is no database.
+ * plugin answers at /metrics; --metrics: with what is in the file; --metrics-hang: never. --mode: the Admin API misbehaves (node_hostile.c), and there is no database.
  */
 #include "tests/sandbox/fake_node.h"
 
@@ -30,7 +30,7 @@
 
 enum option_code { OPTION_VERSION = 256, OPTION_ADDRESS, OPTION_ADMIN, OPTION_PROXY, OPTION_CONF, OPTION_PG_HOST, OPTION_PG_PORT,
                    OPTION_PG_DATABASE, OPTION_PG_USER, OPTION_PG_SCHEMA, OPTION_NO_DATABASE, OPTION_POLL_MS, OPTION_TRAFFIC,
-                   OPTION_FAIL_PERCENT, OPTION_LATENCY_MS, OPTION_PROMETHEUS, OPTION_METRICS, OPTION_MODE, OPTION_TLS_CERT,
+                   OPTION_FAIL_PERCENT, OPTION_LATENCY_MS, OPTION_PROMETHEUS, OPTION_METRICS, OPTION_METRICS_HANG, OPTION_MODE, OPTION_TLS_CERT,
                    OPTION_TLS_KEY, OPTION_REQUIRE_HEADER };
 
 static const struct option options[] = {
@@ -44,7 +44,7 @@ static const struct option options[] = {
     {"latency-ms", required_argument, NULL, OPTION_LATENCY_MS},   {"prometheus", no_argument, NULL, OPTION_PROMETHEUS},
     {"metrics", required_argument, NULL, OPTION_METRICS},         {"mode", required_argument, NULL, OPTION_MODE},
     {"tls-cert", required_argument, NULL, OPTION_TLS_CERT},       {"tls-key", required_argument, NULL, OPTION_TLS_KEY},
-    {"require-header", required_argument, NULL, OPTION_REQUIRE_HEADER},
+    {"metrics-hang", no_argument, NULL, OPTION_METRICS_HANG},     {"require-header", required_argument, NULL, OPTION_REQUIRE_HEADER},
     {NULL, 0, NULL, 0},
 };
 
@@ -75,6 +75,7 @@ static bool take_option(struct fake_node *node, int option)
     case OPTION_LATENCY_MS: node->latency_ms = atoi(optarg); break;
     case OPTION_PROMETHEUS: node->prometheus = true; break;
     case OPTION_METRICS: node->metrics_file = optarg; break;
+    case OPTION_METRICS_HANG: node->metrics_hang = true; break;
     case OPTION_MODE: node->mode = optarg; break;
     case OPTION_TLS_CERT: node->tls_cert = optarg; break;
     case OPTION_TLS_KEY: node->tls_key = optarg; break;

@@ -85,6 +85,19 @@ static void answer_redirect(int fd)
     send_text(fd, "301 Moved Permanently\r\nLocation: http://127.0.0.1:9/elsewhere", "");
 }
 
+/* To where it was asked. */
+static void answer_loop(int fd)
+{
+    send_text(fd, "302 Found\r\nLocation: /", "");
+}
+
+/* Closed in the middle of the body. */
+static void answer_cut(int fd)
+{
+    static const char part[] = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 5000\r\n\r\n{\"version\":\"1.3.0\",\"hostname\":";
+    send_all(fd, part, sizeof part - 1);
+}
+
 static void answer_garbage(int fd)
 {
     char bytes[5000];
@@ -129,6 +142,7 @@ static const struct mode {
     {"html", answer_html},         {"silent-accept", answer_never}, {"drip", answer_by_drips},   {"huge", answer_huge},
     {"heads", answer_heads_for_ever}, {"redirect", answer_redirect}, {"garbage", answer_garbage}, {"nul", answer_nul},
     {"types", answer_types},       {"close", answer_nothing},       {"500", answer_error},       {"array", answer_array},
+    {"loop", answer_loop},         {"cut", answer_cut},
 };
 
 static const struct mode *find_mode(const char *name)

@@ -192,6 +192,10 @@ static enum MHD_Result on_admin(void *context, struct MHD_Connection *connection
         return send_json(node, connection, 200, root_json(node));
     if (strcmp(url, "/status") == 0)
         return send_json(node, connection, 200, status_json(node));
+    if (node->metrics_hang && strcmp(url, "/metrics") == 0) {
+        MHD_suspend_connection(connection);   /* for ever */
+        return MHD_YES;
+    }
     if ((node->prometheus || node->metrics_file != NULL) && strcmp(url, "/metrics") == 0)
         return send_metrics(node, connection);
     return send_json(node, connection, 404, json_pack("{s:s}", "message", "Not found"));
@@ -246,6 +250,6 @@ static bool start(struct fake_node *node, int *port, MHD_AccessHandlerCallback h
 /* Each request is answered in its time: the Admin API by one thread, the proxy port by one more. */
 bool fake_http_start(struct fake_node *node)
 {
-    const unsigned flags = MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD;
+    const unsigned flags = MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD | MHD_ALLOW_SUSPEND_RESUME;
     return start(node, &node->proxy_port, on_proxy, flags) && (node->mode != NULL || start(node, &node->admin_port, on_admin, flags));
 }

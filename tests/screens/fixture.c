@@ -41,6 +41,12 @@ void fixture_free(struct fixture *fixture)
         for (size_t j = 0; j < COUNT_OF(texts); j++)
             free(texts[j]);
     }
+    for (size_t i = 0; i < fixture->wizard.model.stranger_count && i < FIXTURE_STRANGERS; i++) {
+        struct stranger *stranger = &fixture->strangers[i];
+        char *const texts[] = {stranger->address, stranger->host, stranger->url, stranger->problem, stranger->version, stranger->node_id, stranger->hostname};
+        for (size_t j = 0; j < COUNT_OF(texts); j++)
+            free(texts[j]);
+    }
     view_free(&fixture->wizard.view);
     model_free(&fixture->wizard.model);
     canvas_free(&fixture->canvas);
@@ -157,6 +163,19 @@ static void add_changes(struct plan *plan, const struct state *state, size_t ste
     }
 }
 
+void fixture_custom(struct fixture *fixture, const char *plugin, size_t executed, size_t pending)
+{
+    struct state *state = &fixture->wizard.model.state;
+    struct custom_state custom = {.name = mem_dup(fixture_name(fixture, plugin))};
+    for (size_t i = 0; i < executed + pending; i++) {
+        char *migration = mem_printf("%03zu_step", i);
+        names_add(i < executed ? &custom.executed : &custom.pending, migration);
+        free(migration);
+    }
+    state->customs = mem_grow(state->customs, state->custom_count + 1, sizeof *state->customs);
+    state->customs[state->custom_count++] = custom;
+}
+
 void fixture_plan(struct fixture *fixture, enum plan_kind kind)
 {
     struct model *model = &fixture->wizard.model;
@@ -217,6 +236,34 @@ void fixture_session(struct fixture *fixture, const char *address, bool legacy, 
     sessions->live += poll_age >= 0 && poll_age <= SESSIONS_FRESH_S ? 1 : 0;
 }
 
+void fixture_stranger(struct fixture *fixture, const char *address, enum node_state state, const char *version, const char *problem)
+{
+    struct model *model = &fixture->wizard.model;
+    struct stranger *stranger = &fixture->strangers[model->stranger_count];
+    bool local = strcmp(address, "local") == 0;
+    const char *host = local ? "db.example.net" : address;
+    char *url = mem_printf("http://%s:8001", host);
+    *stranger = (struct stranger){
+        .address = copy_name(fixture, address), .host = copy_name(fixture, host), .url = copy_name(fixture, url), .poll_age = 3, .state = state,
+        .problem = problem != NULL ? copy_name(fixture, problem) : NULL, .version = version != NULL ? copy_name(fixture, version) : NULL,
+        .node_id = version != NULL ? copy_name(fixture, "7d0f35a2-11c5-4f7e-8a1e-0c9be2c55d01") : NULL,
+        .hostname = version != NULL ? copy_name(fixture, "kong-a3") : NULL, .match = version != NULL ? MATCH_SAME : MATCH_UNKNOWN,
+    };
+    fixture_session(fixture, address, false, 3);
+    model->strangers = mem_grow(model->strangers, model->stranger_count + 1, sizeof *model->strangers);
+    model->strangers[model->stranger_count++] = stranger;
+    free(url);
+}
+
+void fixture_polls(struct fixture *fixture, const int *ages, size_t count)
+{
+    struct model *model = &fixture->wizard.model;
+    free(model->fleet_polls);
+    model->fleet_polls = mem_zero(model->app.fleet.count, sizeof *model->fleet_polls);
+    for (size_t i = 0; i < model->app.fleet.count; i++)
+        model->fleet_polls[i] = i < count ? ages[i] : -1;
+}
+
 /* Nodes and traffic. */
 
 /* Kong 1.3 stays what it is under a hostile name: the steps behind "no new node is ready" must be reached. */
@@ -239,7 +286,7 @@ void fixture_node(struct fixture *fixture, enum cluster cluster, const char *nam
     fixture->rps[fixture->node_count++] = rps;
     model->nodes = mem_grow(model->nodes, fixture->node_count, sizeof *model->nodes);
     for (size_t i = 0; i < fixture->node_count; i++)
-        model->nodes[i] = (struct node_view){&fixture->nodes[i], fixture->rps[i]};
+        model->nodes[i] = (struct node_view){&fixture->nodes[i], fixture->rps[i], fixture->nodes[i].state == NODE_ANSWERS ? (int)(i % 5) : -1};
     model->node_count = fixture->node_count;
     free(url);
 }

@@ -7,7 +7,8 @@
 
 #include "screens/screen.h"
 
-#define FIXTURE_NODES 8
+#define FIXTURE_NODES 200
+#define FIXTURE_STRANGERS 4
 #define FIXTURE_SECONDS 240
 #define FIXTURE_NOW 100000000   /* model.now of every scene */
 
@@ -18,6 +19,7 @@ struct fixture {
     struct node nodes[FIXTURE_NODES];
     double rps[FIXTURE_NODES];
     size_t node_count;
+    struct stranger strangers[FIXTURE_STRANGERS];
     double history[2][FIXTURE_SECONDS];
     int second;                   /* of the journal's next event */
 };
@@ -26,7 +28,7 @@ struct fixture {
 struct scene {
     const char *name;
     void (*set)(struct fixture *fixture);
-    bool chief;                   /* drawn at all sizes and in ASCII too */
+    bool chief;                   /* drawn at 160x50 too */
 };
 
 const struct scene *scene_at(size_t index);   /* NULL past the last */
@@ -48,6 +50,7 @@ void fixture_configure(struct fixture *fixture);
 
 /* `version`: of the schema before the upgrade. STAGE_PENDING: `up` is complete. */
 void fixture_state(struct fixture *fixture, enum stage stage, const char *version);
+void fixture_custom(struct fixture *fixture, const char *plugin, size_t executed, size_t pending);   /* what schema_meta records of it */
 void fixture_plan(struct fixture *fixture, enum plan_kind kind);
 void fixture_losses(struct fixture *fixture);
 void fixture_session(struct fixture *fixture, const char *address, bool legacy, int poll_age);
@@ -55,6 +58,9 @@ void fixture_session(struct fixture *fixture, const char *address, bool legacy, 
 /* `ago`: milliseconds since the last answer, -1: none. */
 void fixture_node(struct fixture *fixture, enum cluster cluster, const char *name, enum node_state state, const char *version, double rps,
                   int64_t ago);
+/* A Kong that the database sees and the fleet does not name; `problem` where the knock at its port found something else than Kong. */
+void fixture_stranger(struct fixture *fixture, const char *address, enum node_state state, const char *version, const char *problem);
+void fixture_polls(struct fixture *fixture, const int *ages, size_t count);   /* of the fleet's nodes; -1: not seen */
 void fixture_trouble(struct fixture *fixture, enum node_match match, const char *problem);   /* of the node added last */
 void fixture_traffic(struct fixture *fixture, double old, double new, int64_t quiet_ms);     /* < 0: not known */
 

@@ -5,7 +5,7 @@
 
 const struct scene *scene_at(size_t index)
 {
-    static const struct scene_group *const groups[] = {&scenes_welcome, &scenes_up, &scenes_cluster, &scenes_end};
+    static const struct scene_group *const groups[] = {&scenes_welcome, &scenes_up, &scenes_cluster, &scenes_leave, &scenes_end};
     for (size_t i = 0; i < COUNT_OF(groups); i++) {
         if (index < groups[i]->count)
             return &groups[i]->list[index];
@@ -29,6 +29,7 @@ void scenes_add_sessions(struct fixture *fixture)
     fixture_session(fixture, "10.0.0.11", false, 2);
     fixture_session(fixture, "10.0.0.12", false, 4);
     fixture_session(fixture, "10.0.0.40", false, -1);
+    fixture_polls(fixture, (const int[]){2, 4}, 2);
 }
 
 void scenes_show(struct fixture *fixture, enum step step)
@@ -48,12 +49,31 @@ void scenes_begin_upgrade(struct fixture *fixture, enum step step)
     scenes_show(fixture, step);
 }
 
-/* An upgrade to 1.2 came before, and was never finished. */
-void scenes_begin_unfinished(struct fixture *fixture, enum step step)
+/* What was recorded as executed is pending still. */
+static void leave_pending(struct subsystem_state *each)
+{
+    struct names executed = {0};
+    for (size_t i = 0; i < each->executed.count; i++) {
+        const struct migration *migration = subsystem_migration(each->subsystem, each->executed.list[i]);
+        names_add(migration->teardown ? &each->pending : &executed, migration->name);
+    }
+    names_free(&each->executed);
+    each->executed = executed;
+}
+
+/* An upgrade came before, and was never finished: from 0.14 to 1.2; or, `plugin` not NULL, that plugin was loaded. */
+void scenes_begin_unfinished(struct fixture *fixture, enum step step, const char *plugin)
 {
     scenes_begin_upgrade(fixture, step);
-    fixture->wizard.model.state.stage = STAGE_PENDING;
-    names_add(&fixture->wizard.model.state.subsystems[0].pending, "002_15_to_1");
+    struct state *state = &fixture->wizard.model.state;
+    state->stage = STAGE_PENDING;
+    state->from_014 = plugin == NULL;
+    state->version = plugin == NULL ? "0.14" : "1.2";
+    for (size_t i = 0; i < state->subsystem_count; i++)
+        if (plugin == NULL || strcmp(state->subsystems[i].subsystem->name, plugin) == 0)
+            leave_pending(&state->subsystems[i]);
+    fixture_plan(fixture, PLAN_FINISH);
+    fixture_losses(fixture);
 }
 
 /* `up` is complete, and the new nodes are started or not. */
@@ -61,6 +81,7 @@ void scenes_begin_migrated(struct fixture *fixture, enum step step, const char *
 {
     fixture_configure(fixture);
     fixture_state(fixture, STAGE_PENDING, version);
+    fixture->wizard.model.began_ms = clock_wall_ms() - 125 * 60000LL;
     fixture_plan(fixture, PLAN_FINISH);
     fixture_losses(fixture);
     fixture_checks(fixture, NULL, 0);
@@ -96,7 +117,7 @@ void scenes_add_backup(struct fixture *fixture, int hours)
     struct backups *backups = &fixture->wizard.model.backups;
     backups->list = mem_grow(backups->list, backups->count + 1, sizeof *backups->list);
     backups->list[backups->count++] = (struct backup_made){
-        .path = mem_printf("/var/backups/%s/kong-kong-2026-03-02T02-10-44.120Z.dump", fixture_name(fixture, "kong")),
+        .path = mem_printf("%s/kong-kong-2026-03-02T02-10-44.120Z.dump", fixture_name(fixture, "/var/backups/kong")),
         .as_of_ms = clock_wall_ms() - hours * 3600000LL,
         .bytes = 35600000,
         .rows = 210000,

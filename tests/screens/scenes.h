@@ -16,7 +16,7 @@ struct scene_group {
     size_t count;
 };
 
-extern const struct scene_group scenes_welcome, scenes_up, scenes_cluster, scenes_end;
+extern const struct scene_group scenes_welcome, scenes_up, scenes_cluster, scenes_leave, scenes_end;
 
 void scenes_add_fleet(struct fixture *fixture);
 void scenes_add_backup(struct fixture *fixture, int hours);   /* made so long ago */
@@ -24,7 +24,7 @@ void scenes_start_backup(struct fixture *fixture);
 void scenes_add_sessions(struct fixture *fixture);
 void scenes_show(struct fixture *fixture, enum step step);
 void scenes_begin_upgrade(struct fixture *fixture, enum step step);
-void scenes_begin_unfinished(struct fixture *fixture, enum step step);
+void scenes_begin_unfinished(struct fixture *fixture, enum step step, const char *plugin);
 void scenes_begin_migrated(struct fixture *fixture, enum step step, const char *version);
 void scenes_add_new_ready(struct fixture *fixture, double rps);
 void scenes_add_old_stopped(struct fixture *fixture);

@@ -62,7 +62,47 @@ static void welcome_half_way(struct fixture *fixture)
 
 static void welcome_finish_first(struct fixture *fixture)
 {
-    scenes_begin_unfinished(fixture, STEP_WELCOME);
+    scenes_begin_unfinished(fixture, STEP_WELCOME, NULL);
+}
+
+static void welcome_014(struct fixture *fixture)
+{
+    fixture_configure(fixture);
+    fixture_state(fixture, STAGE_LEGACY_014, "0.14");
+    fixture_plan(fixture, PLAN_UP);
+    scenes_add_fleet(fixture);
+    fixture_session(fixture, "10.0.0.11", true, 2);
+    fixture_checks(fixture, NULL, 0);
+}
+
+/* Kong 1.3's, whose operator has loaded oauth2 and acl since. */
+static void begin_plugins(struct fixture *fixture, bool up)
+{
+    fixture_configure(fixture);
+    fixture_state(fixture, STAGE_CURRENT, "1.3");
+    struct state *state = &fixture->wizard.model.state;
+    for (size_t i = 0; i < state->subsystem_count; i++) {
+        struct subsystem_state *each = &state->subsystems[i];
+        const char *name = each->subsystem->name;
+        if (strcmp(name, "oauth2") != 0 && strcmp(name, "acl") != 0)
+            continue;
+        names_free(&each->executed);
+        for (size_t j = 0; j < each->subsystem->migration_count; j++)
+            names_add(!up ? &each->new : each->subsystem->migrations[j].teardown ? &each->pending : &each->executed, each->subsystem->migrations[j].name);
+    }
+    state->stage = up ? STAGE_PENDING : STAGE_UPGRADABLE;
+    fixture_plan(fixture, up ? PLAN_FINISH : PLAN_UP);
+    fixture_checks(fixture, NULL, 0);
+}
+
+static void welcome_plugins(struct fixture *fixture)
+{
+    begin_plugins(fixture, false);
+}
+
+static void welcome_plugins_pending(struct fixture *fixture)
+{
+    begin_plugins(fixture, true);
 }
 
 static void welcome_too_old(struct fixture *fixture)
@@ -77,8 +117,55 @@ static void welcome_no_nodes(struct fixture *fixture)
 {
     fixture_configure(fixture);
     fixture_state(fixture, STAGE_LEGACY_014, "0.14");
-    names_add(&fixture->wizard.model.state.unknown, fixture_name(fixture, "acme-auth"));
-    names_add(&fixture->wizard.model.state.unknown, fixture_name(fixture, "acme-billing"));
+    fixture_custom(fixture, "acme-auth", 3, 0);
+    fixture_custom(fixture, "acme-billing", 1, 1);
+}
+
+/* Of all kinds: a Kong that answers, a port that does not, something else at it, one that is being asked. */
+static void welcome_strangers(struct fixture *fixture)
+{
+    scenes_begin_upgrade(fixture, STEP_WELCOME);
+    fixture_stranger(fixture, "10.0.0.13", NODE_ANSWERS, "1.2.1", NULL);
+    fixture_stranger(fixture, "10.0.0.14", NODE_SILENT, NULL, "can't be reached: Connection refused");
+    fixture_stranger(fixture, "10.0.0.15", NODE_STRANGE, NULL, "answers with HTML: this is a web page, not Kong's Admin API; check the address in fleet.ini");
+    fixture_stranger(fixture, "local", NODE_UNASKED, NULL, NULL);
+    fixture_draw(fixture);
+    fixture_key(fixture, K_END);
+    for (int i = 0; i < 3; i++)
+        fixture_key(fixture, K_UP);
+}
+
+static void welcome_stranger_silent(struct fixture *fixture)
+{
+    welcome_strangers(fixture);
+    fixture_key(fixture, K_DOWN);
+}
+
+static void welcome_stranger_ssh(struct fixture *fixture)
+{
+    welcome_stranger_silent(fixture);
+    fixture_key(fixture, 'o');
+}
+
+/* The first thing that is seen of a cluster: nothing is in fleet.ini yet. */
+static void welcome_strangers_only(struct fixture *fixture)
+{
+    fixture_configure(fixture);
+    fixture_state(fixture, STAGE_UPGRADABLE, "1.2");
+    fixture_checks(fixture, NULL, 0);
+    fixture_stranger(fixture, "10.0.0.11", NODE_ANSWERS, "1.2.1", NULL);
+    fixture_stranger(fixture, "10.0.0.12", NODE_ANSWERS, "1.2.1", NULL);
+    fixture_polls(fixture, NULL, 0);
+}
+
+static void welcome_restricted(struct fixture *fixture)
+{
+    scenes_begin_upgrade(fixture, STEP_WELCOME);
+    sessions_free(&fixture->wizard.model.sessions);
+    fixture_session(fixture, "hidden", false, -1);
+    fixture->wizard.model.sessions.restricted = true;
+    free(fixture->wizard.model.fleet_polls);
+    fixture->wizard.model.fleet_polls = NULL;
 }
 
 static void welcome_message(struct fixture *fixture)
@@ -258,7 +345,8 @@ static void begin_configuration(struct fixture *fixture)
 static struct conf_fix mended(struct fixture *fixture)
 {
     struct conf_fix fix = {.file = mem_dup(fixture_name(fixture, "/etc/kong/kong.conf")), .holds_secret = true,
-                           .diff = mem_dup("@@ -1,4 +1,4 @@\n # our plugins\n-custom_plugins = acme-auth\n+plugins = bundled, acme-auth\n pg_host = db.example.net\n pg_password = ******\n")};
+                           .diff = mem_printf("@@ -1,4 +1,4 @@\n # our plugins\n-custom_plugins = acme-auth\n+plugins = bundled, acme-auth\n pg_host = %s\n pg_password = ******\n",
+                                              fixture_name(fixture, "db.example.net"))};
     names_add(&fix.changes, fixture_name(fixture, "line 2: custom_plugins is now plugins = bundled, acme-auth"));
     names_add(&fix.notes, fixture_name(fixture, "KONG_UPSTREAM_KEEPALIVE is set in the environment, where it can't be mended from here: set KONG_NGINX_HTTP_UPSTREAM_KEEPALIVE=60 there instead"));
     return fix;
@@ -339,8 +427,16 @@ static const struct scene scenes[] = {
     {"welcome-pending", welcome_pending, false},
     {"welcome-half-way", welcome_half_way, false},
     {"welcome-finish-first", welcome_finish_first, false},
+    {"welcome-014", welcome_014, true},
+    {"welcome-plugins", welcome_plugins, false},
+    {"welcome-plugins-pending", welcome_plugins_pending, false},
     {"welcome-too-old", welcome_too_old, false},
     {"welcome-no-nodes", welcome_no_nodes, false},
+    {"welcome-strangers", welcome_strangers, true},
+    {"welcome-stranger-silent", welcome_stranger_silent, false},
+    {"welcome-stranger-ssh", welcome_stranger_ssh, false},
+    {"welcome-strangers-only", welcome_strangers_only, false},
+    {"welcome-restricted", welcome_restricted, false},
     {"welcome-message", welcome_message, false},
     {"welcome-add-node", welcome_prompt, false},
     {"welcome-add-node-ssh", welcome_prompt_ssh, false},

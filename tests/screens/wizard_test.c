@@ -224,7 +224,15 @@ static void an_upgrade_is_walked_by_keys(void **state)
     session_see("not the same yet");
     session_press("\025kong"); /* ^U */
     session_see("the name matches");
+    session_press(ENTER ENTER);      /* a key too many, in the last seconds */
+    session_see("Nothing was changed");
+    session_press("f");
+    session_see("this can't be undone");
+    session_press("kong");
+    session_see("the name matches");
     session_press(ENTER);
+    session_see("Press any key to stop");
+    assert_int_equal(status(), 4);
     session_see("the upgrade is complete");
     assert_int_equal(status(), 0);
     session_press(RIGHT);
@@ -295,7 +303,12 @@ static void another_conf_can_be_chosen(void **state)
     session_see("Which kong.conf?");
     session_press("\025");
     session_press(folder);
-    session_press("/kong.conf" ENTER);
+    session_press("/kong.c");
+    session_press("\t");
+    char completed[300];
+    snprintf(completed, sizeof completed, "%s/kong.conf", folder);
+    session_see(completed);
+    session_press(ENTER);
     session_see("There is nothing to do");
     quit();
 }

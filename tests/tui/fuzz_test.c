@@ -170,7 +170,7 @@ static void fields(void **state)
     (void)state;
     struct field_state field = {0};
     for (int round = 0; round < 6000; round++) {
-        struct field_model model = {roll(2) ? nasty() : NULL, roll(2) ? nasty() : NULL, NULL, NULL};
+        struct field_model model = {.label = roll(2) ? nasty() : NULL, .placeholder = roll(2) ? nasty() : NULL};
         struct input input = random_input();
         if (roll(50) == 0)
             field_set(&field, nasty());

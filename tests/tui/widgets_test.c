@@ -542,7 +542,7 @@ static bool no_spaces(const void *context, const char *text, char *message, size
     return false;
 }
 
-static const struct field_model name_field = {"Name:", "kong", no_spaces, NULL};
+static const struct field_model name_field = {.label = "Name:", .placeholder = "kong", .validate = no_spaces};
 
 static void press(struct field_state *field, const char *expected, enum reaction reaction, struct input input)
 {
@@ -587,6 +587,28 @@ static void field_draws(void **state)
     assert_false(canvas.cursor_shown);
 }
 
+static void field_is_checked_while_one_types(void **state)
+{
+    (void)state;
+    struct field_state field = {0};
+    field_key(&name_field, &field, &(struct input){.kind = INPUT_KEY, .key = 'a'});
+    assert_string_equal(field.message, "");
+    field_key(&name_field, &field, &(struct input){.kind = INPUT_KEY, .key = ' '});
+    assert_string_equal(field.message, "a name has no spaces");
+    field_draw(blank_area(18, 4, CHARSET_UTF8), &name_field, &field, true);
+    assert_drawn(&canvas, "Name: a\n      a name has\n      no spaces\n\n");
+    assert_int_equal(canvas.cells[18 + 6].style, ROLE_DIM);
+    struct input input = key(K_ENTER);
+    assert_int_equal(field_key(&name_field, &field, &input), REACTION_REDRAW);
+    field_draw(blank_area(18, 4, CHARSET_UTF8), &name_field, &field, true);
+    assert_drawn(&canvas, "Name: a\n      ! a name has\n        no spaces\n\n");
+    input = key(K_BACKSPACE);
+    assert_int_equal(field_key(&name_field, &field, &input), REACTION_CHANGED);
+    assert_string_equal(field.message, "");
+    field_insert(&field, "b\u00e4c\033[md");
+    assert_string_equal(field.text, "ab\u00e4c");
+}
+
 static void field_takes_pastes_as_text(void **state)
 {
     (void)state;
@@ -611,6 +633,21 @@ static void field_takes_pastes_as_text(void **state)
     }
     assert_true(strlen(field.text) < FIELD_SIZE && strlen(field.text) > FIELD_SIZE - 4);
     assert_true(field.full);
+}
+
+/* marks */
+
+static void no_two_marks_look_alike_without_colour(void **state)
+{
+    (void)state;
+    for (int charset = CHARSET_UTF8; charset <= CHARSET_ASCII; charset++)
+        for (int a = 0; a < MARK_COUNT; a++)
+            for (int b = 0; b < a; b++) {
+                const char *one = theme_glyph((enum charset)charset, mark_glyph((enum mark)a));
+                const char *other = theme_glyph((enum charset)charset, mark_glyph((enum mark)b));
+                if (strcmp(one, other) == 0 || strcmp(mark_word((enum mark)a), mark_word((enum mark)b)) == 0)
+                    fail_msg("%s and %s look alike: %s", mark_word((enum mark)a), mark_word((enum mark)b), one);
+            }
 }
 
 /* dialog */
@@ -840,7 +877,9 @@ int main(void)
         cmocka_unit_test(keys_agree_with_footer_and_help),
         cmocka_unit_test(field_edits_a_line),
         cmocka_unit_test(field_draws),
+        cmocka_unit_test(field_is_checked_while_one_types),
         cmocka_unit_test(field_takes_pastes_as_text),
+        cmocka_unit_test(no_two_marks_look_alike_without_colour),
         cmocka_unit_test(dialog_wants_the_name),
         cmocka_unit_test(dialog_is_safe),
         cmocka_unit_test(dialog_waits_until_it_was_read),

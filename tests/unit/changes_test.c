@@ -3,6 +3,7 @@
 
 #include "core/base/names.h"
 #include "core/migrations/corrections.h"
+#include "core/migrations/meaning.h"
 #include "core/migrations/plan.h"
 #include "core/migrations/subsystems.h"
 
@@ -467,6 +468,37 @@ static void corrections_are_told_with_their_source(void **state)
         assert_int_equal(used[n], n <= 5);
 }
 
+static void check_meaning(const struct place *place)
+{
+    char *id = change_id(place->change), *full = mem_printf("%s/%s/%s", place->subsystem->name, place->migration->name, id);
+    char *source = change_source(full), *file = mem_printf("/%s.lua", place->migration->name);
+    struct change_cost cost = change_cost(place->change, 100000);
+    bool own = strcmp(place->migration->name, "bookkeeping") == 0;
+    if (lock_meaning(cost.lock) == NULL)
+        fail_at(place, "the lock %s is not explained", cost.lock);
+    if (!own && change_find(full) != place->change)
+        fail_at(place, "it is not found by its id");
+    if (!own && (source == NULL || strstr(source, file) == NULL))
+        fail_at(place, "its source is not known");
+    free(file);
+    free(source);
+    free(full);
+    free(id);
+}
+
+static void everything_is_explained(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < CHANGE_KINDS; kind++)
+        if (change_meaning((enum change_kind)kind) == NULL)
+            fail_msg("%s is not explained", change_kind_name((enum change_kind)kind));
+    for_each(check_meaning);
+    static const char *const strange[] = {"", "core", "core/", "core/005_120_to_130", "core/005_120_to_130/nothing", "backup/dump", "nobody/x/y"};
+    for (size_t i = 0; i < COUNT_OF(strange); i++)
+        assert_null(change_find(strange[i]));
+    assert_null(lock_meaning("EXCLUSIVE"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -482,6 +514,7 @@ int main(void)
         cmocka_unit_test(renamed_indexes_are_known_under_both_names),
         cmocka_unit_test(every_question_is_well_formed),
         cmocka_unit_test(corrections_are_told_with_their_source),
+        cmocka_unit_test(everything_is_explained),
     };
     return cmocka_run_group_tests_name("changes", tests, NULL, NULL);
 }

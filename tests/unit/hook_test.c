@@ -9,6 +9,7 @@
 #include "core/hook_record.h"
 #include "core/journal.h"
 #include "core/report.h"
+#include "core/supervise.h"
 
 #include <signal.h>
 #include <time.h>
@@ -193,7 +194,7 @@ static void the_deadline_ends_the_whole_group(void **state)
     assert_int_equal(record.result, HOOK_LATE);
     assert_string_equal(record.message, "it was not done after 1 s");
     assert_string_equal(record.lines.list[0], "working");
-    assert_true(clock_ms() - begun >= 1000 + HOOK_GRACE_MS - 200);   /* its child did not obey SIGTERM */
+    assert_true(clock_ms() - begun >= 1000 + SUPERVISE_GRACE_MS - 200);   /* its child did not obey SIGTERM */
     pid_t child = read_pid(*state);
     for (int tries = 0; tries < 100 && runs(child); tries++)
         pause_ms(20);

@@ -103,6 +103,33 @@ static void nothing_runs_where_nothing_can(void **ignored)
     state_free(&elsewhere);
 }
 
+/* What the wizard plans: the same that order_check lets be run. */
+static void what_comes_next_is_what_may_be_run(void **ignored)
+{
+    static const struct {
+        enum stage stage;
+        const char *pending, *new;
+        bool resume;
+        enum plan_kind next;
+        bool finish_first;
+    } cases[] = {
+        {STAGE_EMPTY, NULL, NEW, false, PLAN_BOOTSTRAP, false}, {STAGE_LEGACY_014, NULL, NEW, false, PLAN_UP, false},
+        {STAGE_UPGRADABLE, NULL, NEW, false, PLAN_UP, false},   {STAGE_PENDING, NEW, NULL, false, PLAN_FINISH, false},
+        {STAGE_PENDING, OLD, NULL, false, PLAN_FINISH, false},  {STAGE_PENDING, OLD, TO_DO, false, PLAN_FINISH, true},
+        {STAGE_PENDING, OLD, TO_DO, true, PLAN_UP, false},      {STAGE_PENDING, NEW, TO_DO, false, PLAN_UP, false},
+    };
+    (void)ignored;
+    for (EACH(cases)) {
+        struct state state = state_of(cases[i].stage, cases[i].pending, cases[i].new);
+        struct verdict verdict = order_check(&state, cases[i].next, cases[i].resume);
+        assert_int_equal(order_next(&state, cases[i].resume), cases[i].next);
+        assert_int_equal(order_finish_first(&state, cases[i].resume), cases[i].finish_first);
+        assert_int_equal(verdict.order, ORDER_GO);
+        free(verdict.sentence);
+        state_free(&state);
+    }
+}
+
 /* The table of `status`: 0 current, 2 older than 0.14, 3 needs bootstrap, 4 pending, 5 new, 8 newer or not Kong's. */
 static void stages_have_words_and_exit_codes(void **ignored)
 {
@@ -152,7 +179,8 @@ static void status_has_the_members_that_scripts_read(void **ignored)
     state.server_version = mem_dup("15.4");
     state.port = 5432;
     state.version = "1.2";
-    names_add(&state.unknown, "mine\xC3");
+    state.customs = mem_zero(1, sizeof *state.customs);
+    state.customs[state.custom_count++] = (struct custom_state){.name = mem_dup("mine\xC3")};
     json_t *json = state_json(&state);
     assert_non_null(json);
     for (EACH(members))
@@ -210,6 +238,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_command_has_its_states),
+        cmocka_unit_test(what_comes_next_is_what_may_be_run),
         cmocka_unit_test(nothing_runs_where_nothing_can),
         cmocka_unit_test(stages_have_words_and_exit_codes),
         cmocka_unit_test(pending_from_before_is_told_by_the_release),

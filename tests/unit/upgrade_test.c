@@ -220,10 +220,81 @@ static void an_upgrade_left_unfinished_is_finished_first(void **state)
     facts.finish_first = true;
     struct upgrade upgrade = derive(&facts);
     assert_int_equal(upgrade.here, STEP_UP);
-    assert_shut(&upgrade, STEP_UP, false, "run `kong-upgrade finish` first");
+    assert_shut(&upgrade, STEP_UP, false, "never finished: that comes first");
     facts.state = state_of(STAGE_PENDING, 0, 2);   /* nothing new: `finish` is what comes anyway */
     upgrade = derive(&facts);
     assert_int_equal(upgrade.here, STEP_FINISH);
+}
+
+/* No node of 0.14 may live on it; where it does not come from there, no node is in its way. */
+static void an_earlier_upgrade_waits_for_nodes_of_014(void **state)
+{
+    static const struct {
+        bool from_014;
+        size_t answering, sessions, possible;
+        const char *part;   /* NULL: open */
+    } cases[] = {
+        {true, 0, 0, 0, NULL},  {true, 1, 0, 0, "1 node of Kong 0.14 still answers: stop it"}, {true, 2, 1, 1, "2 nodes of Kong 0.14 still answer: stop them"},
+        {true, 0, 1, 0, "At least 1 node of Kong 0.14 still works"}, {true, 0, 0, 2, "Whether 2 old nodes run Kong 0.14 is not known"},
+        {false, 1, 1, 1, NULL},
+    };
+    (void)state;
+    for (EACH(cases)) {
+        struct state unfinished = *state_of(STAGE_PENDING, 1, 2);
+        unfinished.from_014 = cases[i].from_014;
+        struct upgrade_facts facts = all_is_well(&unfinished);
+        facts.finish_first = true;
+        facts.old_answering = 3;   /* the 1.2 nodes that serve */
+        facts.legacy_answering = cases[i].answering;
+        facts.legacy_sessions = cases[i].sessions;
+        facts.legacy_possible = cases[i].possible;
+        struct upgrade upgrade = derive(&facts);
+        assert_int_equal(upgrade.finish_first.open, cases[i].part == NULL);
+        assert_false(upgrade.finish_first.can_overrule);
+        assert_false(upgrade.gates[STEP_FINISH].open);
+        if (cases[i].part != NULL)
+            assert_has(upgrade.finish_first.reason, cases[i].part);
+    }
+}
+
+/* What may be a node of 1.3 keeps it shut, and nothing overrules that. */
+static void a_rollback_waits_for_nodes_of_1_3(void **state)
+{
+    static const struct {
+        bool from_014;
+        size_t answering, unknown, too_short, later, live, old_nodes;
+        const char *part;   /* NULL: open */
+    } cases[] = {
+        {false, 0, 0, 0, 0, 0, 3, NULL},
+        {false, 1, 0, 0, 0, 0, 3, "1 new node still answers: stop it first"},
+        {false, 2, 1, 1, 0, 0, 3, "2 new nodes still answer: stop them first"},
+        {false, 0, 1, 0, 0, 0, 3, "1 new node can't be asked, so whether it is stopped"},
+        {false, 0, 0, 2, 0, 0, 3, "Whether 2 new nodes still answer is not known yet"},
+        {false, 0, 0, 0, 3, 3, 3, NULL},                                                  /* they are the old ones */
+        {false, 0, 0, 0, 4, 4, 3, "At least 4 Kong nodes work on this database, more than the 3 old ones"},
+        {false, 0, 0, 0, 4, 4, 0, NULL},                                                  /* how many there should be is not known */
+        {true, 0, 0, 0, 0, 3, 3, NULL},
+        {true, 0, 0, 0, 1, 4, 0, "At least 1 Kong node works on this database and is no 0.14"},
+        {true, 0, 0, 0, 2, 2, 3, "At least 2 Kong nodes work on this database and are no 0.14"},
+    };
+    (void)state;
+    for (EACH(cases)) {
+        struct state pending = *state_of(STAGE_PENDING, 0, 1);
+        pending.from_014 = cases[i].from_014;
+        struct upgrade_facts facts = all_is_well(&pending);
+        facts.old_nodes = cases[i].old_nodes;
+        facts.new_answering = cases[i].answering;
+        facts.new_unknown = cases[i].unknown;
+        facts.new_silent_too_short = cases[i].too_short;
+        facts.later_sessions = cases[i].later;
+        facts.live_sessions = cases[i].live;
+        struct upgrade upgrade = derive(&facts);
+        if (upgrade.rollback.open != (cases[i].part == NULL))
+            fail_msg("case %zu: %s", i, upgrade.rollback.reason);
+        assert_false(upgrade.rollback.can_overrule);
+        if (cases[i].part != NULL)
+            assert_has(upgrade.rollback.reason, cases[i].part);
+    }
 }
 
 static void each_later_gate_can_be_shut(void **state)
@@ -449,6 +520,8 @@ int main(void)
         cmocka_unit_test(a_database_that_can_not_be_upgraded_says_why),
         cmocka_unit_test(an_empty_schema_beside_kongs_is_not_bootstrapped),
         cmocka_unit_test(an_upgrade_left_unfinished_is_finished_first),
+        cmocka_unit_test(an_earlier_upgrade_waits_for_nodes_of_014),
+        cmocka_unit_test(a_rollback_waits_for_nodes_of_1_3),
         cmocka_unit_test(each_later_gate_can_be_shut),
         cmocka_unit_test(overruling_opens_what_may_be_overruled),
         cmocka_unit_test(finish_is_not_overruled_while_an_old_node_answers),
