@@ -2,6 +2,7 @@
 #include "core/base/mem.h"
 #include "core/linger.h"
 #include "screens/backup_note.h"
+#include "screens/kong_note.h"
 #include "screens/loop.h"
 #include "screens/losses_note.h"
 #include "screens/screen.h"
@@ -61,6 +62,7 @@ static void fill(struct prose *prose, const struct model *model)
     }
     if (model->state.stage == STAGE_CURRENT) {
         prose_add_mark(prose, MARK_OK, "Done: nothing is pending.");
+        kong_custom_add(prose, model, STEP_FINISH);
         return;
     }
     if (!model->has_plan || model->plan.kind != PLAN_FINISH) {
@@ -168,6 +170,7 @@ static void ask_finish(struct wizard *wizard)
     else
         backup_add(prose, model, true);
     add_warnings(prose, model);
+    kong_engine_add(prose, model);
     if (model->ends_at_logout)
         prose_add_mark(prose, MARK_WARN, "%s", linger_warning);
     dead_lock_add(prose, model);

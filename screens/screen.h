@@ -40,6 +40,7 @@ struct screen {
 };
 
 #define PANES 3   /* more no screen has */
+#define NODE_KEPT_SIZE 96   /* a name, with a number for its `*` */
 
 extern const struct screen screen_welcome, screen_preflight, screen_up, screen_provision, screen_divert, screen_decommission, screen_finish,
     screen_done;
@@ -56,6 +57,9 @@ struct view {
     bool show_log;                      /* Up and Finish: the log instead of the table */
     struct table_state tables[STEPS];
     struct prose_state proses[STEPS];
+    size_t *node_rows;                  /* of the list of nodes last drawn or asked: indices of the model's nodes */
+    size_t node_row_count;
+    char node_kept[STEPS][NODE_KEPT_SIZE];   /* the node that the operator went to in the list: the selection stays with it; "" none */
     struct table_state sessions;        /* Decommission's second list */
     size_t focus[STEPS];                /* which pane of a screen has it */
     struct prose *gathered;             /* while all that a screen says is gathered: whole.h; else NULL */
@@ -153,22 +157,25 @@ void wizard_quit(struct wizard *wizard);   /* at once, or, while a hook runs, af
 /* `text` in full below a list of so many rows, in as many lines as the list can spare; NULL: none. Returns what is left for the list. */
 struct area note_draw(struct wizard *wizard, struct area area, size_t rows, enum mark mark, const char *text);
 
-/* The nodes of one cluster as a table, and its pane. NODE_COLUMNS_BOTH: of both clusters, the new one first. */
+/* The nodes of one cluster as a table, those with which something is wrong first, and its pane. NODE_COLUMNS_BOTH: of both clusters, the
+ * new one first. */
 enum node_columns { NODE_COLUMNS_IDENTITY, NODE_COLUMNS_TRAFFIC, NODE_COLUMNS_BOTH };
+void node_pane_add_troubles(struct prose *prose, const struct wizard *wizard, enum cluster cluster, enum node_columns columns);   /* a line, where they are many */
 void node_pane_draw(struct wizard *wizard, struct area area, enum cluster cluster, enum node_columns columns, const char *empty);
 void node_pane(struct wizard *wizard, enum cluster cluster, enum node_columns columns, struct pane *pane);
-const struct node *node_pane_selected(const struct wizard *wizard, enum cluster cluster, enum node_columns columns);   /* NULL: none */
+const struct node *node_pane_selected(struct wizard *wizard, enum cluster cluster, enum node_columns columns);   /* NULL: none */
 
 /* A run: progress, who blocks, the changes or the log; or the plan, before there is one. */
 void run_pane_draw(struct wizard *wizard, struct area area);
 
 /* The actions that Up and Finish share: their rows of keys, whether they can be used now on the screen shown, and what they do. */
-enum { ACTION_STOP = ACTION_OWN + 50, ACTION_BLOCKERS, ACTION_LOG, ACTION_BACKUP };
+enum { ACTION_STOP = ACTION_OWN + 50, ACTION_BLOCKERS, ACTION_LOG, ACTION_BACKUP, ACTION_CUSTOM };
 #define RUN_PANE_KEYS \
     {{'B'}, "back up", "Back up Kong's schema with pg_dump into a folder, and verify it.", ACTION_BACKUP, -57, NULL}, \
     {{'x'}, "stop", "Ask the worker to stop at the next safe point. Starting again goes on from there.", ACTION_STOP, -56, NULL}, \
     {{'k'}, "blockers", "The sessions that the run waits for; cancel a query or end a session, once its number is typed.", ACTION_BLOCKERS, -58, NULL}, \
-    {{'l'}, "log", "The worker's log instead of the list of changes, and back.", ACTION_LOG, -40, NULL}
+    {{'l'}, "log", "The worker's log instead of the list of changes, and back.", ACTION_LOG, -40, NULL}, \
+    {{'m'}, "custom plugins", "Run Kong's own command for the migrations of custom plugins.", ACTION_CUSTOM, -59, NULL}
 bool run_pane_enabled(const struct wizard *wizard, int action);
 void run_pane_act(struct wizard *wizard, int action);
 void run_pane(struct wizard *wizard, struct pane *pane);

@@ -360,7 +360,8 @@ static void begin_configuration(struct fixture *fixture)
 static struct conf_fix mended(struct fixture *fixture)
 {
     struct conf_fix fix = {.file = mem_dup(fixture_name(fixture, "/etc/kong/kong.conf")), .holds_secret = true,
-                           .diff = mem_dup("@@ -1,4 +1,4 @@\n # our plugins\n-custom_plugins = acme-auth\n+plugins = bundled, acme-auth\n pg_host = db.example.net\n pg_password = ******\n")};
+                           .diff = mem_printf("@@ -1,4 +1,4 @@\n # our plugins\n-custom_plugins = acme-auth\n+plugins = bundled, acme-auth\n pg_host = %s\n pg_password = ******\n",
+                                              fixture_name(fixture, "db.example.net"))};
     names_add(&fix.changes, fixture_name(fixture, "line 2: custom_plugins is now plugins = bundled, acme-auth"));
     names_add(&fix.notes, fixture_name(fixture, "KONG_UPSTREAM_KEEPALIVE is set in the environment, where it can't be mended from here: set KONG_NGINX_HTTP_UPSTREAM_KEEPALIVE=60 there instead"));
     return fix;
