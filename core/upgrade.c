@@ -171,6 +171,29 @@ static void gate_finish_first(const struct upgrade_facts *facts, struct gate *ga
              facts->legacy_possible, facts->legacy_possible == 1 ? " runs" : "s run", facts->legacy_possible == 1 ? "it" : "them");
 }
 
+/* No node of 1.3 may live on what a rollback leaves. Among sessions it can't be told from one of 1.0 to 1.2, only counted. */
+static void gate_rollback(const struct upgrade_facts *facts, struct gate *gate)
+{
+    const struct state *state = facts->state;
+    *gate = (struct gate){.open = true};
+    if (facts->new_answering > 0)
+        shut(gate, false, "%zu new node%s still answer%s: stop %s first, since 1.3 does not work after a rollback.", facts->new_answering,
+             facts->new_answering == 1 ? "" : "s", facts->new_answering == 1 ? "s" : "", facts->new_answering == 1 ? "it" : "them");
+    else if (facts->new_unknown > 0)
+        shut(gate, false, "%zu new node%s can't be asked, so whether %s stopped is not known: see why on step 2, or take %s out of fleet.ini.",
+             facts->new_unknown, facts->new_unknown == 1 ? "" : "s", facts->new_unknown == 1 ? "it is" : "they are", facts->new_unknown == 1 ? "it" : "them");
+    else if (facts->new_silent_too_short > 0)
+        shut(gate, false, "Whether %zu new node%s still answer%s is not known yet; a moment.", facts->new_silent_too_short,
+             facts->new_silent_too_short == 1 ? "" : "s", facts->new_silent_too_short == 1 ? "s" : "");
+    else if (state != NULL && state->from_014 && facts->later_sessions > 0)
+        shut(gate, false, "At least %zu Kong node%s work%s on this database and %s no 0.14: stop %s first.", facts->later_sessions,
+             facts->later_sessions == 1 ? "" : "s", facts->later_sessions == 1 ? "s" : "", facts->later_sessions == 1 ? "is" : "are",
+             facts->later_sessions == 1 ? "it" : "them");
+    else if (state != NULL && !state->from_014 && facts->old_nodes > 0 && facts->live_sessions > facts->old_nodes)
+        shut(gate, false, "At least %zu Kong nodes work on this database, more than the %zu old one%s in fleet.ini: stop the new ones, or add the old"
+             " ones to fleet.ini.", facts->live_sessions, facts->old_nodes, facts->old_nodes == 1 ? "" : "s");
+}
+
 static void gate_done(const struct upgrade_facts *facts, struct gate *gate)
 {
     if (facts->state->stage == STAGE_PENDING)
@@ -238,6 +261,7 @@ void upgrade_derive(const struct upgrade_facts *facts, struct upgrade *upgrade)
     memset(upgrade, 0, sizeof *upgrade);
     derive_gates(facts, upgrade);
     gate_finish_first(facts, &upgrade->finish_first);
+    gate_rollback(facts, &upgrade->rollback);
     upgrade->here = find_here(facts, upgrade);
     for (int step = 0; step < STEPS; step++) {
         if (step < (int)upgrade->here)

@@ -41,6 +41,8 @@ struct upgrade_facts {
     size_t old_nodes, old_answering, old_silent_too_short;   /* the last: down, but not for UPGRADE_GONE_MS yet, or never asked yet */
     size_t old_unknown;              /* of those: can't be asked, for reasons that are not theirs */
     size_t new_nodes, new_ready;     /* ready: answers, is 1.3, not known to use another database */
+    size_t new_answering, new_silent_too_short, new_unknown;   /* as of the old ones */
+    size_t later_sessions;           /* Kong nodes that poll the database and are no 0.14 */
     size_t live_sessions;            /* at least so many Kong nodes poll the database; 0 also where that can't be seen */
     size_t legacy_sessions;          /* of them, 0.14's: certainly old ones */
     int64_t old_session_ms;          /* how long ago more nodes were seen in the database than new ones are known, or a 0.14; < 0: never */
@@ -76,6 +78,7 @@ struct upgrade {
     enum step here;
     enum step_state states[STEPS];
     struct gate gates[STEPS];
+    struct gate rollback;       /* to the way back: shut while a node of 1.3 may live */
     struct gate finish_first;   /* to the finish of an earlier upgrade: open where there is none to be finished, too */
 };
 

@@ -6,6 +6,7 @@
 #include "core/base/mem.h"
 #include "core/decisions.h"
 #include "core/journal.h"
+#include "core/run_view.h"
 #include "core/kong_run.h"
 #include "core/launch.h"
 #include "core/migrations/rollback.h"
@@ -94,13 +95,18 @@ struct glance {
     char command[32];
     char host[256];
     bool begun, ended_well;
+    bool nothing;                 /* there was nothing to do */
     pid_t pid;
+    int64_t first_ms, last_ms;    /* wall clock, of its events */
 };
 
 static void glance_at(void *context, const json_t *event)
 {
     struct glance *glance = context;
     const char *kind = json_get_text(event, "event");
+    int64_t at = run_view_time(json_get_text(event, "t"));
+    glance->first_ms = glance->first_ms == 0 ? at : glance->first_ms;
+    glance->last_ms = at != 0 ? at : glance->last_ms;
     if (strcmp(kind, "start") == 0) {
         snprintf(glance->command, sizeof glance->command, "%s", json_get_text(event, "command"));
         snprintf(glance->host, sizeof glance->host, "%s", json_get_text(event, "host"));
@@ -109,7 +115,8 @@ static void glance_at(void *context, const json_t *event)
         glance->begun = true;
     } else if (strcmp(kind, "end") == 0) {
         const char *result = json_get_text(event, "result");
-        glance->ended_well = strcmp(result, "done") == 0 || strcmp(result, "nothing") == 0;
+        glance->nothing = strcmp(result, "nothing") == 0;
+        glance->ended_well = strcmp(result, "done") == 0 || glance->nothing;
     }
 }
 
@@ -138,6 +145,29 @@ bool worker_stop(const char *journal_path, struct error *error)
     if (kill(glance.pid, SIGTERM) != 0)
         return error_set(error, ERROR_SYSTEM, "can't stop the worker (pid %ld): %s; stop it as the user who started it", (long)glance.pid, strerror(errno));
     return true;
+}
+
+void worker_upgrade_times(const char *folder, int64_t *began_ms, int64_t *ended_ms)
+{
+    struct names paths = {0};
+    struct glance glance;
+    *began_ms = *ended_ms = 0;
+    journal_list(folder, &paths);
+    for (size_t i = 0; i < paths.count; i++) {
+        if (!read_glance(paths.list[i], &glance, NULL) || !glance.begun || glance.nothing)
+            continue;
+        bool ups = strcmp(glance.command, "up") == 0 || strcmp(glance.command, "bootstrap") == 0;
+        bool finishes = strcmp(glance.command, "finish") == 0 || strcmp(glance.command, "bootstrap") == 0;
+        if (ups && (*began_ms == 0 || *ended_ms != 0)) {
+            *began_ms = glance.first_ms;
+            *ended_ms = 0;
+        }
+        if (finishes && glance.ended_well)
+            *ended_ms = glance.last_ms;
+        if (strcmp(glance.command, ROLLBACK_COMMAND) == 0 && glance.ended_well)
+            *began_ms = *ended_ms = 0;
+    }
+    names_free(&paths);
 }
 
 /* The last of those runs that may be resumed: whether it is of that command, and was cut short. */

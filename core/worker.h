@@ -26,6 +26,10 @@ bool worker_up_interrupted(const char *folder);
 /* Likewise of the last `rollback`, which is resumed by another one. Either ends what the other has begun. */
 bool worker_rollback_interrupted(const char *folder);
 
+/* When the upgrade that the folder's journals tell of began (its first `up`, or `bootstrap`) and ended (with a `finish` that was done), as
+ * wall times in ms; 0: it has not. Reads all journals. */
+void worker_upgrade_times(const char *folder, int64_t *began_ms, int64_t *ended_ms);
+
 /* main() of the worker. Returns its exit code. */
 int worker_main(void);
 

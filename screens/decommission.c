@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-enum { ACTION_DECOMMISSION = ACTION_OWN };
+enum { ACTION_DECOMMISSION = ACTION_ROW };
 
 static const struct keys_row keys[] = {
     {{'d'}, "stop node", "Stop the selected old node by the decommission hook of fleet.ini; its name must be typed.", ACTION_DECOMMISSION, -65, NULL},
@@ -39,12 +39,14 @@ static void add_old(struct prose *prose, const struct model *model)
                        upgrade->gates[STEP_FINISH].open ? model_go_on(model, STEP_FINISH) : "");
 }
 
-static void fill(struct prose *prose, const struct model *model)
+static void fill(struct prose *prose, const struct wizard *wizard)
 {
+    const struct model *model = &wizard->model;
     api_guard_add(prose, model);
     verdict_add(prose, model);
     hooks_add(prose, model, HOOK_DECOMMISSION);
     add_old(prose, model);
+    node_pane_add_troubles(prose, wizard, CLUSTER_OLD, NODE_COLUMNS_TRAFFIC);
     strangers_add(prose, model);
     if (model->state.from_014 && !model_finish_begun(model))
         prose_add_mark(prose, MARK_INFO, "A 0.14 node can be started again until step 5; after that it refuses.");
@@ -93,11 +95,11 @@ static void draw(struct wizard *wizard, struct area area)
     struct prose prose = {0};
     struct area parts[3];
     const struct table_model sessions = session_table(wizard);
-    fill(&prose, &wizard->model);
+    fill(&prose, wizard);
     const int nodes = (int)model_count_nodes(&wizard->model, CLUSTER_OLD, NULL), note = 4;
     const struct layout_request rows[] = {
         LAYOUT_BETWEEN(1, prose_height(prose.blocks, prose.count, area.width, area.canvas->charset), 3),
-        {3, nodes + 1, nodes + 1 + note, 2, 2}, {2, (int)wizard->model.sessions.count + 1, 0, 1, 1},
+        {3, nodes + 1, nodes + 1 + note, 2, 2}, {wizard->model.sessions.count > 1 ? 4 : 2, (int)wizard->model.sessions.count + 1, 0, 1, 1},
     };
     layout_rows(area, 1, rows, 3, parts);
     whole_draw(wizard, parts[0], prose.blocks, prose.count);

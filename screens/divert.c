@@ -134,6 +134,7 @@ static void draw(struct wizard *wizard, struct area area)
     api_guard_add(&prose, &wizard->model);
     verdict_add(&prose, &wizard->model);
     hooks_add(&prose, &wizard->model, HOOK_DIVERT);
+    node_pane_add_troubles(&prose, wizard, CLUSTER_NEW, NODE_COLUMNS_BOTH);
     if (text[0] != '\0')
         prose_add_mark(&prose, mark, "%s", text);
     int lines = prose.count > 0 ? prose_height(prose.blocks, prose.count, area.width, area.canvas->charset) : 0;

@@ -11,6 +11,14 @@
 
 static const int stages[] = {0, 1, 5, 25, 50, 100};   /* percent of the traffic for the new cluster */
 
+bool hooks_is_stage(int percent)
+{
+    for (size_t i = 0; i < COUNT_OF(stages); i++)
+        if (stages[i] == percent)
+            return true;
+    return false;
+}
+
 bool hooks_has(const struct model *model, enum hook_kind kind)
 {
     return model->configured && model->app.fleet.hooks.list[kind].text != NULL;

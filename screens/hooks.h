@@ -23,6 +23,9 @@ void hooks_ask_quit(struct wizard *wizard);    /* one runs, and the wizard is to
  * forbids nothing. `text` holds `size` bytes and is returned. */
 const char *divert_advice(const struct model *model, int percent, char *text, size_t size);
 
+/* One of the shares of traffic that the divert dialog offers. */
+bool hooks_is_stage(int percent);
+
 /* Seconds of [hooks] wait that are left before more should be moved; 0: none. */
 int divert_wait_left(const struct model *model);
 

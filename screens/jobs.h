@@ -10,12 +10,15 @@
 #include "core/cluster/api_guard.h"
 #include "core/cluster/sessions.h"
 #include "core/conf/conf_fix.h"
+#include "core/db/absence.h"
 #include "core/hook.h"
+#include "core/kong_binary.h"
 #include "core/linger.h"
 #include "core/migrations/losses.h"
 #include "core/upgrade.h"
 #include "core/worker.h"
 #include "screens/app.h"
+#include "screens/way_back.h"
 
 #include <uv.h>
 
@@ -40,6 +43,10 @@ struct database_look {
     struct losses losses;
     bool resume;
     struct backups backups;
+    struct absence absence;       /* where it could not connect */
+    size_t journals;              /* how many there were when the times that follow were read */
+    bool journal_grew;            /* the last one was not at its end then */
+    int64_t began_ms, ended_ms;   /* of the upgrade: worker_upgrade_times */
     bool lingers_known;           /* asked once, with the first look */
     enum lingers linger;
     char *report;
@@ -56,6 +63,7 @@ struct check_job {
     const struct app *app;
     struct names ids;             /* which; empty: all */
     volatile bool stop;           /* set by the loop when the wizard is left */
+    bool conf_changed;            /* kong.conf is another one than `app` was made of */
     uv_async_t arrived;
     uv_mutex_t mutex;
     struct check_results results;
@@ -77,17 +85,31 @@ struct conf_job {
 
 void conf_work(uv_work_t *work);
 
-enum nodes_against { AGAINST_NONE, AGAINST_OLD, AGAINST_014 };
+/* The way back, see way_back.h. */
+struct back_job {
+    uv_work_t work;
+    void *context;
+    const struct app *app;
+    bool busy;                    /* the loop's */
+    enum kong_version wanted;
+    volatile bool abandoned;      /* set by the loop when the wizard is left */
+    struct way_back back;
+};
+
+void back_work(uv_work_t *work);
+
+enum nodes_against { AGAINST_NONE, AGAINST_OLD, AGAINST_014, AGAINST_NEW };
 
 struct start_job {
     uv_work_t work;
     void *context;
     const struct app *app;
-    const char *command;          /* "up", "bootstrap", "finish", "backup" */
+    const char *command;          /* "up", "bootstrap", "finish", "rollback", "backup" */
+    enum kong_version to;         /* of `rollback` */
     char *folder;                 /* of `backup`; owned */
     bool clear_dead_lock;
     enum nodes_against against;   /* the nodes that may not live meanwhile: asked once more, off the screen */
-    struct upgrade_facts facts;   /* of `finish`: what its gate was opened by; what can be asked at once is asked again */
+    struct upgrade_facts facts;   /* of `finish` and `rollback`: what their gate was opened by; what can be asked at once is asked again */
     char *path;                   /* of the journal; NULL and an error: not started */
     struct error error;
 };
@@ -106,6 +128,28 @@ struct hook_start {
 };
 
 void hook_start_work(uv_work_t *work);
+
+/* Looks for Kong's own command. */
+struct kong_job {
+    uv_work_t work;
+    void *context;
+    const struct app *app;
+    bool busy;                    /* the loop's */
+    struct kong_binary binary;
+};
+
+void kong_find_work(uv_work_t *work);
+
+/* Creates the database. */
+struct create_job {
+    uv_work_t work;
+    void *context;
+    const struct app *app;
+    bool created;
+    struct error error;
+};
+
+void create_work(uv_work_t *work);
 
 /* The operator's hand on a session that is in the way. */
 struct blocker_job {

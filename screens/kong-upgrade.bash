@@ -3,10 +3,10 @@
 _kong_upgrade() {
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command="" skip="" i
   local commands='status check plan up bootstrap finish rollback backup attach stop nodes watch routes conf report'
-  local options='--conf --fleet --json --yes --quiet --verbose --plain --ascii --theme --copy --trace --version --help'
+  local options='--conf --fleet --json --yes --quiet --verbose --plain --answers --ascii --theme --copy --trace --version --help'
 
   case $before in
-  -c | --conf | -f | --fleet | --requests | --fix | --trace)
+  -c | --conf | -f | --fleet | --answers | --requests | --fix | --trace)
     compopt -o filenames
     mapfile -t COMPREPLY < <(compgen -f -- "$word")
     return ;;
@@ -30,7 +30,7 @@ _kong_upgrade() {
       continue
     fi
     case ${COMP_WORDS[i]} in
-    -c | --conf | -f | --fleet | --theme | --copy | --trace | --to | --confirm | --ignore | --request | --requests) skip=yes ;;
+    -c | --conf | -f | --fleet | --answers | --theme | --copy | --trace | --to | --confirm | --ignore | --request | --requests) skip=yes ;;
     -*) ;;
     *) command=${command:-${COMP_WORDS[i]}} ;;
     esac

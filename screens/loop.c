@@ -2,8 +2,8 @@
 
 #include "core/base/clock.h"
 #include "core/base/mem.h"
+#include "screens/face.h"
 #include "screens/loop_internal.h"
-#include "tui/terminal.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -11,23 +11,17 @@
 #include <string.h>
 #include <uv.h>
 
-#define TICK_MS 250              /* the terminal wants to be asked four times a second */
+#define TICK_MS 250              /* the face wants to be asked four times a second */
 #define SEEK_MS 1000             /* between looks for a worker that someone else started */
 #define SETTLE_MS 4000           /* after the database's first answer the screen is no longer chosen for the operator */
 #define LEAVE_MS 400             /* how long leaving waits for what is under way */
 
-/* The screen. */
+/* The face. */
 
 void loop_draw(struct loop *loop)
 {
-    int width, height;
-    terminal_size(&width, &height);
-    canvas_resize(&loop->canvas, width, height, terminal_charset());
     loop->wizard->model.now = clock_ms();
-    wizard_draw(loop->wizard, &loop->canvas);
-    if (terminal_show(&loop->canvas) != TERMINAL_SHOWN)
-        loop->wizard->view.countdown.drawn = false;
-    trace_frame(loop->wizard->trace, &loop->canvas);
+    loop->wizard->face->show(loop->wizard);
 }
 
 static void leave(struct loop *loop, int exit_code)
@@ -37,28 +31,22 @@ static void leave(struct loop *loop, int exit_code)
     uv_stop(&loop->uv);
 }
 
-static void read_keys(struct loop *loop)
+static void read_input(struct loop *loop)
 {
-    struct input input;
-    while (!loop->wizard->leaving && terminal_next(&input)) {
-        trace_key(loop->wizard->trace, &input, wizard_is_typing(loop->wizard));
-        wizard_key(loop->wizard, &input);
-    }
-    if (terminal_lost())
+    struct wizard *wizard = loop->wizard;
+    if (!wizard->leaving)
+        wizard->face->read(wizard);
+    if (wizard->face->lost())
         leave(loop, EXIT_TERMINAL_LOST);
-    else if (loop->wizard->leaving)
-        leave(loop, 0);
+    else if (wizard->leaving)
+        leave(loop, wizard->exit_code);
 }
 
-static void on_terminal(uv_poll_t *poll, int status, int events)
+void loop_input(struct wizard *wizard)
 {
-    struct loop *loop = poll->data;
-    (void)events;
-    if (status < 0)
-        terminal_hangup();
-    read_keys(loop);
-    if (!loop->wizard->leaving)
-        loop_draw(loop);
+    read_input(wizard->loop);
+    if (!wizard->leaving)
+        loop_draw(wizard->loop);
 }
 
 static void on_terminate(uv_signal_t *handle, int signal_number)
@@ -67,13 +55,16 @@ static void on_terminate(uv_signal_t *handle, int signal_number)
     leave(handle->data, 0);
 }
 
+static const struct face *hung_up;   /* whom SIGHUP concerns */
+
 /* Not libuv's, whose handler goes with the loop: a terminal is lost first and its signal comes while we leave already. The next tick
  * sees it. */
 static void on_hangup(int signal_number)
 {
     (void)signal_number;
-    terminal_hangup();
+    hung_up->hang_up();
 }
+
 /* The wizard opens where the upgrade stands: nodes take a moment to be known. From then on the operator alone changes the screen. */
 static void settle(struct loop *loop)
 {
@@ -103,6 +94,8 @@ static void forget(struct loop *loop)
     struct model *model = &loop->wizard->model;
     nodes_stop(loop->nodes);
     loop->nodes = NULL;
+    seen_free(loop->seen);
+    loop->seen = NULL;
     census_stop(loop->census);
     loop->census = NULL;
     traffic_free(loop->traffic);
@@ -145,7 +138,7 @@ static void on_tick(uv_timer_t *timer)
 {
     struct loop *loop = timer->data;
     struct model *model = &loop->wizard->model;
-    read_keys(loop);
+    read_input(loop);
     if (loop->wizard->leaving)
         return;
     if (loop->loads && loop->jobs == 0)
@@ -160,8 +153,10 @@ static void on_tick(uv_timer_t *timer)
         loop_read_hook(loop);
         loop_note_traffic(loop);
         loop_take_nodes(loop);
+        loop_note_seen(loop);
         loop_knock(loop);
         loop_start_look(loop);
+        loop_find_kong(loop);
     }
     loop_derive(loop);
     countdown_tick(loop->wizard);
@@ -179,28 +174,25 @@ void loop_load(struct wizard *wizard, const char *conf)
 
 /* Beginning and end. */
 
-/* libuv makes what it polls non-blocking: the terminal would be so for the shell, too, which shares it, and a write to a slow one would
- * be tried again and again. */
-static void watch_terminal(struct loop *loop)
+int loop_poll(uv_loop_t *uv, uv_poll_t *poll, int fd)
 {
-    int flags = fcntl(terminal_fd(), F_GETFL);
-    uv_poll_init(&loop->uv, &loop->terminal, terminal_fd());
+    int flags = fcntl(fd, F_GETFL), result = uv_poll_init(uv, poll, fd);
     if (flags >= 0)
-        fcntl(terminal_fd(), F_SETFL, flags);
+        fcntl(fd, F_SETFL, flags);
+    return result;
 }
 
 static void begin(struct loop *loop)
 {
     uv_loop_init(&loop->uv);
-    watch_terminal(loop);
-    loop->terminal.data = loop;
-    uv_poll_start(&loop->terminal, UV_READABLE | UV_DISCONNECT, on_terminal);
+    loop->wizard->face->begin(loop->wizard, &loop->uv);
     uv_timer_init(&loop->uv, &loop->tick);
     loop->tick.data = loop;
     uv_timer_start(&loop->tick, on_tick, TICK_MS, TICK_MS);
     uv_signal_init(&loop->uv, &loop->terminate);
     loop->terminate.data = loop;
     uv_signal_start(&loop->terminate, on_terminate, SIGTERM);
+    hung_up = loop->wizard->face;
     sigaction(SIGHUP, &(struct sigaction){.sa_handler = on_hangup}, NULL);
     loop->traffic = traffic_new();
     loop_begin_checks(loop);
@@ -214,8 +206,8 @@ static void on_late(uv_timer_t *timer)
 /* What is under way gets a moment to end; false where it did not, and its memory can't be freed. */
 static bool end(struct loop *loop)
 {
-    loop->look.abandoned = loop->check.stop = true;
-    uv_close((uv_handle_t *)&loop->terminal, NULL);
+    loop->look.abandoned = loop->back.abandoned = loop->check.stop = true;
+    loop->wizard->face->end(loop->wizard);
     uv_close((uv_handle_t *)&loop->terminate, NULL);
     nodes_stop(loop->nodes);
     loop->nodes = NULL;
@@ -230,9 +222,11 @@ static bool end(struct loop *loop)
     uv_run(&loop->uv, UV_RUN_DEFAULT);
     uv_loop_close(&loop->uv);
     look_free(&loop->look);
+    way_back_free(&loop->back.back);
     free(loop->start.folder);
+    kong_binary_free(&loop->kong.binary);
     traffic_free(loop->traffic);
-    canvas_free(&loop->canvas);
+    seen_free(loop->seen);
     free(loop->wanted_conf);
     free(loop);
     return true;

@@ -1,5 +1,5 @@
 /*
- * The wizard's one event loop: the terminal, a tick, and looks at the database, which are made on libuv's thread pool so that no
+ * The wizard's one event loop: the face, a tick, and looks at the database, which are made on libuv's thread pool so that no
  * slow server ever freezes a key.
  */
 #ifndef SCREENS_LOOP_H
@@ -11,6 +11,9 @@
  * that does not answer) is still under way on another thread: nothing may be freed, the process has to _exit. */
 bool loop_run(struct wizard *wizard);
 
+/* For the face: there is input. Takes it, and shows what came of it. */
+void loop_input(struct wizard *wizard);
+
 /* Look at the database at once; `plan`: and build the plan anew. */
 void loop_look(struct wizard *wizard, bool plan);
 
@@ -21,7 +24,14 @@ void loop_check(struct wizard *wizard, const char *id);
  * conf_pane_written. */
 void loop_fix_conf(struct wizard *wizard, const char *target);
 
-/* Start a worker on "up", "bootstrap" or "finish"; its gates are checked again, off the screen, first. */
+/* Create the database that is not there. */
+void loop_create(struct wizard *wizard);
+
+/* Look at the way back to that release, or, KONG_VERSIONS, to the newest that there is. */
+void loop_look_back(struct wizard *wizard, enum kong_version to);
+
+/* Start a worker on "up", "bootstrap", "finish", to the release that was looked at "rollback", or a command of Kong's own (core/kong_run.h);
+ * its gates are checked again, off the screen, first. */
 void loop_start(struct wizard *wizard, const char *command, bool clear_dead_lock);
 
 /* Start a worker that backs up into the folder, an absolute path. */

@@ -40,6 +40,9 @@ static void take_look(struct loop *loop)
     free(model->state_error);
     model->state_error = look->error.message;
     look->error = (struct error){0};
+    absence_free(&model->absence);
+    model->absence = look->absence;
+    look->absence = (struct absence){0};
     if (!look->good)
         return;
     if (model->has_state)
@@ -49,6 +52,8 @@ static void take_look(struct loop *loop)
     model->has_state = true;
     model->state_at = clock_ms();
     model->resume = look->resume;
+    model->began_ms = look->began_ms;
+    model->ended_ms = look->ended_ms;
     backups_free(&model->backups);
     model->backups = look->backups;
     look->backups = (struct backups){0};
@@ -184,6 +189,10 @@ static void on_checked(uv_work_t *work, int status)
     loop->wizard->model.checks_running = false;
     loop->wizard->model.checks_run = true;
     take_results(loop);
+    if (job->conf_changed) {
+        wizard_say(loop->wizard, MARK_INFO, "kong.conf has changed: everything is looked at anew, by what it says now.");
+        loop->loads = true;
+    }
     loop_derive(loop);
     loop_draw(loop);
 }
@@ -252,4 +261,35 @@ void loop_fix_conf(struct wizard *wizard, const char *target)
     loop->conf.busy = true;
     loop->jobs++;
     uv_queue_work(&loop->uv, &loop->conf.work, conf_work, on_conf_fixed);
+}
+
+static void on_looked_back(uv_work_t *work, int status)
+{
+    struct back_job *job = (struct back_job *)work;
+    struct loop *loop = job->context;
+    struct model *model = &loop->wizard->model;
+    (void)status;
+    loop->jobs--;
+    job->busy = false;
+    if (loop->wizard->leaving)
+        return;
+    model->looking_back = false;
+    way_back_free(&model->way_back);
+    model->way_back = job->back;
+    job->back = (struct way_back){.to = KONG_VERSIONS};
+    loop_draw(loop);
+}
+
+void loop_look_back(struct wizard *wizard, enum kong_version to)
+{
+    struct loop *loop = wizard->loop;
+    if (loop == NULL || loop->back.busy || !wizard->model.configured || loop->loads)
+        return;
+    loop->back.app = &wizard->model.app;
+    loop->back.context = loop;
+    loop->back.wanted = to;
+    loop->back.busy = true;
+    wizard->model.looking_back = true;
+    loop->jobs++;
+    uv_queue_work(&loop->uv, &loop->back.work, back_work, on_looked_back);
 }

@@ -6,15 +6,31 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#define SEEN_MS 1000   /* between looks at what the report will tell */
+
+static bool knows_polls(const struct loop *loop)
+{
+    return loop->wizard->model.has_state && !loop->wizard->model.sessions.restricted && census_is_ready(loop->census);
+}
+
+static int poll_age_of(const struct loop *loop, const struct node *node)
+{
+    const struct fleet_node from = {.url = node->url, .ssh = node->ssh};
+    return knows_polls(loop) ? census_poll_age(loop->census, &from, node->address) : POLLS_UNKNOWN;
+}
 
 void loop_take_nodes(struct loop *loop)
 {
     struct model *model = &loop->wizard->model;
+    size_t before = model->node_count;
     model->node_count = nodes_count(loop->nodes);
     model->nodes = mem_grow(model->nodes, model->node_count, sizeof *model->nodes);
     for (size_t i = 0; i < model->node_count; i++) {
         const struct node *node = nodes_get(loop->nodes, i);
-        model->nodes[i] = (struct node_view){node, traffic_node_rps(loop->traffic, node)};
+        int poll_age = i < before && model->nodes[i].node == node ? model->nodes[i].poll_age : poll_age_of(loop, node);
+        model->nodes[i] = (struct node_view){node, traffic_node_rps(loop->traffic, node), poll_age};
     }
     for (int cluster = CLUSTER_OLD; cluster <= CLUSTER_NEW; cluster++) {
         for (int step = 0; step < TRAFFIC_STEPS; step++)
@@ -31,6 +47,7 @@ void loop_restart_nodes(struct loop *loop)
     struct model *model = &loop->wizard->model;
     struct error error = {0};
     nodes_stop(loop->nodes);
+    model->node_count = 0;
     loop->nodes = nodes_start(&loop->uv, &model->app.fleet, &model->app.conf.pg, NULL, NULL, &error);
     if (loop->nodes == NULL)
         wizard_say_error(loop->wizard, &error);
@@ -48,6 +65,38 @@ void loop_note_traffic(struct loop *loop)
     traffic_note(loop->traffic, loop->nodes, clock_ms());
 }
 
+/* Before the first thing is done, and after the last, there is nothing to tell. */
+static bool is_under_way(const struct model *model)
+{
+    enum stage stage = model->state.stage;
+    return model->has_state && (stage == STAGE_UPGRADABLE || stage == STAGE_LEGACY_014 || stage == STAGE_PENDING);
+}
+
+static void open_seen(struct loop *loop)
+{
+    char *folder = journal_folder(&loop->wizard->model.app.conf.pg, false, NULL);
+    if (folder != NULL && access(folder, W_OK) == 0)
+        loop->seen = seen_new(folder);
+    free(folder);
+}
+
+void loop_note_seen(struct loop *loop)
+{
+    const struct model *model = &loop->wizard->model;
+    int64_t now = clock_ms();
+    if (!is_under_way(model) || now - loop->seen_at < SEEN_MS)
+        return;
+    loop->seen_at = now;
+    if (loop->seen == NULL)
+        open_seen(loop);
+    if (loop->seen == NULL)
+        return;
+    for (size_t i = 0; i < model->node_count; i++)
+        seen_node(loop->seen, model->nodes[i].node, now);
+    const struct seen_traffic traffic = {{model->rps[CLUSTER_OLD], model->rps[CLUSTER_NEW]}, {&model->metrics[CLUSTER_OLD], &model->metrics[CLUSTER_NEW]}, model->verdict.level};
+    seen_traffic(loop->seen, &traffic, now);
+}
+
 /* A node of the fleet that another address leads to, too. */
 static bool is_of_the_fleet(const struct model *model, const struct stranger *stranger)
 {
@@ -59,22 +108,30 @@ static bool is_of_the_fleet(const struct model *model, const struct stranger *st
     return false;
 }
 
-void loop_take_census(struct loop *loop)
+static void take_strangers(struct loop *loop)
 {
     struct model *model = &loop->wizard->model;
-    const struct fleet *fleet = &model->app.fleet;
     model->strangers = mem_grow(model->strangers, census_count(loop->census), sizeof *model->strangers);
     model->stranger_count = 0;
     for (size_t i = 0; i < census_count(loop->census); i++)
         if (!is_of_the_fleet(model, census_get(loop->census, i)))
             model->strangers[model->stranger_count++] = census_get(loop->census, i);
+}
+
+void loop_take_census(struct loop *loop)
+{
+    struct model *model = &loop->wizard->model;
+    const struct fleet *fleet = &model->app.fleet;
+    take_strangers(loop);
+    for (size_t i = 0; i < model->node_count; i++)
+        model->nodes[i].poll_age = poll_age_of(loop, model->nodes[i].node);
     free(model->fleet_polls);
     model->fleet_polls = NULL;
-    if (!model->has_state || model->sessions.restricted || !census_is_ready(loop->census))
+    if (!knows_polls(loop))
         return;
     model->fleet_polls = mem_zero(fleet->count, sizeof *model->fleet_polls);
     for (size_t i = 0; i < fleet->count; i++)
-        model->fleet_polls[i] = census_poll_age(loop->census, &fleet->nodes[i]);
+        model->fleet_polls[i] = census_poll_age(loop->census, &fleet->nodes[i], NULL);
 }
 
 void loop_knock(struct loop *loop)
@@ -82,7 +139,7 @@ void loop_knock(struct loop *loop)
     if (loop->wizard->view.shown != STEP_WELCOME)
         return;
     census_knock(loop->census);
-    loop_take_census(loop);
+    take_strangers(loop);
 }
 
 void loop_watch_nodes(struct wizard *wizard)

@@ -117,7 +117,7 @@ int main(int argc, char **argv)
         if (options.command != NULL && command == NULL)
             exit_code = options_wrong("there is no command '%s'", options.command);
         else
-            exit_code = options_check(&options, command != NULL ? command->options : "trace", command != NULL ? command->most_arguments : 0);
+            exit_code = options_check(&options, command != NULL ? command->options : "trace answers", command != NULL ? command->most_arguments : 0);
         if (exit_code < 0) {
             curl_global_init(CURL_GLOBAL_DEFAULT);
             exit_code = run(&options, command);

@@ -2,6 +2,7 @@
 
 #include "core/backup/backup.h"
 #include "core/base/mem.h"
+#include "core/kong_run.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,14 +18,14 @@ size_t model_count_nodes(const struct model *model, enum cluster cluster, bool (
     return count;
 }
 
-/* Old nodes that are neither there nor certainly gone. */
-static size_t count_uncertain(const struct model *model)
+/* Nodes that are neither there nor certainly gone. */
+static size_t count_uncertain(const struct model *model, enum cluster cluster)
 {
     size_t count = 0;
     for (size_t i = 0; i < model->node_count; i++) {
         const struct node *node = model->nodes[i].node;
         bool certain = node_is_there(node) || node_is_gone(node, model->now, UPGRADE_GONE_MS);
-        count += node->cluster == CLUSTER_OLD && !certain ? 1 : 0;
+        count += node->cluster == cluster && !certain ? 1 : 0;
     }
     return count;
 }
@@ -58,14 +59,24 @@ static size_t count_possibly_legacy(const struct model *model)
     return count;
 }
 
-size_t model_count_legacy(const struct sessions *sessions)
+static size_t count_polling(const struct sessions *sessions, bool legacy)
 {
     size_t count = 0;
     for (size_t i = 0; i < sessions->count; i++) {
         const struct session *each = &sessions->list[i];
-        count += each->legacy && each->poll_age >= 0 && each->poll_age <= SESSIONS_FRESH_S ? 1 : 0;
+        count += each->legacy == legacy && each->poll_age >= 0 && each->poll_age <= SESSIONS_FRESH_S ? 1 : 0;
     }
     return count;
+}
+
+size_t model_count_legacy(const struct sessions *sessions)
+{
+    return count_polling(sessions, true);
+}
+
+size_t model_count_later(const struct sessions *sessions)
+{
+    return count_polling(sessions, false);
 }
 
 bool model_sees_old_sessions(const struct model *model)
@@ -108,12 +119,16 @@ void model_facts(const struct model *model, struct upgrade_facts *facts)
         .finish_first = model_finish_first(model),
         .old_nodes = count_nodes(model, CLUSTER_OLD),
         .old_answering = model_count_nodes(model, CLUSTER_OLD, node_is_there),
-        .old_silent_too_short = count_uncertain(model),
+        .old_silent_too_short = count_uncertain(model, CLUSTER_OLD),
         .old_unknown = model_count_nodes(model, CLUSTER_OLD, is_unknown),
         .new_nodes = count_nodes(model, CLUSTER_NEW),
         .new_ready = model_count_nodes(model, CLUSTER_NEW, node_is_ready),
         .legacy_answering = model_count_nodes(model, CLUSTER_OLD, is_legacy) + model_count_nodes(model, CLUSTER_NEW, is_legacy),
         .legacy_possible = count_possibly_legacy(model),
+        .new_answering = model_count_nodes(model, CLUSTER_NEW, node_is_there),
+        .new_silent_too_short = count_uncertain(model, CLUSTER_NEW),
+        .new_unknown = model_count_nodes(model, CLUSTER_NEW, is_unknown),
+        .later_sessions = model_count_later(&model->sessions),
         .live_sessions = model->sessions.live,
         .legacy_sessions = model_count_legacy(&model->sessions),
         .old_session_ms = model->old_session_at > 0 ? model->now - model->old_session_at : -1,
@@ -145,6 +160,12 @@ bool model_runs(const struct model *model, enum step step)
 {
     if (model->journal_path == NULL || !model->run_is_news || model->run.command == NULL)
         return false;
+    if (strcmp(model->run.command, KONG_CUSTOM_UP) == 0)
+        return step == STEP_UP;
+    if (strcmp(model->run.command, KONG_CUSTOM_FINISH) == 0)
+        return step == STEP_FINISH;
+    if (strcmp(model->run.command, KONG_START) == 0)
+        return step == STEP_DONE;
     if (model_backs_up(model))
         return model->run_alive && step == (model_is_up(model) ? STEP_FINISH : STEP_UP);
     bool finishes = strcmp(model->run.command, "finish") == 0, first = finishes && model->has_state && !model_is_up(model);
@@ -159,9 +180,19 @@ bool model_is_up(const struct model *model)
     return model->has_state && (state->stage == STAGE_CURRENT || (state->stage == STAGE_PENDING && state_count_new(state) == 0));
 }
 
+bool model_rolls_back(const struct model *model)
+{
+    return model_runs(model, STEP_UP) && strcmp(model->run.command, ROLLBACK_COMMAND) == 0;
+}
+
+bool model_is_half_back(const struct model *model)
+{
+    return model_rolls_back(model) && !model->run_alive && !(model->run.ended && model->run.exit_code == 0);
+}
+
 bool model_finish_begun(const struct model *model)
 {
-    bool runs = !model_backs_up(model) && model_runs(model, STEP_FINISH) && model->run.done_count > 0;
+    bool runs = !model_backs_up(model) && model_runs(model, STEP_FINISH) && (model->run.done_count > 0 || model->run.kong != NULL);
     return runs || (model->has_state && model->state.stage == STAGE_CURRENT);
 }
 
@@ -190,17 +221,8 @@ const char *model_go_on(const struct model *model, enum step next)
     return text;
 }
 
-static void refuse_order(const struct model *model, enum plan_kind kind, const struct gate *gate, char *text, size_t size)
-{
-    struct verdict verdict = order_check(&model->state, kind, model->resume);
-    if (verdict.order != ORDER_GO)
-        snprintf(text, size, "%s", verdict.sentence);
-    else if (!gate->open)
-        snprintf(text, size, "%s", gate->reason);
-    free(verdict.sentence);
-}
-
-static const char *refuse(const struct model *model, enum plan_kind kind, const struct gate *gate, char *text, size_t size)
+/* What keeps anything from being started; false: nothing does. */
+static bool is_busy(const struct model *model, char *text, size_t size)
 {
     text[0] = '\0';
     if (model->starting || model->run_alive) {
@@ -213,9 +235,20 @@ static const char *refuse(const struct model *model, enum plan_kind kind, const 
         char *sentence = lock_sentence(&model->state.lock);
         snprintf(text, size, "Wait a moment: %s.", sentence);
         free(sentence);
-    } else {
-        refuse_order(model, kind, gate, text, size);
     }
+    return text[0] != '\0';
+}
+
+static const char *refuse(const struct model *model, enum plan_kind kind, const struct gate *gate, char *text, size_t size)
+{
+    if (is_busy(model, text, size))
+        return text;
+    struct verdict verdict = order_check(&model->state, kind, model->resume);
+    if (verdict.order != ORDER_GO)
+        snprintf(text, size, "%s", verdict.sentence);
+    else if (!gate->open)
+        snprintf(text, size, "%s", gate->reason);
+    free(verdict.sentence);
     return text;
 }
 
@@ -228,6 +261,18 @@ const char *model_refusal(const struct model *model, enum step step, char *text,
 const char *model_refusal_to_finish_first(const struct model *model, char *text, size_t size)
 {
     return refuse(model, PLAN_FINISH, &model->upgrade.finish_first, text, size);
+}
+
+const char *model_refusal_to_roll_back(const struct model *model, char *text, size_t size)
+{
+    const struct gate *gate = &model->upgrade.rollback;
+    if (is_busy(model, text, size))
+        return text;
+    if (model->looking_back || !way_back_is_open(&model->way_back) || model_finish_first(model))
+        snprintf(text, size, "The way back is not known to be open.");
+    else if (!gate->open)
+        snprintf(text, size, "%s", gate->reason);
+    return text;
 }
 
 void model_free(struct model *model)
@@ -250,6 +295,9 @@ void model_free(struct model *model)
         journal_reader_close(&model->reader);
     run_view_free(&model->run);
     hook_follow_end(&model->hook);
+    kong_binary_free(&model->kong);
+    absence_free(&model->absence);
+    way_back_free(&model->way_back);
     free(model->nodes);
     free(model->journal_path);
     free(model->conf_error);

@@ -11,17 +11,23 @@
 #include "core/cluster/node.h"
 #include "core/cluster/sessions.h"
 #include "core/cluster/traffic.h"
+#include "core/db/absence.h"
 #include "core/hook_record.h"
 #include "core/journal.h"
+#include "core/kong_binary.h"
 #include "core/migrations/losses.h"
 #include "core/migrations/order.h"
 #include "core/run_view.h"
 #include "core/upgrade.h"
 #include "screens/app.h"
+#include "screens/way_back.h"
+
+#define POLLS_UNKNOWN (-2)        /* the database has not been looked at, or hides others' sessions */
 
 struct node_view {
     const struct node *node;      /* belongs to whoever watches the nodes */
     double rps;                   /* < 0: not known */
+    int poll_age;                 /* seconds since the database was polled from its address; -1: none seen; POLLS_UNKNOWN */
 };
 
 struct model {
@@ -42,6 +48,7 @@ struct model {
     int *fleet_polls;             /* by the fleet's nodes, NULL: not known: seconds since the database was polled from there; -1: none seen */
     int64_t old_session_at;       /* monotonic ms: a session that may be an old node's was seen; 0: never */
     struct api_guard guard;           /* between `up` and `finish` */
+    int64_t began_ms, ended_ms;   /* of the upgrade, wall time; 0: it has not */
     bool resume;                  /* an `up` of ours was cut short: another one goes on with it */
 
     bool checks_running, checks_run;
@@ -72,6 +79,12 @@ struct model {
     int64_t hook_at;              /* monotonic ms of its beginning */
     int diverted;                 /* percent that the last divert hook that went well gave the new cluster */
     int64_t diverted_at;          /* monotonic ms; 0: none has gone well */
+    bool kong_known;              /* it has been looked for */
+    struct kong_binary kong;
+    struct absence absence;       /* of the database, as the last look found it */
+    bool creating;                /* it is being created */
+    bool looking_back;            /* the way back is being looked at */
+    struct way_back way_back;     /* as it was when it was asked for */
     bool ends_at_logout;          /* a worker that is started here ends with the login session, see linger.h */
     size_t watched_total;         /* changes of the run of someone else that is watched; 0: none is */
     char *report;                 /* Markdown, once the upgrade is done */
@@ -85,6 +98,7 @@ void model_facts(const struct model *model, struct upgrade_facts *facts);
 
 /* The 0.14 nodes among sessions: those that poll the database. */
 size_t model_count_legacy(const struct sessions *sessions);
+size_t model_count_later(const struct sessions *sessions);   /* and those of 1.0 and later */
 
 /* Derives the upgrade from the rest. */
 void model_derive(struct model *model);
@@ -102,11 +116,18 @@ bool model_backs_up(const struct model *model);
 bool model_finish_first(const struct model *model);
 const char *model_refusal_to_finish_first(const struct model *model, char *text, size_t size);
 
+/* Why the rollback that was looked at can't be started now; "" where it can. */
+const char *model_refusal_to_roll_back(const struct model *model, char *text, size_t size);
+
 /* A 0.14 node polls the database, or more nodes do than new ones are known. */
 bool model_sees_old_sessions(const struct model *model);
 
 /* `up` has nothing left to do. */
 bool model_is_up(const struct model *model);
+
+/* The run shown is a rollback; one that was cut short. */
+bool model_rolls_back(const struct model *model);
+bool model_is_half_back(const struct model *model);
 
 /* Step 5 has begun, as far as is seen from here: nothing leads back but a backup. */
 bool model_finish_begun(const struct model *model);

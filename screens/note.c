@@ -7,6 +7,8 @@
 struct area note_draw(struct wizard *wizard, struct area area, size_t rows, enum mark mark, const char *text)
 {
     const struct prose_block block = {.kind = PROSE_MARK, .mark = mark, .text = text};
+    if (area.canvas->told != NULL)
+        return area;   /* the list's rows are told in full */
     int room = area.height - (rows + 1 < LIST_LINES ? (int)rows + 1 : LIST_LINES);
     int height = text != NULL ? prose_height(&block, 1, area.width, area.canvas->charset) : 0;
     height = height < NOTE_LINES ? height : NOTE_LINES;

@@ -13,7 +13,7 @@ static const char usage[] =
     "Usage: kong-upgrade [OPTIONS] [COMMAND [ARGS]]\n"
     "\n"
     "Upgrades a Kong Gateway database on PostgreSQL to 1.3, with no downtime, in five guided steps.\n"
-    "Without a command: the wizard, on a terminal.\n"
+    "Without a command: the wizard.\n"
     "\n"
     "Commands:\n"
     "  status                    where the database and the upgrade stand\n"
@@ -37,7 +37,8 @@ static const char usage[] =
     "  -y, --yes                 no questions (never enough for finish and rollback)\n"
     "  -q, --quiet               say only what is wrong\n"
     "  -v, --verbose             say more\n"
-    "      --plain               no full-screen wizard\n"
+    "      --plain               the wizard line by line, for screen readers and plain terminals\n"
+    "      --answers FILE        the same, answered by a file: a whole upgrade with nobody there\n"
     "      --ascii               no characters beyond ASCII\n"
     "      --theme NAME          dark, light, contrast, mono\n"
     "      --copy WAY            how y copies: auto, terminal (its clipboard, by OSC 52), file, off\n"
@@ -48,7 +49,7 @@ static const char usage[] =
     "6 warnings, differences, 7 blocked, 8 newer or not Kong's, 9 lock held, 10 paused, 64 wrong usage, 75 terminal lost.\n";
 
 enum long_option { OPTION_JSON = 256, OPTION_PLAIN, OPTION_ASCII, OPTION_THEME, OPTION_COPY, OPTION_TRACE, OPTION_VERSION, OPTION_DRY_RUN, OPTION_SQL,
-                   OPTION_FINISH, OPTION_FIX, OPTION_CONFIRM, OPTION_TO, OPTION_IGNORE, OPTION_REQUEST, OPTION_REQUESTS };
+                   OPTION_FINISH, OPTION_FIX, OPTION_CONFIRM, OPTION_TO, OPTION_IGNORE, OPTION_REQUEST, OPTION_REQUESTS, OPTION_ANSWERS };
 
 static const struct option long_options[] = {
     {"conf", required_argument, NULL, 'c'},
@@ -73,6 +74,7 @@ static const struct option long_options[] = {
     {"ignore", required_argument, NULL, OPTION_IGNORE},
     {"request", required_argument, NULL, OPTION_REQUEST},
     {"requests", required_argument, NULL, OPTION_REQUESTS},
+    {"answers", required_argument, NULL, OPTION_ANSWERS},
     {NULL, 0, NULL, 0},
 };
 
@@ -111,6 +113,7 @@ static int read_one(struct options *options, int option)
     case OPTION_IGNORE: names_add(&options->ignore, optarg); break;
     case OPTION_REQUEST: names_add(&options->requests, optarg); break;
     case OPTION_REQUESTS: options->requests_file = optarg; break;
+    case OPTION_ANSWERS: options->answers = optarg; break;
     case OPTION_VERSION: version_say(); return 0;
     case 'h': fputs(usage, stdout); return 0;
     }
@@ -172,7 +175,7 @@ int options_check(const struct options *options, const char *allowed, int most_a
         {"dry-run", options->dry_run}, {"sql", options->sql}, {"finish", options->finish}, {"fix", options->fix},
         {"confirm", options->confirm != NULL}, {"to", options->to != NULL}, {"ignore", options->ignore.count > 0},
         {"request", options->requests.count > 0}, {"requests", options->requests_file != NULL},
-        {"trace", options->trace != NULL},
+        {"trace", options->trace != NULL}, {"answers", options->answers != NULL},
     };
     for (size_t i = 0; i < sizeof given / sizeof given[0]; i++)
         if (given[i].given && !is_allowed(allowed, given[i].name))

@@ -13,6 +13,7 @@
 
 struct options {
     const char *conf, *fleet, *theme, *copy, *trace;
+    const char *answers;       /* a file; NULL: none */
     bool json, yes, quiet, verbose, plain, ascii;
     bool dry_run, sql, finish, fix;
     const char *confirm, *to, *requests_file, *fix_file;

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ACTION_RUN = ACTION_OWN, ACTION_RUN_ONE, ACTION_ACKNOWLEDGE, ACTION_MEND };
+enum { ACTION_RUN = ACTION_OWN, ACTION_RUN_ONE, ACTION_MEND, ACTION_ACKNOWLEDGE = ACTION_ROW };
 
 static const struct keys_row keys[] = {
     {{'a'}, "acknowledge", "Take note of the selected warning: it no longer holds you up, and the report names it.", ACTION_ACKNOWLEDGE, 58, NULL},

@@ -52,6 +52,7 @@ static void draw(struct wizard *wizard, struct area area)
     struct prose prose = {0};
     struct area parts[2];
     fill(&prose, &wizard->model);
+    node_pane_add_troubles(&prose, wizard, CLUSTER_NEW, NODE_COLUMNS_IDENTITY);
     const struct layout_request rows[] = {
         LAYOUT_BETWEEN(2, prose_height(prose.blocks, prose.count, area.width, area.canvas->charset), 2), LAYOUT_FILL(3, 1),
     };

@@ -23,10 +23,11 @@ struct wizard;
 
 /* Actions that every screen has; a screen's own begin at ACTION_OWN. */
 enum action {
-    ACTION_QUIT = 1, ACTION_HELP, ACTION_NEXT, ACTION_PREVIOUS, ACTION_WHY, ACTION_GLYPHS, ACTION_THEME, ACTION_REPAINT, ACTION_OVERRULE, ACTION_GUARD, ACTION_HOOK,
+    ACTION_QUIT = 1, ACTION_HELP, ACTION_NEXT, ACTION_PREVIOUS, ACTION_WHY, ACTION_GLYPHS, ACTION_THEME, ACTION_REPAINT, ACTION_OVERRULE, ACTION_GUARD, ACTION_HOOK, ACTION_LEAVE,
     ACTION_COPY, ACTION_FOCUS, ACTION_EXPLAIN, ACTION_READ_ALL,
     ACTION_GO_1, ACTION_GO_2, ACTION_GO_3, ACTION_GO_4, ACTION_GO_5,
     ACTION_OWN = 100,
+    ACTION_ROW = 200,   /* from here on: a screen's own, on what is selected in its list */
 };
 
 struct screen {
@@ -39,12 +40,13 @@ struct screen {
 };
 
 #define PANES 3   /* more no screen has */
+#define NODE_KEPT_SIZE 96   /* a name, with a number for its `*` */
 
 extern const struct screen screen_welcome, screen_preflight, screen_up, screen_provision, screen_divert, screen_decommission, screen_finish,
     screen_done;
 
 /* What is over the screen and takes all keys. */
-enum overlay { OVERLAY_NONE, OVERLAY_TEXT, OVERLAY_DIALOG, OVERLAY_PROMPT, OVERLAY_HOOK, OVERLAY_COUNTDOWN };
+enum overlay { OVERLAY_NONE, OVERLAY_TEXT, OVERLAY_DIALOG, OVERLAY_PROMPT, OVERLAY_HOOK, OVERLAY_LEAVE, OVERLAY_COUNTDOWN };
 
 struct view {
     enum charset charset;               /* of the frame being drawn */
@@ -55,6 +57,9 @@ struct view {
     bool show_log;                      /* Up and Finish: the log instead of the table */
     struct table_state tables[STEPS];
     struct prose_state proses[STEPS];
+    size_t *node_rows;                  /* of the list of nodes last drawn or asked: indices of the model's nodes */
+    size_t node_row_count;
+    char node_kept[STEPS][NODE_KEPT_SIZE];   /* the node that the operator went to in the list: the selection stays with it; "" none */
     struct table_state sessions;        /* Decommission's second list */
     size_t focus[STEPS];                /* which pane of a screen has it */
     struct prose *gathered;             /* while all that a screen says is gathered: whole.h; else NULL */
@@ -88,6 +93,8 @@ struct view {
 
 struct wizard {
     const struct options *options;
+    const struct face *face;            /* NULL in tests of drawing */
+    struct answers *answers;            /* lead the dialogue; NULL: the operator does */
     struct model model;
     struct view view;
     struct trace *trace;                /* NULL: none */
@@ -108,6 +115,22 @@ bool wizard_is_typing(struct wizard *wizard);   /* keys go into a field now */
 /* The frame and the screen alone, without what is over it and without the footer. */
 void wizard_draw_screen(struct wizard *wizard, struct area area);
 
+/* The tables of keys of the screen shown, the first one first: its own, those of the list or text that has the focus, those of all
+ * screens. `pane` is that of pane_here. What is in them goes with the wizard and the struct. */
+struct wizard_maps {
+    struct keys_map here, pane, common;
+};
+void wizard_fill_maps(struct wizard_maps *maps, const struct wizard *wizard, const struct pane *pane);
+void wizard_act(struct wizard *wizard, int action);
+
+/* Closes the dialog or the prompt that is open, with that answer or text. */
+void wizard_answer(struct wizard *wizard, size_t answer);
+void wizard_submit(struct wizard *wizard, const char *text);
+
+/* What is wrong, or the gate's sentence where it is shut; without a text: nothing. `text` holds `size` bytes. */
+#define WIZARD_STATUS_SIZE 400
+struct prose_block wizard_status(const struct wizard *wizard, char *text, size_t size);
+
 /* The screen that is shown; and the footer, with the keys that work there now. */
 const struct screen *wizard_screen(const struct wizard *wizard);
 void wizard_draw_keys(struct wizard *wizard, struct area area);
@@ -127,28 +150,32 @@ void wizard_open_prompt(struct wizard *wizard, const char *title, const struct f
 void wizard_say(struct wizard *wizard, enum mark mark, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void wizard_say_error(struct wizard *wizard, struct error *error);   /* and clears it */
 void wizard_go(struct wizard *wizard, enum step step);
+void wizard_quit(struct wizard *wizard);   /* at once, or, while a hook runs, after a question */
 
 /* Panes that several screens have. */
 
 /* `text` in full below a list of so many rows, in as many lines as the list can spare; NULL: none. Returns what is left for the list. */
 struct area note_draw(struct wizard *wizard, struct area area, size_t rows, enum mark mark, const char *text);
 
-/* The nodes of one cluster as a table, and its pane. NODE_COLUMNS_BOTH: of both clusters, the new one first. */
+/* The nodes of one cluster as a table, those with which something is wrong first, and its pane. NODE_COLUMNS_BOTH: of both clusters, the
+ * new one first. */
 enum node_columns { NODE_COLUMNS_IDENTITY, NODE_COLUMNS_TRAFFIC, NODE_COLUMNS_BOTH };
+void node_pane_add_troubles(struct prose *prose, const struct wizard *wizard, enum cluster cluster, enum node_columns columns);   /* a line, where they are many */
 void node_pane_draw(struct wizard *wizard, struct area area, enum cluster cluster, enum node_columns columns, const char *empty);
 void node_pane(struct wizard *wizard, enum cluster cluster, enum node_columns columns, struct pane *pane);
-const struct node *node_pane_selected(const struct wizard *wizard, enum cluster cluster, enum node_columns columns);   /* NULL: none */
+const struct node *node_pane_selected(struct wizard *wizard, enum cluster cluster, enum node_columns columns);   /* NULL: none */
 
 /* A run: progress, who blocks, the changes or the log; or the plan, before there is one. */
 void run_pane_draw(struct wizard *wizard, struct area area);
 
 /* The actions that Up and Finish share: their rows of keys, whether they can be used now on the screen shown, and what they do. */
-enum { ACTION_STOP = ACTION_OWN + 50, ACTION_BLOCKERS, ACTION_LOG, ACTION_BACKUP };
+enum { ACTION_STOP = ACTION_OWN + 50, ACTION_BLOCKERS, ACTION_LOG, ACTION_BACKUP, ACTION_CUSTOM };
 #define RUN_PANE_KEYS \
     {{'B'}, "back up", "Back up Kong's schema with pg_dump into a folder, and verify it.", ACTION_BACKUP, -57, NULL}, \
     {{'x'}, "stop", "Ask the worker to stop at the next safe point. Starting again goes on from there.", ACTION_STOP, -56, NULL}, \
     {{'k'}, "blockers", "The sessions that the run waits for; cancel a query or end a session, once its number is typed.", ACTION_BLOCKERS, -58, NULL}, \
-    {{'l'}, "log", "The worker's log instead of the list of changes, and back.", ACTION_LOG, -40, NULL}
+    {{'l'}, "log", "The worker's log instead of the list of changes, and back.", ACTION_LOG, -40, NULL}, \
+    {{'m'}, "custom plugins", "Run Kong's own command for the migrations of custom plugins.", ACTION_CUSTOM, -59, NULL}
 bool run_pane_enabled(const struct wizard *wizard, int action);
 void run_pane_act(struct wizard *wizard, int action);
 void run_pane(struct wizard *wizard, struct pane *pane);

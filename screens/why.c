@@ -20,7 +20,11 @@ static const char since_1_0[] = "This can't be undone. After it old nodes must n
 static void tell_origin(const struct state *state, enum step step, struct step_text *text)
 {
     const struct step_text *other = &from_014[step];
-    if (state->from_014) {
+    if (step == STEP_FINISH && state_plugins_only(state)) {
+        text->does = "Completes the tables of plugins that were loaded since the upgrade.";
+        text->safe = "This can't be undone. Nodes of 1.3 work on meanwhile.";
+        text->out = "After it only a backup brings back what there was.";
+    } else if (state->from_014) {
         text->does = other->does != NULL ? other->does : text->does;
         text->safe = other->safe != NULL ? other->safe : text->safe;
         text->out = other->out != NULL ? other->out : text->out;
@@ -36,6 +40,14 @@ static void tell_earlier(const struct state *state, struct step_text *text)
     text->safe = state->from_014 ? "To finish it can't be undone: nodes of 0.14 can't start after it. Nodes of 1.0 to 1.2 work on."
                                  : "To finish it takes nothing from nodes of 1.0 to 1.2: they work on.";
     text->out = "Press q; nothing has happened.";
+}
+
+static void tell_rollback(const struct model *model, struct step_text *text)
+{
+    bool ended = model->run.ended && model->run.exit_code == 0;
+    text->does = "Undoes what this step had added, newest first.";
+    text->safe = "Old nodes work on meanwhile. 1.3 nodes can't work on the database any more: keep them stopped.";
+    text->out = ended ? "It is done: press q." : "x stops it at a safe point; L goes on with it, s migrates up again instead.";
 }
 
 /* What is fixed about the step shown. What was safe before step 5 is no more after it, and an empty database has nothing to lose. */
@@ -55,6 +67,8 @@ struct step_text why_text(const struct wizard *wizard)
         text.out = "Press q; nothing has happened.";
     } else if (wizard->view.shown == STEP_UP && model_finish_first(model)) {
         tell_earlier(&model->state, &text);
+    } else if (wizard->view.shown == STEP_UP && model_rolls_back(model)) {
+        tell_rollback(model, &text);
     } else if (model->has_state) {
         tell_origin(&model->state, wizard->view.shown, &text);
     }

@@ -5,8 +5,11 @@
 
 #include "core/base/clock.h"
 #include "core/base/mem.h"
+#include "screens/answers.h"
 #include "screens/copy.h"
+#include "screens/face.h"
 #include "screens/hooks.h"
+#include "screens/leave.h"
 #include "screens/loop.h"
 #include "screens/say.h"
 #include "screens/screen.h"
@@ -27,7 +30,28 @@
 #define NARROW_STEPS 76      /* on one line only the five numbered ones have room below that */
 #define STATUS_LINES 3
 #define PROMPT_MESSAGE 2       /* lines for what is wrong with the text of a prompt */
-#define STATUS_SIZE 400
+
+/* "  2 h 05 min": since the upgrade began, or, once it has ended, how long it took. */
+static void add_elapsed(const struct model *model, char *text, size_t size)
+{
+    int64_t until = model->ended_ms != 0 ? model->ended_ms : clock_wall_ms();
+    long long minutes = (until - model->began_ms) / 60000;
+    if (model->began_ms == 0 || minutes < 0 || (model->state.stage != STAGE_PENDING && model->ended_ms == 0))
+        return;
+    size_t length = strlen(text);
+    const char *took = model->ended_ms != 0 ? "took " : "";
+    if (minutes < 60)
+        snprintf(text + length, size - length, "  %s%lld min", took, minutes);
+    else if (minutes < 48 * 60)
+        snprintf(text + length, size - length, "  %s%lld h %02lld min", took, minutes / 60, minutes % 60);
+    else
+        snprintf(text + length, size - length, "  %s%lld days", took, minutes / 60 / 24);
+}
+
+static bool has_room(struct area area, const char *detail, const char *right)
+{
+    return text_width("kong-upgrade", area.canvas->charset) + text_width(detail, area.canvas->charset) + text_width(right, area.canvas->charset) + 6 <= area.width;
+}
 
 static void draw_header(struct wizard *wizard, struct area area)
 {
@@ -41,6 +65,10 @@ static void draw_header(struct wizard *wizard, struct area area)
             snprintf(right, sizeof right, current ? "Kong %s" : "Kong %s to 1.3", version);
         else if (model->state.stage == STAGE_EMPTY)
             snprintf(right, sizeof right, "install Kong 1.3");
+        size_t length = strlen(right);
+        add_elapsed(model, right, sizeof right);
+        if (!has_room(area, detail, right))
+            right[length] = '\0';   /* which database it is goes before how long it takes */
     } else if (model->configured) {
         snprintf(detail, sizeof detail, "%.60s at %.60s:%d", model->app.conf.pg.database, model->app.conf.pg.host, model->app.conf.pg.port);
     }
@@ -48,7 +76,7 @@ static void draw_header(struct wizard *wizard, struct area area)
     char *all = mem_printf("%s: %s", detail[0] != '\0' ? detail : "no database", right[0] != '\0' ? right : "release not known");
     const struct prose_block block = {.kind = PROSE_PARAGRAPH, .text = all};
     whole_add(wizard, &block, 1);
-    wizard->view.cut = wizard->view.cut || text_width(detail, area.canvas->charset) + text_width(right, area.canvas->charset) + 20 > area.width;
+    wizard->view.cut = wizard->view.cut || !has_room(area, detail, right);
     free(all);
 }
 
@@ -76,17 +104,13 @@ static void draw_steps(struct wizard *wizard, struct area area)
     steps_draw(area, items, count);
 }
 
-/* The last message, what is wrong, or the gate's sentence where it is shut. */
-static struct prose_block status_block(const struct wizard *wizard, char *text, size_t size)
+struct prose_block wizard_status(const struct wizard *wizard, char *text, size_t size)
 {
     const struct view *view = &wizard->view;
     const struct model *model = &wizard->model;
     const struct gate *gate = &model->upgrade.gates[view->shown];
     struct prose_block block = {.kind = PROSE_MARK};
-    if (view->message[0] != '\0' && model->now < view->message_until) {
-        block.text = view->message;
-        block.mark = view->message_mark;
-    } else if (view->shown == STEP_WELCOME && !model->has_state) {
+    if (view->shown == STEP_WELCOME && !model->has_state) {
         return block;   /* it says the same */
     } else if (model->conf_error != NULL || model->state_error != NULL) {
         block.text = model->conf_error != NULL ? model->conf_error : model->state_error;
@@ -109,9 +133,18 @@ static struct prose_block status_block(const struct wizard *wizard, char *text, 
     return block;
 }
 
+/* The last message goes before it. */
+static struct prose_block status_block(const struct wizard *wizard, char *text, size_t size)
+{
+    const struct view *view = &wizard->view;
+    if (view->message[0] != '\0' && wizard->model.now < view->message_until)
+        return (struct prose_block){.kind = PROSE_MARK, .mark = view->message_mark, .text = view->message};
+    return wizard_status(wizard, text, size);
+}
+
 static int status_height(const struct wizard *wizard, struct area area)
 {
-    char text[STATUS_SIZE];
+    char text[WIZARD_STATUS_SIZE];
     struct prose_block block = status_block(wizard, text, sizeof text);
     int height = block.text != NULL ? prose_height(&block, 1, area.width, area.canvas->charset) : 1;
     return height < STATUS_LINES ? height : STATUS_LINES;
@@ -119,7 +152,7 @@ static int status_height(const struct wizard *wizard, struct area area)
 
 static void draw_status(struct wizard *wizard, struct area area)
 {
-    char text[STATUS_SIZE];
+    char text[WIZARD_STATUS_SIZE];
     struct prose_block block = status_block(wizard, text, sizeof text);
     if (block.text != NULL)
         whole_draw(wizard, area, &block, 1);
@@ -132,6 +165,8 @@ static void draw_overlay(struct wizard *wizard, struct area area)
         area.canvas->cursor_shown = false;
     if (view->overlay == OVERLAY_DIALOG) {
         dialog_draw(area, &view->dialog, &view->dialog_state);
+    } else if (view->overlay == OVERLAY_LEAVE) {
+        leave_draw(wizard, area);
     } else if (view->overlay == OVERLAY_COUNTDOWN) {
         countdown_draw(wizard, area);
     } else if (view->overlay == OVERLAY_HOOK) {
@@ -233,6 +268,7 @@ void view_free(struct view *view)
     free(view->title);
     free(view->must_type);
     free(view->copied);
+    free(view->node_rows);
     complete_free(&view->complete);
 }
 
@@ -271,26 +307,59 @@ static void close_trace(struct wizard *wizard)
         complain_text("the trace %s is not complete: %s", wizard->options->trace, strerror(failed));
 }
 
+/* The dialogue: where it was asked for, and on a terminal that can't do more. */
+static bool is_plain(const struct options *options)
+{
+    const char *terminal = getenv("TERM");
+    return options->plain || options->answers != NULL || (terminal != NULL && strcmp(terminal, "dumb") == 0);
+}
+
+static bool open_face(struct wizard *wizard, const struct theme *theme)
+{
+    char message[256];
+    wizard->face = is_plain(wizard->options) ? &face_dialogue : &face_screen;
+    if (wizard->face == &face_dialogue || terminal_open(theme, wizard->options->ascii, message, sizeof message))
+        return true;
+    complain_text("%s; or use --plain, or the commands status, check, plan, up, nodes, finish", message);
+    return false;
+}
+
+static void free_wizard(struct wizard *wizard)
+{
+    view_free(&wizard->view);
+    model_free(&wizard->model);
+    if (wizard->answers != NULL)
+        answers_free(wizard->answers);
+}
+
 int wizard_main(const struct options *options)
 {
     struct wizard wizard = {.options = options};
-    char message[256];
+    struct answers answers;
+    struct error error = {0};
     const struct theme *theme = theme_find(options->theme);
-    if (options->plain || !isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
-        return options_wrong("the wizard needs a terminal; without one use the commands status, check, plan, up, nodes, finish");
+    if (!options->plain && options->answers == NULL && (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)))
+        return options_wrong("the wizard needs a terminal; without one use --plain, --answers FILE, or the commands status, check, plan, up, nodes, finish");
     if (options->theme != NULL && theme == NULL)
         return options_wrong("there is no theme '%s': dark, light, contrast and mono are there", options->theme);
     if (options->copy != NULL && !copy_is_way(options->copy))
         return options_wrong("there is no way '%s' to copy: auto, terminal, file and off are there", options->copy);
+    if (options->trace != NULL && is_plain(options))
+        return options_wrong("--trace is for the full screen: the dialogue line by line is a trace of its own");
+    if (options->answers != NULL && !answers_load(&answers, options->answers, &error)) {
+        complain(&error);
+        return EXIT_USAGE;
+    }
+    wizard.answers = options->answers != NULL ? &answers : NULL;
     if (!open_trace(&wizard))
         return EXIT_ERROR;
-    if (!terminal_open(theme, options->ascii, message, sizeof message)) {
-        complain_text("%s; or use the commands status, check, plan, up, nodes, finish", message);
+    if (!open_face(&wizard, theme)) {
         close_trace(&wizard);
         return EXIT_USAGE;
     }
-    bool ended = loop_run(&wizard), lost = terminal_lost();
-    terminal_close();
+    bool ended = loop_run(&wizard), lost = wizard.face->lost();
+    if (wizard.face == &face_screen)
+        terminal_close();
     close_trace(&wizard);
     if (!lost)
         say_what_goes_on(&wizard);
@@ -298,7 +367,6 @@ int wizard_main(const struct options *options)
         fflush(NULL);
         _exit(lost ? EXIT_TERMINAL_LOST : wizard.exit_code);
     }
-    view_free(&wizard.view);
-    model_free(&wizard.model);
+    free_wizard(&wizard);
     return lost ? EXIT_TERMINAL_LOST : wizard.exit_code;
 }

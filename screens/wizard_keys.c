@@ -5,7 +5,10 @@
 #include "core/decisions.h"
 #include "screens/copy.h"
 #include "screens/explain.h"
+#include "screens/face.h"
 #include "screens/hooks.h"
+#include "screens/kong_note.h"
+#include "screens/leave.h"
 #include "screens/loop.h"
 #include "screens/whole.h"
 #include "screens/why.h"
@@ -40,6 +43,8 @@ static bool is_enabled_everywhere(const void *context, int action)
         return api_guard_is_there(&wizard->model);
     if (action == ACTION_HOOK)
         return wizard->model.hook.path != NULL || wizard->model.hook_starting;
+    if (action == ACTION_LEAVE)
+        return leave_enabled(wizard);
     if (action == ACTION_PREVIOUS)
         return wizard->view.shown > STEP_WELCOME;
     return action != ACTION_NEXT || wizard->view.shown < STEP_DONE;
@@ -60,6 +65,7 @@ static const struct keys_row common_rows[] = {
     {{'o'}, NULL, "Open this step though its gate is shut: its word must be typed, and the report says so.", ACTION_OVERRULE, 0, NULL},
     {{'v'}, NULL, "What the Admin API guard found: writes through new nodes, and what only 1.3 understands.", ACTION_GUARD, 0, NULL},
     {{'h'}, NULL, "What the last hook of fleet.ini says, or said.", ACTION_HOOK, 0, NULL},
+    {{'L'}, "leave", "Leave the upgrade: stop here and go on another day, or roll back to the Kong that it began from.", ACTION_LEAVE, -53, NULL},
     {{'1'}, NULL, "Go to step 1, Migrate up; 2 to 5: the other steps.", ACTION_GO_1, 0, NULL},
     {{'2'}, NULL, NULL, ACTION_GO_2, 0, NULL},
     {{'3'}, NULL, NULL, ACTION_GO_3, 0, NULL},
@@ -148,12 +154,7 @@ static struct keys_map map_pane(const struct wizard *wizard, const struct pane *
     return (struct keys_map){texts ? prose_rows : list_rows, empty ? 0 : texts ? COUNT_OF(prose_rows) : COUNT_OF(list_rows), is_enabled_in_pane, wizard, common};
 }
 
-/* All maps of the screen shown, the first one first. */
-struct maps {
-    struct keys_map here, pane, common;
-};
-
-static void fill_maps(struct maps *maps, const struct wizard *wizard, const struct pane *pane)
+void wizard_fill_maps(struct wizard_maps *maps, const struct wizard *wizard, const struct pane *pane)
 {
     const struct screen *screen = wizard_screen(wizard);
     maps->common = map_common(wizard);
@@ -167,16 +168,17 @@ void wizard_draw_keys(struct wizard *wizard, struct area area)
     const struct view *view = &wizard->view;
     const struct keys_map text = {text_rows, COUNT_OF(text_rows), NULL, NULL, NULL};
     const struct keys_map overlays[] = {
+        [OVERLAY_LEAVE] = leave_keys(wizard),
         [OVERLAY_TEXT] = {view->text_keys, view->text_key_count, is_enabled_here, wizard, &text},
         [OVERLAY_DIALOG] = {dialog_rows, COUNT_OF(dialog_rows), NULL, NULL, NULL},
         [OVERLAY_PROMPT] = {view->field.path ? path_rows : prompt_rows, view->field.path ? COUNT_OF(path_rows) : COUNT_OF(prompt_rows), NULL, NULL, NULL},
         [OVERLAY_COUNTDOWN] = {countdown_rows, COUNT_OF(countdown_rows), NULL, NULL, NULL},
         [OVERLAY_HOOK] = {hook_rows, COUNT_OF(hook_rows), NULL, NULL, NULL},
     };
-    struct maps maps;
+    struct wizard_maps maps;
     struct pane pane;
     pane_here(wizard, &pane);
-    fill_maps(&maps, wizard, &pane);
+    wizard_fill_maps(&maps, wizard, &pane);
     keys_draw(area, view->overlay == OVERLAY_NONE ? &maps.here : &overlays[view->overlay]);
     pane_free(&pane);
 }
@@ -223,8 +225,8 @@ void wizard_open_dialog(struct wizard *wizard, const struct dialog_model *model,
     view->dialog.block_count = view->text.count;
     view->answered = answered;
     dialog_open(&view->dialog, &view->dialog_state);
-    if (wizard->loop != NULL)
-        terminal_flush_input();
+    if (wizard->face != NULL)
+        wizard->face->flush();
     view->overlay = OVERLAY_DIALOG;
 }
 
@@ -248,15 +250,23 @@ void wizard_go(struct wizard *wizard, enum step step)
     wizard->view.message[0] = '\0';
 }
 
+void wizard_quit(struct wizard *wizard)
+{
+    if (hooks_run(&wizard->model))
+        hooks_ask_quit(wizard);
+    else
+        wizard->leaving = true;
+}
+
 /* Actions that all screens share. */
 
 static void open_help(struct wizard *wizard)
 {
     const struct step_text text = why_text(wizard);
-    struct maps maps;
+    struct wizard_maps maps;
     struct pane pane;
     pane_here(wizard, &pane);
-    fill_maps(&maps, wizard, &pane);
+    wizard_fill_maps(&maps, wizard, &pane);
     wizard_open_text(wizard, help_title);
     struct prose *prose = &wizard->view.text;
     prose_add(prose, PROSE_HEADING, "%s", text.title);
@@ -327,17 +337,19 @@ static void act_everywhere(struct wizard *wizard, int action)
     struct view *view = &wizard->view;
     switch (action) {
     case ACTION_QUIT:
-        if (hooks_run(&wizard->model))
-            hooks_ask_quit(wizard);
-        else
-            wizard->leaving = true;
+        wizard_quit(wizard);
+        break;
+    case ACTION_LEAVE:
+        leave_open(wizard);
         break;
     case ACTION_HELP:
         open_help(wizard);
         break;
     case ACTION_NEXT:
     case ACTION_PREVIOUS:
-        wizard_go(wizard, (enum step)((int)view->shown + (action == ACTION_NEXT ? 1 : -1)));
+        /* After an installation steps 2 to 5 fall away. */
+        wizard_go(wizard, action == ACTION_NEXT && view->shown == STEP_UP && kong_installs(&wizard->model)
+                              ? STEP_DONE : (enum step)((int)view->shown + (action == ACTION_NEXT ? 1 : -1)));
         break;
     case ACTION_WHY:
         view->why_hidden = !view->why_hidden;
@@ -375,6 +387,26 @@ static void act_everywhere(struct wizard *wizard, int action)
     }
 }
 
+void wizard_act(struct wizard *wizard, int action)
+{
+    if (action >= ACTION_OWN)
+        wizard_screen(wizard)->act(wizard, action);
+    else if (action > 0)
+        act_everywhere(wizard, action);
+}
+
+void wizard_answer(struct wizard *wizard, size_t answer)
+{
+    wizard->view.overlay = OVERLAY_NONE;
+    wizard->view.answered(wizard, answer);
+}
+
+void wizard_submit(struct wizard *wizard, const char *text)
+{
+    wizard->view.overlay = OVERLAY_NONE;
+    wizard->view.submitted(wizard, text);
+}
+
 /* Keys. */
 
 bool wizard_read_text(struct wizard *wizard, const struct prose_block *blocks, size_t count, const struct input *input)
@@ -407,12 +439,12 @@ static void key_overlay(struct wizard *wizard, const struct input *input)
             view->overlay = OVERLAY_NONE;
     } else if (view->overlay == OVERLAY_HOOK) {
         hook_pane_key(wizard, input);
+    } else if (view->overlay == OVERLAY_LEAVE) {
+        leave_key(wizard, input);
     } else if (view->overlay == OVERLAY_DIALOG) {
         enum reaction reaction = dialog_key(&view->dialog, &view->dialog_state, input);
         if (reaction == REACTION_ACTIVATE || reaction == REACTION_CANCEL) {
-            size_t answer = reaction == REACTION_ACTIVATE ? view->dialog_state.answer : view->dialog.safe;
-            view->overlay = OVERLAY_NONE;
-            view->answered(wizard, answer);
+            wizard_answer(wizard, reaction == REACTION_ACTIVATE ? view->dialog_state.answer : view->dialog.safe);
         }
     } else if (view->field.path && input->key == K_TAB && !input->pasted) {
         complete_begin(&view->complete, &view->field_state);
@@ -420,10 +452,10 @@ static void key_overlay(struct wizard *wizard, const struct input *input)
     } else {
         enum reaction reaction = field_key(&view->field, &view->field_state, input);
         complete_free(&view->complete);
-        if (reaction == REACTION_ACTIVATE || reaction == REACTION_CANCEL)
+        if (reaction == REACTION_CANCEL)
             view->overlay = OVERLAY_NONE;
-        if (reaction == REACTION_ACTIVATE)
-            view->submitted(wizard, view->field_state.text);
+        else if (reaction == REACTION_ACTIVATE)
+            wizard_submit(wizard, view->field_state.text);
     }
 }
 
@@ -436,7 +468,7 @@ bool wizard_is_typing(struct wizard *wizard)
         pane_free(&pane);
         return typing;
     }
-    if (view->overlay == OVERLAY_TEXT || view->overlay == OVERLAY_HOOK)
+    if (view->overlay == OVERLAY_TEXT || view->overlay == OVERLAY_HOOK || view->overlay == OVERLAY_LEAVE)
         return view->text_state.search.typing;
     return view->overlay == OVERLAY_PROMPT || (view->overlay == OVERLAY_DIALOG && view->must_type != NULL);
 }
@@ -454,17 +486,15 @@ void wizard_key(struct wizard *wizard, const struct input *input)
         key_overlay(wizard, input);
         return;
     }
-    struct maps maps;
+    struct wizard_maps maps;
     struct pane pane;
     bool there = pane_here(wizard, &pane);
-    fill_maps(&maps, wizard, &pane);
+    wizard_fill_maps(&maps, wizard, &pane);
     int action = there && pane_is_typing(&pane) ? 0 : keys_action(&maps.here, input);
     if (input->key == K_CTRL('c'))
         wizard_say(wizard, MARK_INFO, "Press q to leave; a running worker goes on, and x stops it.");
-    else if (action >= ACTION_OWN)
-        wizard_screen(wizard)->act(wizard, action);
     else if (action > 0)
-        act_everywhere(wizard, action);
+        wizard_act(wizard, action);
     else if (there)
         pane_key(wizard, &pane, input);
     pane_free(&pane);

@@ -1,6 +1,7 @@
 #include "tui/canvas.h"
 
 #include "tui/memory.h"
+#include "tui/told.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -92,7 +93,7 @@ static void release(struct area area, int x, int y)
 
 static void put(struct area area, int x, int y, unsigned style, const char *text, size_t length, int width)
 {
-    if (!inside(area, x, y))
+    if (!inside(area, x, y) || area.canvas->told != NULL)
         return;
     bool whole = width == 1 || inside(area, x + 1, y);
     release(area, x, y);
@@ -139,6 +140,10 @@ int area_text(struct area area, int x, int y, unsigned style, const char *text)
     int room = area.width - x;
     if (text == NULL || room <= 0 || y < 0 || y >= area.height)
         return x;
+    if (area.canvas->told != NULL) {
+        told_paint(area.canvas->told, area.y + y, text);
+        return x + text_width(text, area.canvas->charset);
+    }
     char *cut = text_cut(text, room, area.canvas->charset);
     x = put_text(area, x, y, style, cut, strlen(cut), area.width);
     free(cut);
@@ -161,6 +166,10 @@ int area_textf(struct area area, int x, int y, unsigned style, const char *forma
 
 int area_column(struct area area, int x, int y, int width, bool right, unsigned style, const char *text)
 {
+    if (area.canvas->told != NULL) {
+        area_text(area, x, y, style, text);
+        return x + (width > 0 ? width : 0);
+    }
     char *cut = text_cut(text, width, area.canvas->charset);
     int indent = right ? width - text_width(cut, area.canvas->charset) : 0;
     put_text(area, x + indent, y, style, cut, strlen(cut), area.width);
@@ -189,6 +198,8 @@ void area_code(struct area area, int x, int y, unsigned style, uint32_t code_poi
 
 void area_fill(struct area area, unsigned style)
 {
+    if (area.canvas->told != NULL)
+        return;
     for (int y = 0; y < area.height; y++)
         for (int x = 0; x < area.width; x++)
             put(area, x, y, style, " ", 1, 1);
@@ -196,7 +207,7 @@ void area_fill(struct area area, unsigned style)
 
 void area_restyle(struct area area, unsigned style)
 {
-    for (int y = 0; y < area.height; y++)
+    for (int y = 0; area.canvas->told == NULL && y < area.height; y++)
         for (int x = 0; x < area.width; x++)
             cell_at(area.canvas, area.x + x, area.y + y)->style = (uint16_t)style;
 }
@@ -215,7 +226,9 @@ void area_vertical(struct area area, int x, unsigned style)
 
 struct area area_box(struct area area, unsigned style, const char *title)
 {
-    if (area.width < 3 || area.height < 3)
+    if (area.canvas->told != NULL)
+        told_add(area.canvas->told, TOLD_HEADING, MARK_INFO, title);
+    if (area.width < 3 || area.height < 3 || area.canvas->told != NULL)
         return area;
     int right = area.width - 1;
     int bottom = area.height - 1;

@@ -20,12 +20,15 @@ struct cell {
     uint16_t style;                /* a role and enum style_flag */
 };
 
+struct told;
+
 struct canvas {
     int width, height;
     enum charset charset; /* of glyphs and text */
     struct cell *cells;   /* owned, width * height, by lines */
     bool cursor_shown;
     int cursor_x, cursor_y; /* where the hardware cursor stands: on what has the focus */
+    struct told *told;      /* it is not painted but told: see told.h; then it has no cells */
 };
 
 /* A rectangle in cells, relative to something. Never negative where this library gives one. */

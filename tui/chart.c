@@ -2,6 +2,7 @@
 
 #include "tui/memory.h"
 #include "tui/progress.h"
+#include "tui/told.h"
 
 #include <math.h>
 #include <stdint.h>
@@ -259,8 +260,44 @@ static void free_fitted(const struct chart_model *fitted)
         free((double *)(uintptr_t)fitted->series[i].values);
 }
 
+/* "old: at most 120 req/s, at least 80.5 req/s within 2 min, now 96 req/s". */
+static void tell_series(struct told *told, const struct chart_series *series, const char *unit, double seconds)
+{
+    char least[PROGRESS_FIGURE_SIZE], most[PROGRESS_FIGURE_SIZE], now[PROGRESS_FIGURE_SIZE], time[PROGRESS_TIME_SIZE], text[200];
+    double low = NAN, high = NAN;
+    size_t values = 0;
+    for (size_t i = 0; i < series->count; i++) {
+        low = fmin(low, series->values[i]);
+        high = fmax(high, series->values[i]);
+        values += isnan(series->values[i]) ? 0 : 1;
+    }
+    if (values == 0)
+        return;
+    snprintf(text, sizeof(text), "%.32s: at least %s, at most %s, now %s %.24s, within %s", series->name, progress_figure(low, least),
+             progress_figure(high, most), progress_figure(value_at(series, 0), now), unit, progress_time((double)series->count * seconds, time));
+    told_add(told, TOLD_TEXT, MARK_INFO, text);
+}
+
+static void tell(struct told *told, const struct chart_model *model)
+{
+    size_t before = told->count;
+    for (size_t i = 0; i < series_of(model); i++) {
+        struct chart_series series = model->series[i];
+        size_t most = model->span > 0 && model->span < series.count ? model->span : series.count;
+        series.values += series.count - most;
+        series.count = most;
+        tell_series(told, &series, model->unit != NULL ? model->unit : "", model->seconds_per_value);
+    }
+    if (told->count == before)
+        told_add(told, TOLD_TEXT, MARK_INFO, model->empty != NULL ? model->empty : "no data yet");
+}
+
 void chart_draw(struct area area, const struct chart_model *model)
 {
+    if (area.canvas->told != NULL) {
+        tell(area.canvas->told, model);
+        return;
+    }
     if (area.height < 3 || area.width < 16 || series_of(model) == 0) {
         paint_compact(area, model);
         return;

@@ -1,6 +1,7 @@
 #include "tui/frame.h"
 
 #include "tui/layout.h"
+#include "tui/told.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,10 @@ void frame_header(struct area area, const char *title, const char *detail, const
 
 void frame_status(struct area area, int y, enum mark mark, const char *text)
 {
+    if (area.canvas->told != NULL) {
+        told_add(area.canvas->told, TOLD_MARK, mark, text);
+        return;
+    }
     int x = area_glyph(area, 0, y, mark_role(mark), mark_glyph(mark));
     area_text(area, x + 1, y, mark == MARK_OK || mark == MARK_INFO ? ROLE_TEXT : mark_role(mark), text);
 }

@@ -1,6 +1,7 @@
 #include "tui/prose.h"
 
 #include "tui/memory.h"
+#include "tui/told.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -171,9 +172,29 @@ static void paint_hint(struct area line, const struct prose_state *state)
     area_text(line, x + 1, 0, ROLE_KEY, text);
 }
 
+/* Whoever is told a text is told all of it. */
+static void tell(struct told *told, const struct prose_block *blocks, size_t count, struct prose_state *state)
+{
+    static const enum told_kind kinds[] = {
+        [PROSE_PARAGRAPH] = TOLD_TEXT, [PROSE_HEADING] = TOLD_HEADING, [PROSE_BULLET] = TOLD_ITEM, [PROSE_KEY] = TOLD_ITEM,
+        [PROSE_MARK] = TOLD_MARK, [PROSE_LITERAL] = TOLD_LITERAL, [PROSE_BLANK] = TOLD_TEXT, [PROSE_RULE] = TOLD_TEXT};
+    for (size_t i = 0; i < count; i++) {
+        char *named = NULL;
+        if (blocks[i].kind == PROSE_KEY && asprintf(&named, "%s: %s", blocks[i].term, blocks[i].text) < 0)
+            named = NULL;
+        told_add(told, kinds[blocks[i].kind], blocks[i].mark, named != NULL ? named : blocks[i].text);
+        free(named);
+    }
+    state->end_seen = true;
+}
+
 void prose_draw(struct area area, const struct prose_block *blocks, size_t count, struct prose_state *state)
 {
     enum charset charset = area.canvas->charset;
+    if (area.canvas->told != NULL) {
+        tell(area.canvas->told, blocks, area.height > 0 ? count : 0, state);
+        return;
+    }
     int lines = walk(blocks, count, area.width, charset, NULL, NULL);
     bool scrolls = lines > area.height && area.width > 2;
     bool hint = scrolls && area.height >= 3;

@@ -1,10 +1,12 @@
 #include "tui/table.h"
 
 #include "tui/memory.h"
+#include "tui/told.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <wctype.h>
 
 #define COLUMN_GAP    2
 #define POINTER_WIDTH 2
@@ -128,8 +130,58 @@ static void draw_row(struct area line, const struct table_model *model, const st
         area_cursor(line, 0, 0);
 }
 
+static void add_cell(char **sentence, const struct table_column *column, bool first, const char *text)
+{
+    char *longer = NULL;
+    if (asprintf(&longer, "%s%s%s%s%s", *sentence, **sentence != '\0' ? "; " : "", first ? "" : column->title, first ? "" : " ", text) < 0)
+        return;
+    free(*sentence);
+    *sentence = longer;
+}
+
+/* Without the glyph before a word: it says the same again. */
+static const char *words_of(const char *text)
+{
+    struct grapheme first;
+    size_t size = text_next(text, strlen(text), CHARSET_UTF8, &first);
+    bool letter = iswalnum((wint_t)(unsigned char)text[0]) != 0 && size == 1;
+    return !letter && text[size] == ' ' && text[size + 1] != '\0' ? text + size + 1 : text;
+}
+
+/* "old-1; state answers; version 1.2; req/s 12.0". Figures make no other row of it. */
+static void tell_row(struct told *told, const struct table_model *model, size_t row)
+{
+    char *sentence = memory_copy("", 0), *gist = memory_copy("", 0);
+    for (size_t i = 0; i < columns_of(model); i++) {
+        struct table_cell cell = cell_of(model, row, i);
+        if (cell.text == NULL || cell.text[0] == '\0' || strcmp(cell.text, "-") == 0)
+            continue;
+        cell.text = words_of(cell.text);
+        add_cell(&sentence, &model->columns[i], i == 0 && !model->no_selection, cell.text);
+        if (!model->columns[i].right)
+            add_cell(&gist, &model->columns[i], i == 0, cell.text);
+    }
+    told_add_row(told, model->no_selection ? TOLD_LISTED : TOLD_ROW, sentence, gist);
+    free(gist);
+    free(sentence);
+}
+
+static void tell(struct told *told, const struct table_model *model, struct table_state *state)
+{
+    state->page = model->row_count;
+    table_clamp(model, state);
+    if (model->row_count == 0)
+        told_add(told, TOLD_TEXT, MARK_INFO, model->empty != NULL ? model->empty : "nothing here");
+    for (size_t i = 0; i < model->row_count; i++)
+        tell_row(told, model, i);
+}
+
 void table_draw(struct area area, const struct table_model *model, struct table_state *state, bool focused)
 {
+    if (area.canvas->told != NULL) {
+        tell(area.canvas->told, model, state);
+        return;
+    }
     int header = model->no_header || area.height < 2 ? 0 : 1;
     bool searching = search_active(&state->search);
     bool overflow = model->row_count > (size_t)(area.height > header ? area.height - header : 0);

@@ -9,7 +9,7 @@
 
 #define SCHEMA_OID "(SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = current_schema())"
 
-/* Kind, table, name, type. Constraints' indexes and internal triggers belong to what is expected otherwise. */
+/* Kind, table, name, type. Constraints' indexes and internal triggers belong to what is expected otherwise, an extension's tables to it. */
 static const char found_sql[] =
     "SELECT 'column' AS kind, c.relname AS table, a.attname AS name, pg_catalog.format_type(a.atttypid, a.atttypmod) AS type"
     " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
@@ -18,15 +18,30 @@ static const char found_sql[] =
     " JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid WHERE c.relnamespace = " SCHEMA_OID
     " AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_constraint k WHERE k.conindid = x.oid)"
     " UNION ALL SELECT 'trigger', c.relname, t.tgname, '' FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid"
-    " WHERE c.relnamespace = " SCHEMA_OID " AND NOT t.tgisinternal ORDER BY 1, 2, 3";
+    " WHERE c.relnamespace = " SCHEMA_OID " AND NOT t.tgisinternal"
+    " UNION ALL SELECT 'table', c.relname, '', '' FROM pg_catalog.pg_class c WHERE c.relnamespace = " SCHEMA_OID " AND c.relkind IN ('r', 'p')"
+    " AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')"
+    " ORDER BY 1, 2, 3";
 
 struct drift {
     const struct check_subject *subject;
     struct check_result *result;
     struct expected expected;
     PGresult *found;
-    size_t missing, wrong, strange;
+    struct names missing, wrong, strange;   /* a sentence each */
 };
+
+static void note(struct names *sentences, char *sentence)
+{
+    names_add(sentences, sentence);
+    free(sentence);
+}
+
+static void tell(struct check_result *result, enum check_severity severity, const struct names *sentences)
+{
+    for (size_t i = 0; i < sentences->count; i++)
+        look_found_row(result, severity, i, sentences->count, "%s", sentences->list[i]);
+}
 
 /* The type, or NULL where there is no such column. `table_is_there` tells why. */
 static const char *type_of(const struct drift *drift, const char *table, const char *column, bool *table_is_there)
@@ -61,12 +76,10 @@ static void look_at_columns(struct drift *drift)
         const struct expected_column *column = &drift->expected.columns[i];
         const char *type = type_of(drift, column->table, column->name, &has_table);
         if (type == NULL && has_table) {
-            look_found_row(drift->result, CHECK_BLOCKS, drift->missing++, drift->expected.column_count, "column %s.%s (%s) is missing", column->table, column->name,
-                           column->type);
+            note(&drift->missing, mem_printf("column %s.%s (%s) is missing", column->table, column->name, column->type));
             remedy_column(drift, column, "add");
         } else if (type != NULL && !is_014 && strcmp(type, column->type) != 0) {
-            look_found_row(drift->result, CHECK_BLOCKS, drift->wrong++, drift->expected.column_count, "column %s.%s is %s, and should be %s", column->table,
-                           column->name, type, column->type);
+            note(&drift->wrong, mem_printf("column %s.%s is %s, and should be %s", column->table, column->name, type, column->type));
             remedy_column(drift, column, "type");
         }
     }
@@ -107,10 +120,9 @@ static void tell_missing(struct drift *drift, const struct change *change)
     if (change->kind == CHANGE_ADD_COLUMN && type_of(drift, change->table, change->name, &has_table) == NULL)
         return;
     const char *on = change->kind != CHANGE_CREATE_TABLE && change->table != NULL ? " of table " : "";
-    look_found_row(drift->result, CHECK_BLOCKS, drift->missing++, drift->expected.object_count, "%s %s%s%s is missing%s", object_word(change),
-                   change->name != NULL ? change->name : change->table, on, on[0] != '\0' ? change->table : "",
-                   change->kind == CHANGE_CREATE_INDEX ? ", or was never built to its end" : "");
-    if (drift->missing <= LOOK_ROWS)
+    note(&drift->missing, mem_printf("%s %s%s%s is missing%s", object_word(change), change->name != NULL ? change->name : change->table, on,
+                                     on[0] != '\0' ? change->table : "", change->kind == CHANGE_CREATE_INDEX ? ", or was never built to its end" : ""));
+    if (drift->missing.count <= LOOK_ROWS)
         remedy_object(drift, change);
 }
 
@@ -150,21 +162,25 @@ static bool is_left_by_a_run(const char *word, const char *name)
     return ends_with(name, "_retype") || (word[0] == 'i' && ends_with(name, "_new"));
 }
 
-/* On Kong's own tables: others are others' business. */
+/* On Kong's own tables; and whole tables, which are most likely a custom plugin's. What is on those is theirs. */
 static void look_at_strangers(struct drift *drift)
 {
     struct names tables = {0};
     for (int row = 0; row < PQntuples(drift->found); row++) {
         const char *word = PQgetvalue(drift->found, row, 0), *table = PQgetvalue(drift->found, row, 1), *name = PQgetvalue(drift->found, row, 2);
-        if (!expected_knows(CHANGE_CREATE_TABLE, table, NULL) || expected_knows(kind_of(word), table, name) || is_left_by_a_run(word, name))
+        bool whole = strcmp(word, "table") == 0, kongs = expected_knows(CHANGE_CREATE_TABLE, table, NULL);
+        if (whole ? kongs || expected_knows(CHANGE_DROP_TABLE, table, NULL) : !kongs || expected_knows(kind_of(word), table, name) || is_left_by_a_run(word, name))
             continue;
-        look_found_row(drift->result, CHECK_INFORMS, drift->strange++, (size_t)PQntuples(drift->found), "%s %s of table %s is not Kong's", word, name, table);
+        note(&drift->strange, whole ? mem_printf("table %s is not Kong's", table) : mem_printf("%s %s of table %s is not Kong's", word, name, table));
         if (!names_have(&tables, table))
             names_add(&tables, table);
     }
     char *schema = look_identifier(pg_schema(drift->subject->pg));
-    for (size_t i = 0; i < tables.count && i < LOOK_ROWS; i++)
-        look_remedy(drift->result, "\\d %s.%s  -- in psql: it may stay, where nothing fails for it", schema, tables.list[i]);
+    for (size_t i = 0; i < tables.count && i < LOOK_ROWS; i++) {
+        char *table = look_identifier(tables.list[i]);
+        look_remedy(drift->result, "\\d %s.%s  -- in psql: it may stay, where nothing fails for it", schema, table);
+        free(table);
+    }
     free(schema);
     names_free(&tables);
 }
@@ -184,9 +200,15 @@ static void look_drift(const struct check_subject *subject, struct check_result 
         look_at_columns(&drift);
         look_at_strangers(&drift);
     }
+    tell(result, CHECK_BLOCKS, &drift.missing);
+    tell(result, CHECK_BLOCKS, &drift.wrong);
+    tell(result, CHECK_INFORMS, &drift.strange);
     if (result->outcome == CHECK_OK)
         look_note(result, "%zu columns and %zu tables, indexes, keys, functions and triggers are as the recorded migrations make them",
                   drift.expected.column_count, drift.expected.object_count);
+    names_free(&drift.missing);
+    names_free(&drift.wrong);
+    names_free(&drift.strange);
     PQclear(drift.found);
     expected_free(&drift.expected);
 }

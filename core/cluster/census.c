@@ -283,15 +283,16 @@ const struct stranger *census_get(const struct census *census, size_t index)
     return census->strangers[index];
 }
 
-int census_poll_age(const struct census *census, const struct fleet_node *node)
+int census_poll_age(const struct census *census, const struct fleet_node *node, const char *address)
 {
-    char *host = host_of(node);
+    char *host = address == NULL ? host_of(node) : NULL;
     const struct place *place = host != NULL ? find_place(census, host) : NULL;
     int youngest = -1;
-    for (size_t i = 0; place != NULL && i < census->sessions.count; i++) {
+    for (size_t i = 0; (place != NULL || address != NULL) && i < census->sessions.count; i++) {
         const struct session *session = &census->sessions.list[i];
+        const char *from = seen_from_here(census, session->address);
         bool younger = session->poll_age >= 0 && (youngest < 0 || session->poll_age < youngest);
-        if (younger && is_at(census, place, seen_from_here(census, session->address)))
+        if (younger && (address != NULL ? strcmp(address, from) == 0 : is_at(census, place, from)))
             youngest = session->poll_age;
     }
     free(host);

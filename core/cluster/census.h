@@ -57,7 +57,8 @@ const struct stranger *census_get(const struct census *census, size_t index);
 /* A session of a Kong node that the fleet does not name. One without application_name that never polled may be any program's. */
 bool census_is_stranger(const struct census *census, const struct session *session);
 
-/* Seconds since a node of that entry of the fleet polled the database, as the last look saw it; -1: no poll was seen from its addresses. */
-int census_poll_age(const struct census *census, const struct fleet_node *node);
+/* Seconds since a node of that entry of the fleet, or the one of its nodes that is at `address` (else NULL), polled the database, as the
+ * last look saw it; -1: no poll was seen from there. */
+int census_poll_age(const struct census *census, const struct fleet_node *node, const char *address);
 
 #endif

@@ -3,10 +3,10 @@
 #include "core/base/ascii.h"
 #include "core/base/buf.h"
 #include "core/base/mem.h"
+#include "core/conf/ini_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ini.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -137,23 +137,6 @@ static struct fleet_access *find_access(struct fleet *fleet, const char *section
     return NULL;
 }
 
-struct reading {
-    struct fleet *fleet;
-    FILE *file;
-    const char *path;
-    int line;                 /* inih does not tell; its reader is ours, so we count */
-    struct error *error;
-    bool failed;
-};
-
-static int fail(struct reading *reading)
-{
-    if (!reading->failed)
-        error_prefix(reading->error, "%s line %d", reading->path, reading->line);
-    reading->failed = true;
-    return 0;
-}
-
 static bool is_known_section(const char *section)
 {
     for (size_t i = 0; i < sizeof grammar / sizeof grammar[0]; i++)
@@ -162,61 +145,20 @@ static bool is_known_section(const char *section)
     return false;
 }
 
-static int on_value(void *context, const char *section, const char *key, const char *value)
+static bool take_value(void *context, const char *section, const char *key, const char *value, struct error *error)
 {
-    struct reading *reading = context;
-    if (reading->failed)
-        return 0;
+    struct fleet *fleet = context;
     if (strcmp(section, "hooks") == 0)
-        return hooks_set(&reading->fleet->hooks, key, value, reading->error) ? 1 : fail(reading);
+        return hooks_set(&fleet->hooks, key, value, error);
     for (size_t i = 0; i < sizeof grammar / sizeof grammar[0]; i++)
         if (strcmp(grammar[i].section, section) == 0 && strcmp(grammar[i].key, key) == 0)
-            return grammar[i].set(reading->fleet, value, reading->error) ? 1 : fail(reading);
-    struct fleet_access *access = find_access(reading->fleet, section, key);
+            return grammar[i].set(fleet, value, error);
+    struct fleet_access *access = find_access(fleet, section, key);
     if (access != NULL)
-        return fleet_access_set(access, key, value, reading->error) ? 1 : fail(reading);
+        return fleet_access_set(access, key, value, error);
     if (!is_known_section(section))
-        error_set(reading->error, ERROR_CONFIG, "there is no section [%s]: known are [datastore], [old], [new], [gates], [kong], [hooks]", section);
-    else
-        error_set(reading->error, ERROR_CONFIG, "[%s] has no key '%s'", section, key);
-    return fail(reading);
-}
-
-/* As fgets, but tells where the line was too long for `size` or had a NUL in it. */
-static char *read_line(char *line, int size, FILE *file, bool *whole)
-{
-    int length = 0, c = 0;
-    *whole = true;
-    while (c != '\n' && (c = getc(file)) != EOF) {
-        *whole = *whole && c != '\0' && length < size - 1;
-        if (!*whole)
-            return line;
-        line[length++] = (char)c;
-    }
-    line[length] = '\0';
-    return length > 0 ? line : NULL;
-}
-
-/* One line for inih. It would cut a long one and take the rest for another; and an indented one would continue the value before. */
-static char *next_line(char *line, int size, void *context)
-{
-    struct reading *reading = context;
-    bool whole;
-    if (reading->failed || read_line(line, size, reading->file, &whole) == NULL)
-        return NULL;
-    reading->line++;
-    if (!whole) {
-        error_set(reading->error, ERROR_CONFIG, "the line is longer than %d bytes, or no text", FLEET_LINE_LIMIT);
-        fail(reading);
-        return NULL;
-    }
-    const char *text = line + strspn(line, " \t\r\n\v\f");
-    if (text != line && *text != '\0' && *text != ';' && *text != '#') {
-        error_set(reading->error, ERROR_CONFIG, "the line begins with white space: one setting a line, from its beginning");
-        fail(reading);
-        return NULL;
-    }
-    return line;
+        return error_set(error, ERROR_CONFIG, "there is no section [%s]: known are [datastore], [old], [new], [gates], [kong], [hooks]", section);
+    return error_set(error, ERROR_CONFIG, "[%s] has no key '%s'", section, key);
 }
 
 /* NULL for a user without a home. */
@@ -242,32 +184,27 @@ static char *choose_file(const char *file)
 
 static bool read_file(struct fleet *fleet, FILE *file, struct error *error)
 {
-    struct reading reading = {.fleet = fleet, .file = file, .path = fleet->file, .error = error};
     struct stat status;
-    if (fstat(fileno(file), &status) != 0 || !S_ISREG(status.st_mode))
-        return error_set(error, ERROR_CONFIG, "%s is not a file; give fleet.ini with --fleet", fleet->file);
-    int line = ini_parse_stream(next_line, &reading, on_value, &reading);
-    if (!reading.failed && ferror(file) != 0)
-        return error_set(error, ERROR_CONFIG, "can't read %s: %s", fleet->file, strerror(errno));
-    if (!reading.failed && line != 0)
-        return error_set(error, ERROR_CONFIG, "%s line %d: not understood; a line is KEY = VALUE or [SECTION]", fleet->file, line);
-    if (!reading.failed && (status.st_mode & S_IWOTH) != 0 && (hooks_have_any(&fleet->hooks) || fleet->kong_bin != NULL))
+    if (!ini_file_read(file, fleet->file, take_value, fleet, error))
+        return false;
+    if (fstat(fileno(file), &status) == 0 && (status.st_mode & S_IWOTH) != 0 && (hooks_have_any(&fleet->hooks) || fleet->kong_bin != NULL))
         return error_set(error, ERROR_CONFIG, "%s names commands in [hooks] or [kong], and everyone may write it: chmod o-w first", fleet->file);
-    for (enum cluster cluster = CLUSTER_OLD; !reading.failed && cluster <= CLUSTER_NEW; cluster++)
+    for (enum cluster cluster = CLUSTER_OLD; cluster <= CLUSTER_NEW; cluster++)
         if (fleet->access[cluster].key != NULL && fleet->access[cluster].certificate == NULL)
             return error_set(error, ERROR_CONFIG, "%s has a key in [%s], but no certificate: give both", fleet->file, cluster_name(cluster));
-    return !reading.failed;
+    return true;
 }
 
 bool fleet_load(struct fleet *fleet, const char *file, struct error *error)
 {
     *fleet = (struct fleet){.file = choose_file(file), .quiet_seconds = FLEET_QUIET_SECONDS,
                             .lock_deadline_seconds = FLEET_LOCK_DEADLINE_SECONDS};
-    int fd = open(fleet->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);   /* a pipe must not make us wait */
-    FILE *stream = fd >= 0 ? fdopen(fd, "r") : NULL;
+    FILE *stream = ini_file_open(fleet->file);
+    bool no_file = stream == NULL && errno == EINVAL;
     if (stream == NULL && (errno == ENOENT || errno == ENOTDIR) && file == NULL)
         return true;
-    bool read = stream != NULL ? read_file(fleet, stream, error)
+    bool read = no_file ? error_set(error, ERROR_CONFIG, "%s is not a file; give fleet.ini with --fleet", fleet->file)
+                : stream != NULL ? read_file(fleet, stream, error)
                                : error_set(error, ERROR_CONFIG, "can't read %s: %s; give the right file with --fleet", fleet->file,
                                            strerror(errno));
     if (stream != NULL)

@@ -43,6 +43,7 @@
 
 #include "core/base/error.h"
 #include "core/conf/hooks.h"
+#include "core/conf/ini_file.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -50,7 +51,7 @@
 #define FLEET_QUIET_SECONDS 120
 #define FLEET_LOCK_DEADLINE_SECONDS 600
 #define FLEET_KONG_DEADLINE_SECONDS 3600
-#define FLEET_LINE_LIMIT 198   /* Debian's inih cuts lines at 200 bytes, the newline and the NUL among them */
+#define FLEET_LINE_LIMIT INI_LINE_LIMIT
 
 enum cluster { CLUSTER_OLD, CLUSTER_NEW };
 

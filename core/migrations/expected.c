@@ -243,7 +243,8 @@ static bool names_it(const struct change *change, enum change_kind kind, const c
 {
     bool same_table = is_text(change->table, table), same_name = is_text(change->name, name) || is_text(change->to, name);
     switch (kind) {
-    case CHANGE_CREATE_TABLE: return change->kind == CHANGE_CREATE_TABLE && same_table;
+    case CHANGE_CREATE_TABLE:
+    case CHANGE_DROP_TABLE: return change->kind == kind && same_table;
     case CHANGE_ADD_COLUMN:
         return same_table && ((change->kind == CHANGE_CREATE_TABLE && defines_column(change, name)) || is_text(change->name, name));
     case CHANGE_CREATE_TRIGGER: return change->kind == CHANGE_CREATE_TRIGGER && same_table && same_name;

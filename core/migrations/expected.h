@@ -26,7 +26,8 @@ void expected_play(struct expected *expected, const struct state *state);
 void expected_free(struct expected *expected);
 
 /* Whether some migration, recorded or not, makes, renames or drops a thing of that name: then it is no stranger. `kind` is CHANGE_ADD_COLUMN,
- * CHANGE_CREATE_INDEX, CHANGE_CREATE_TRIGGER, or CHANGE_CREATE_TABLE, which asks for tables that are made (`name` is NULL). */
+ * CHANGE_CREATE_INDEX, CHANGE_CREATE_TRIGGER, or CHANGE_CREATE_TABLE or CHANGE_DROP_TABLE, which ask for tables that are made, or dropped
+ * (`name` is NULL). */
 bool expected_knows(enum change_kind kind, const char *table, const char *name);
 
 #endif

@@ -6,11 +6,28 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Where case is ignored, other routes' paths are more likely small. */
+static void add_small(const struct maker *maker, struct pattern *pattern, struct names *samples)
+{
+    for (size_t i = samples->count; i-- > 0;) {
+        char *small = mem_dup(samples->list[i]);
+        for (char *c = small; *c != '\0'; c++)
+            *c = *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c;
+        if (!names_have(samples, small) && pattern_hits(maker->index->matcher, pattern, small, strlen(small)) == VERDICT_YES)
+            names_add(samples, small);
+        free(small);
+    }
+}
+
 const struct names *samples_of(const struct maker *maker, uint32_t path)
 {
     struct pattern *pattern = maker->index->path_info[path].pattern;
-    if (pattern != NULL && !maker->sampled[path])
-        regex_samples(maker->index->matcher, pattern, maker->index->paths.list[path].text, &maker->samples[path]);
+    const char *text = maker->index->paths.list[path].text;
+    if (pattern != NULL && !maker->sampled[path]) {
+        regex_samples(maker->index->matcher, pattern, text, &maker->samples[path]);
+        if (strstr(text, "(?i") != NULL)
+            add_small(maker, pattern, &maker->samples[path]);
+    }
     maker->sampled[path] = true;
     return &maker->samples[path];
 }

@@ -7,6 +7,7 @@
 
 #define CROSSED 20000        /* requests of any values with any others: of few routes that is all there is */
 #define CROSSED_HOSTS 64     /* hosts that are under two wildcards, as api.example is under api.* and *.example */
+#define CROSSED_PATHS 64     /* paths of one route that go on so that another's regex matches them, as /a and /.*b have /a/xb */
 
 struct texts {
     const char **list;
@@ -46,6 +47,39 @@ static struct texts all_hosts(const struct route_index *index)
     return hosts;
 }
 
+/* What a request for that path of a route's is: itself, or what its regex matches; NULL where nothing is known. */
+static const char *first_of(const struct maker *maker, uint32_t path)
+{
+    const struct names *samples = samples_of(maker, path);
+    if (maker->index->path_info[path].pattern == NULL)
+        return maker->index->paths.list[path].text;
+    return samples->count > 0 ? samples->list[0] : NULL;
+}
+
+static void add_continued(const struct maker *maker, struct texts *paths)
+{
+    const struct route_index *index = maker->index;
+    size_t asked = 0, added = 0;
+    for (uint32_t r = 0; r < index->paths.count && added < CROSSED_PATHS; r++) {
+        struct pattern *pattern = index->path_info[r].pattern;
+        const char *end = pattern != NULL ? first_of(maker, r) : NULL;
+        for (uint32_t p = 0; end != NULL && p < index->paths.count && added < CROSSED_PATHS && asked < CROSSED; p++) {
+            const char *begin = first_of(maker, p);
+            if (p == r || begin == NULL)
+                continue;
+            size_t length = strlen(begin);
+            char *path = mem_printf("%.*s%s", (int)(length > 0 && begin[length - 1] == '/' && end[0] == '/' ? length - 1 : length), begin, end);
+            bool matches = pattern_hits(index->matcher, pattern, path, strlen(path)) == VERDICT_YES;
+            asked++;
+            added += matches ? 1 : 0;
+            if (matches)
+                add_own_text(paths, path);
+            else
+                free(path);
+        }
+    }
+}
+
 static struct texts all_paths(const struct maker *maker)
 {
     const struct route_index *index = maker->index;
@@ -64,6 +98,7 @@ static struct texts all_paths(const struct maker *maker)
         add_text(&paths, path);
         add_own_text(&paths, mem_printf("%s/x", path));
     }
+    add_continued(maker, &paths);
     return paths;
 }
 

@@ -27,7 +27,7 @@ static void take(void *context, struct check_result *result)
     seen->order[seen->count++] = result->check;
     check_results_put(&seen->results, result);
     if (seen->session != NULL) {
-        PGresult *rows = PQexec(seen->session, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'kong-upgrade check'");
+        PGresult *rows = PQexec(seen->session, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'kong-upgrade check' AND datname = current_database()");
         int count = atoi(PQgetvalue(rows, 0, 0));
         seen->most = count > seen->most ? count : seen->most;
         PQclear(rows);
@@ -118,13 +118,15 @@ static void test_slow(void **state)
 static void test_connections_are_few(void **state)
 {
     (void)state;
-    struct seen seen = {.session = place_session("postgres", "postgres")};
-    char sql[128];
     const char *database = place_database("k12", "kong");
+    struct seen seen = {.session = place_session(database, "postgres")};
+    char sql[128];
     place_check_each(database, NULL, NULL, NULL, take, &seen);
     assert_in_range(seen.most, 2, CHECK_LANES);
     check_results_free(&seen.results);
-    seen = (struct seen){.session = seen.session};
+    PQfinish(seen.session);
+    database = place_database("k12", "kong");
+    seen = (struct seen){.session = place_session(database, "postgres")};
     snprintf(sql, sizeof sql, "ALTER DATABASE %s CONNECTION LIMIT 7", database);
     place_sql("postgres", sql);
     place_check_each(database, NULL, NULL, NULL, take, &seen);

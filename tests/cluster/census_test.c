@@ -133,10 +133,12 @@ static void the_fleet_is_known_by_its_addresses(void **state)
     assert_string_equal(stranger->url, "http://10.0.0.13:8001");
     assert_int_equal(stranger->state, NODE_UNASKED);
     assert_string_equal(stranger_at(&place, "local")->url, "http://" DATABASE ":8001");
-    assert_int_equal(census_poll_age(place.census, &place.fleet.nodes[0]), 3);
-    assert_int_equal(census_poll_age(place.census, &place.fleet.nodes[1]), 2);
-    assert_int_equal(census_poll_age(place.census, &place.fleet.nodes[2]), 1);
-    assert_int_equal(census_poll_age(place.census, &place.fleet.nodes[3]), 2);
+    assert_int_equal(census_poll_age(place.census, &place.fleet.nodes[0], NULL), 3);
+    assert_int_equal(census_poll_age(place.census, &place.fleet.nodes[1], NULL), 2);
+    assert_int_equal(census_poll_age(place.census, &place.fleet.nodes[2], NULL), 1);
+    assert_int_equal(census_poll_age(place.census, &place.fleet.nodes[2], "10.0.0.21"), 1);
+    assert_int_equal(census_poll_age(place.census, &place.fleet.nodes[2], "10.0.0.22"), -1);   /* another node of that name */
+    assert_int_equal(census_poll_age(place.census, &place.fleet.nodes[3], NULL), 2);
 
     place_add(&place, CLUSTER_OLD, "database", "http://10.0.0.99:8001");   /* the server's own host, under its address */
     census_know(place.census, &place.fleet);

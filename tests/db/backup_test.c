@@ -242,6 +242,35 @@ static void test_the_password_is_nowhere(void **state)
     db_drop("secret");
 }
 
+/* Whatever is in it: quotes and what a shell or a passfile could take for its own. A line break is the one thing that no passfile can hold. */
+static void test_a_password_of_signs(void **state)
+{
+    (void)state;
+    static const char *const passwords[] = {"'\"`$(x)\\\\::\\:\xC3\xA9%s\t*;", ":", "\\"};
+    text_save(harness.conf, text_printf("pg_host = 127.0.0.1\npg_port = %d\npg_user = kong\n", harness.port));
+    for (size_t i = 0; i < sizeof passwords / sizeof passwords[0]; i++) {
+        PGconn *chief = db_connect("postgres", "postgres");
+        char *literal = PQescapeLiteral(chief, passwords[i], strlen(passwords[i])), *sql = text_printf("ALTER ROLE kong PASSWORD %s", literal);
+        PQclear(PQexec(chief, sql));
+        PQfreemem(literal);
+        PQfinish(chief);
+        text_save(harness.conf, text_printf("pg_host = 127.0.0.1\npg_port = %d\npg_user = kong\n", harness.port));
+        char *variable = text_printf("KONG_PG_PASSWORD=%s", passwords[i]);
+        const char *const arguments[] = {"env", variable, "KONG_PG_DATABASE=base", harness.binary, "-c", harness.conf, "backup", folder_of(text_printf("signs%zu", i)), NULL};
+        struct process process = program_start(arguments, NULL, NULL);
+        struct result result = kong_wait(&process);
+        expect_exit(&result, 0);
+    }
+    const char *const broken[] = {"env", "KONG_PG_PASSWORD=two\nlines", "KONG_PG_DATABASE=base", harness.binary, "-c", harness.conf, "backup", folder_of("lines"), NULL};
+    db_ask("postgres", "ALTER ROLE kong PASSWORD E'two\\nlines'");
+    struct process process = program_start(broken, NULL, NULL);
+    struct result result = kong_wait(&process);
+    expect_exit(&result, 1);
+    expect_part(result.err, "the password has a line break in it, which no PGPASSFILE can hold");
+    assert_null(strstr(result.err, "lines\n"));
+    assert_int_not_equal(access(folder_of("lines"), F_OK), 0);
+}
+
 static void test_the_default_folder(void **state)
 {
     (void)state;
@@ -267,25 +296,44 @@ static void test_the_disk_fills_up(void **state)
     expect_nothing_in(folder);
 }
 
-/* A file system of its own, where that may be mounted. */
-static void test_no_room(void **state)
+/* Backs up into a file system of its own, where one may be mounted; `said` is part of why that fails. Returns what is left in it. */
+static char *back_up_into(const char *name, const char *options, const char *tools, const char *said)
 {
-    (void)state;
-    char *folder = folder_of("tiny");
-    const char *const mount[] = {"mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder, NULL}, *const unmount[] = {"umount", folder, NULL};
+    char *folder = folder_of(name);
+    const char *const mount[] = {"mount", "-t", "tmpfs", "-o", options, "tmpfs", folder, NULL}, *const unmount[] = {"umount", folder, NULL};
     assert_int_equal(mkdir(folder, 0755), 0);
     struct process process = program_start(mount, NULL, NULL);
     struct result mounted = kong_wait(&process);
     if (mounted.exit_code != 0)
         skip();
-    struct result result = kong("base", text_printf("backup %s", folder));
+    struct result result = kong("base", text_printf("%s%sbackup %s", tools, tools[0] != '\0' ? " " : "", folder));
     char *left = files_in(folder, "");
     process = program_start(unmount, NULL, NULL);
     kong_wait(&process);
     expect_exit(&result, 1);
-    expect_part(result.err, "MB of room");
-    expect_part(result.err, "choose another folder");
-    assert_string_equal(left, "");
+    expect_part(result.err, "no backup was made: ");
+    expect_part(result.err, said);
+    return left;
+}
+
+static void test_no_room(void **state)
+{
+    (void)state;
+    assert_string_equal(back_up_into("tiny", "size=4m", "", "MB of room, and the backup may need"), "");
+}
+
+static void test_a_read_only_folder(void **state)
+{
+    (void)state;
+    assert_string_equal(back_up_into("read-only", "ro", "", "Read-only file system; make it writable, or choose another one"), "");
+}
+
+/* There was room enough as it began; then someone else takes it. */
+static void test_the_room_is_taken(void **state)
+{
+    (void)state;
+    const char *tools = tools_that("taking", text_printf(AT_WORK("head -c 60M /dev/zero >%s/of-others 2>/dev/null"), folder_of("taken")), NULL);
+    assert_string_equal(back_up_into("taken", "size=40m", tools, "No space left on device"), "of-others");
 }
 
 static void test_without_pg_dump(void **state)
@@ -519,9 +567,12 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_the_whole_cycle),
         cmocka_unit_test_teardown(test_another_schema, reset_conf),
         cmocka_unit_test_teardown(test_the_password_is_nowhere, reset_conf),
+        cmocka_unit_test_teardown(test_a_password_of_signs, reset_conf),
         cmocka_unit_test(test_the_default_folder),
         cmocka_unit_test(test_the_disk_fills_up),
         cmocka_unit_test(test_no_room),
+        cmocka_unit_test(test_a_read_only_folder),
+        cmocka_unit_test(test_the_room_is_taken),
         cmocka_unit_test(test_without_pg_dump),
         cmocka_unit_test(test_the_nearest_pg_dump),
         cmocka_unit_test(test_a_bad_folder),

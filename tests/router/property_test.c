@@ -228,7 +228,7 @@ static void test_reported_differ(void **state)
 {
     (void)state;
     size_t checked = 0, remedies = 0, sets = 0, followed = 0;
-    for (unsigned set = 0; set < 160; set++) {
+    for (unsigned set = 0; set < 2000; set++) {
         struct routes routes = make_routes(&styles[set % STYLES], 6);
         struct compare *compare = compare_new(&routes);
         struct comparison comparison;
@@ -257,15 +257,15 @@ static void test_reported_differ(void **state)
         routes_free(&routes);
     }
     print_message("%zu reported requests asked again, from %zu sets; %zu remedies, %zu followed\n", checked, sets, remedies, followed);
-    assert_true(checked > 300 && remedies > 30 && followed > 20);
+    assert_true(checked > 5000 && remedies > 500 && followed > 400);
 }
 
 /* And nothing of what random requests find is missing from the report. */
 static void test_nothing_missed(void **state)
 {
     (void)state;
-    size_t differing = 0;
-    for (unsigned set = 0; set < 100; set++) {
+    size_t differing = 0, missed = 0;
+    for (unsigned set = 0; set < 1000; set++) {
         struct routes routes = make_routes(&styles[set % STYLES], 5);
         struct compare *compare = compare_new(&routes);
         struct comparison comparison;
@@ -279,8 +279,9 @@ static void test_nothing_missed(void **state)
                 found |= router_same(&comparison.list[j].old, &difference.old) && router_same(&comparison.list[j].new, &difference.new);
             if (difference.reason > REASON_OPEN && !found) {
                 say_routes(&routes);
-                fail_msg("set %u: %s %s%s SNI %s differs, and no such pair is reported", set, request.method, request.host, request.path,
-                         request.sni != NULL ? request.sni : "none");
+                print_error("set %u: %s %s%s SNI %s differs, and no such pair is reported\n", set, request.method, request.host, request.path,
+                            request.sni != NULL ? request.sni : "none");
+                missed++;
             }
             differing += difference.reason > REASON_OPEN ? 1 : 0;
             difference_free(&difference);
@@ -289,7 +290,9 @@ static void test_nothing_missed(void **state)
         compare_free(compare);
         routes_free(&routes);
     }
-    assert_true(differing > 100);
+    print_message("%zu differing requests asked, %zu not reported\n", differing, missed);
+    assert_true(differing > 1000);
+    assert_int_equal(missed, 0);
 }
 
 /* Plain hosts or none, single paths of which none begins another, at most one SNI, no ties. */
@@ -298,7 +301,7 @@ static void test_what_cannot_differ(void **state)
     (void)state;
     static const struct style style = {plain_hosts, unnested_paths, 3, 0, false};
     size_t tried = 0;
-    for (unsigned set = 0; set < 100; set++) {
+    for (unsigned set = 0; set < 2000; set++) {
         struct routes routes = make_routes(&style, 8);
         for (size_t i = 0; i < routes.count; i++) {
             struct names *const lists[] = {&routes.list[i].paths, &routes.list[i].snis};
@@ -321,7 +324,7 @@ static void test_what_cannot_differ(void **state)
         routes_free(&routes);
     }
     print_message("%zu requests tried\n", tried);
-    assert_true(tried > 10000);
+    assert_true(tried > 200000);
 }
 
 int main(void)

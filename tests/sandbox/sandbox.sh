@@ -8,12 +8,14 @@
 #   sandbox.sh new DIR [N…]         starts the new nodes, or those of these numbers; refused before `up`, as Kong does
 #   sandbox.sh divert DIR PERCENT   so much of the traffic goes to the new nodes, by HAProxy's weights
 #   sandbox.sh fail DIR N [MS]      N % of what new nodes answer is an error 500, and most of it takes MS milliseconds (20)
+#   sandbox.sh stop-new DIR [N…]    stops new nodes
 #   sandbox.sh stop-old DIR [N…]    stops old nodes
 #   sandbox.sh start-old DIR [N…]   starts them again
 #   sandbox.sh status DIR           what runs
 #   sandbox.sh stop DIR             ends everything and removes DIR
 #
-# BUILD: the folder that was built in, for `start` (default build/try of this source tree).
+# For `start`: BUILD, the folder that was built in (default build/try of this source tree); DUMP, a script that makes another database than
+# that of Kong 1.2, and OLD, the old nodes' release then (default 1.2.3).
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -193,11 +195,16 @@ CONF
   done
   echo "$7" >"$dir/haproxy.port"
   sql -c 'CREATE DATABASE kong' postgres
-  kong_upgrade bootstrap --to 1.2 --yes --quiet
-  sql -f "$here/entities.sql" kong
+  if [ -n "${DUMP:-}" ]; then
+    sql -f "$DUMP" kong >/dev/null
+  else
+    kong_upgrade bootstrap --to 1.2 --yes --quiet
+    sql -f "$here/entities.sql" kong
+  fi
   sql -c 'SET client_min_messages = error' -c ANALYZE kong   # a session of its own: its rows are counted when the one before has ended
   rm -rf "$dir/state/kong-upgrade"   # the report is to tell of the upgrade alone
-  for n in 1 2 3; do start_node old-$n 1.2.3; done
+  echo "${OLD:-1.2.3}" >"$dir/old"
+  for n in 1 2 3; do start_node old-$n "$(cat "$dir/old")"; done
   start_traffic
 }
 
@@ -247,13 +254,17 @@ fail)
   for number in "${1:-}" "${2:-20}"; do case $number in '' | *[!0-9]* | ??????*) usage ;; esac; done
   answer "$1" "${2:-20}"
   ;;
+stop-new)
+  [ $# -gt 0 ] || set -- 1 2 3
+  for n in "$@"; do stop_node "new-$n"; done
+  ;;
 stop-old)
   [ $# -gt 0 ] || set -- 1 2 3
   for n in "$@"; do stop_node "old-$n"; done
   ;;
 start-old)
   [ $# -gt 0 ] || set -- 1 2 3
-  for n in "$@"; do start_node "old-$n" 1.2.3; done
+  for n in "$@"; do start_node "old-$n" "$(cat "$dir/old")"; done
   ;;
 status)
   for name in old-1 old-2 old-3 new-1 new-2 new-3; do

@@ -286,7 +286,7 @@ void fixture_node(struct fixture *fixture, enum cluster cluster, const char *nam
     fixture->rps[fixture->node_count++] = rps;
     model->nodes = mem_grow(model->nodes, fixture->node_count, sizeof *model->nodes);
     for (size_t i = 0; i < fixture->node_count; i++)
-        model->nodes[i] = (struct node_view){&fixture->nodes[i], fixture->rps[i]};
+        model->nodes[i] = (struct node_view){&fixture->nodes[i], fixture->rps[i], fixture->nodes[i].state == NODE_ANSWERS ? (int)(i % 5) : -1};
     model->node_count = fixture->node_count;
     free(url);
 }

@@ -28,7 +28,7 @@ struct fixture {
 struct scene {
     const char *name;
     void (*set)(struct fixture *fixture);
-    bool chief;                   /* drawn at all sizes and in ASCII too */
+    bool chief;                   /* drawn at 160x50 too */
 };
 
 const struct scene *scene_at(size_t index);   /* NULL past the last */

@@ -5,7 +5,7 @@
 
 const struct scene *scene_at(size_t index)
 {
-    static const struct scene_group *const groups[] = {&scenes_welcome, &scenes_up, &scenes_cluster, &scenes_end};
+    static const struct scene_group *const groups[] = {&scenes_welcome, &scenes_up, &scenes_cluster, &scenes_leave, &scenes_end};
     for (size_t i = 0; i < COUNT_OF(groups); i++) {
         if (index < groups[i]->count)
             return &groups[i]->list[index];
@@ -81,6 +81,7 @@ void scenes_begin_migrated(struct fixture *fixture, enum step step, const char *
 {
     fixture_configure(fixture);
     fixture_state(fixture, STAGE_PENDING, version);
+    fixture->wizard.model.began_ms = clock_wall_ms() - 125 * 60000LL;
     fixture_plan(fixture, PLAN_FINISH);
     fixture_losses(fixture);
     fixture_checks(fixture, NULL, 0);
@@ -116,7 +117,7 @@ void scenes_add_backup(struct fixture *fixture, int hours)
     struct backups *backups = &fixture->wizard.model.backups;
     backups->list = mem_grow(backups->list, backups->count + 1, sizeof *backups->list);
     backups->list[backups->count++] = (struct backup_made){
-        .path = mem_printf("/var/backups/%s/kong-kong-2026-03-02T02-10-44.120Z.dump", fixture_name(fixture, "kong")),
+        .path = mem_printf("%s/kong-kong-2026-03-02T02-10-44.120Z.dump", fixture_name(fixture, "/var/backups/kong")),
         .as_of_ms = clock_wall_ms() - hours * 3600000LL,
         .bytes = 35600000,
         .rows = 210000,

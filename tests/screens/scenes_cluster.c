@@ -57,8 +57,9 @@ static void provision_wrong(struct fixture *fixture)
     fixture_node(fixture, CLUSTER_NEW, "new-2", NODE_ANSWERS, "1.3.0", 0, 300);
     fixture_trouble(fixture, MATCH_OTHER, "uses another database (pg_database is kong2, not kong); point it at this one, or take it out of fleet.ini");
     fixture_node(fixture, CLUSTER_NEW, "new-3", NODE_SILENT, "1.3.0", -1, 95000);
-    fixture_trouble(fixture, MATCH_SAME, "can't be reached: no connection within 4 s");
-    fixture_key(fixture, K_DOWN);
+    fixture_trouble(fixture, MATCH_SAME, "can't be reached: no connection within 4 s");   /* it was there: the worst */
+    for (int i = 0; i < 2; i++)
+        fixture_key(fixture, K_DOWN);
 }
 
 static void provision_details(struct fixture *fixture)
@@ -234,6 +235,76 @@ static void decommission_no_nodes(struct fixture *fixture)
     fixture->wizard.model.sessions.restricted = true;
 }
 
+/* Fleets of two, twenty and two hundred nodes, half of them old. In the larger ones some of each cluster are not as they should be. */
+
+static void add_trouble(struct fixture *fixture, enum cluster cluster, const char *name, int kind)
+{
+    static const struct { enum node_state state; const char *version, *problem; } troubles[] = {
+        {NODE_STRANGE, NULL, "answers GET / with an error (HTTP 500), perhaps for want of its database; see its error.log"},
+        {NODE_SILENT, NULL, "can't be reached: Connection refused"},
+        {NODE_UNKNOWN, NULL, "can't be asked: ssh://ops@10.0.0.12 does not connect (Host key verification failed.); tried again in 8 s"},
+        {NODE_ANSWERS, "1.2.1", "does not reach its database; see its error.log"},
+    };
+    const char *version = cluster == CLUSTER_NEW && troubles[kind].version != NULL ? "1.3.0" : troubles[kind].version;
+    fixture_node(fixture, cluster, name, troubles[kind].state, version, -1, -1);
+    fixture_trouble(fixture, version != NULL ? MATCH_SAME : MATCH_UNKNOWN, troubles[kind].problem);
+}
+
+static void add_many(struct fixture *fixture, int all, double old_rps, double new_rps)
+{
+    for (int i = 0; i < all; i++) {
+        enum cluster cluster = i < all / 2 ? CLUSTER_OLD : CLUSTER_NEW;
+        int number = i % (all / 2) + 1;
+        char name[16];
+        snprintf(name, sizeof name, "%s-%d", cluster_name(cluster), number);
+        if (all >= 20 && number % 9 == 0 && number / 9 % 5 > 0)
+            add_trouble(fixture, cluster, name, number / 9 % 5 - 1);
+        else
+            fixture_node(fixture, cluster, name, NODE_ANSWERS, cluster == CLUSTER_OLD ? "1.2.1" : "1.3.0", cluster == CLUSTER_OLD ? old_rps : new_rps, 400);
+    }
+    fixture_traffic(fixture, old_rps * all / 2, new_rps * all / 2, old_rps > 0 ? 0 : 180000);
+    fixture_metrics(fixture, CLUSTER_OLD, 1810, 0.001, 20);
+    fixture_metrics(fixture, CLUSTER_NEW, 1790, 0.002, 19);
+}
+
+static void add_many_sessions(struct fixture *fixture, int all)
+{
+    for (int i = 0; i < all; i++) {
+        char address[24];
+        snprintf(address, sizeof address, "10.0.%d.%d", i / 100, 11 + i % 100);
+        fixture_session(fixture, address, false, i % 6);
+    }
+}
+
+static void provision_many(struct fixture *fixture, int all)
+{
+    scenes_begin_migrated(fixture, STEP_PROVISION, "1.2");
+    add_many(fixture, all, 30.2, 0);
+}
+
+static void divert_many(struct fixture *fixture, int all)
+{
+    scenes_begin_migrated(fixture, STEP_DIVERT, "1.2");
+    add_many(fixture, all, 30.2, 29.8);
+}
+
+static void decommission_many(struct fixture *fixture, int all)
+{
+    scenes_begin_migrated(fixture, STEP_DECOMMISSION, "1.2");
+    add_many(fixture, all, 0, 60.1);
+    add_many_sessions(fixture, all);
+}
+
+static void provision_2(struct fixture *fixture) { provision_many(fixture, 2); }
+static void provision_20(struct fixture *fixture) { provision_many(fixture, 20); }
+static void provision_200(struct fixture *fixture) { provision_many(fixture, 200); }
+static void divert_2(struct fixture *fixture) { divert_many(fixture, 2); }
+static void divert_20(struct fixture *fixture) { divert_many(fixture, 20); }
+static void divert_200(struct fixture *fixture) { divert_many(fixture, 200); }
+static void decommission_2(struct fixture *fixture) { decommission_many(fixture, 2); }
+static void decommission_20(struct fixture *fixture) { decommission_many(fixture, 20); }
+static void decommission_200(struct fixture *fixture) { decommission_many(fixture, 200); }
+
 /* Hooks. */
 
 static void add_hooks(struct fixture *fixture)
@@ -343,6 +414,15 @@ static void hook_quit_dialog(struct fixture *fixture)
 }
 
 static const struct scene scenes[] = {
+    {"provision-2-nodes", provision_2, true},
+    {"provision-20-nodes", provision_20, true},
+    {"provision-200-nodes", provision_200, true},
+    {"divert-2-nodes", divert_2, true},
+    {"divert-20-nodes", divert_20, true},
+    {"divert-200-nodes", divert_200, true},
+    {"decommission-2-nodes", decommission_2, true},
+    {"decommission-20-nodes", decommission_20, true},
+    {"decommission-200-nodes", decommission_200, true},
     {"provision-early", provision_early, false},
     {"provision-none", provision_none, false},
     {"provision-some", provision_some, true},

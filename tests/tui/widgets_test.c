@@ -635,6 +635,21 @@ static void field_takes_pastes_as_text(void **state)
     assert_true(field.full);
 }
 
+/* marks */
+
+static void no_two_marks_look_alike_without_colour(void **state)
+{
+    (void)state;
+    for (int charset = CHARSET_UTF8; charset <= CHARSET_ASCII; charset++)
+        for (int a = 0; a < MARK_COUNT; a++)
+            for (int b = 0; b < a; b++) {
+                const char *one = theme_glyph((enum charset)charset, mark_glyph((enum mark)a));
+                const char *other = theme_glyph((enum charset)charset, mark_glyph((enum mark)b));
+                if (strcmp(one, other) == 0 || strcmp(mark_word((enum mark)a), mark_word((enum mark)b)) == 0)
+                    fail_msg("%s and %s look alike: %s", mark_word((enum mark)a), mark_word((enum mark)b), one);
+            }
+}
+
 /* dialog */
 
 static const struct prose_block question[] = {
@@ -864,6 +879,7 @@ int main(void)
         cmocka_unit_test(field_draws),
         cmocka_unit_test(field_is_checked_while_one_types),
         cmocka_unit_test(field_takes_pastes_as_text),
+        cmocka_unit_test(no_two_marks_look_alike_without_colour),
         cmocka_unit_test(dialog_wants_the_name),
         cmocka_unit_test(dialog_is_safe),
         cmocka_unit_test(dialog_waits_until_it_was_read),

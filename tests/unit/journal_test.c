@@ -337,6 +337,39 @@ static void an_up_cut_short_is_resumed(void **state)
     free(last);
 }
 
+/* From the first `up` that changed something to the `finish` that was done; the next one begins anew. */
+static void an_upgrade_has_times(void **state)
+{
+    static const struct {
+        const char *command, *events;
+        int64_t began, ended;   /* minutes, with all journals up to this one */
+    } journals[] = {
+        {"up", "{\"event\":\"end\",\"result\":\"held\"}\n", 0, 0},
+        {"up", "{\"event\":\"plan\"}\n{\"event\":\"end\",\"result\":\"nothing\"}\n", 0, 0},
+        {"backup", "{\"event\":\"plan\"}\n{\"event\":\"end\",\"result\":\"done\"}\n", 0, 0},
+        {"up", "{\"event\":\"plan\"}\n{\"event\":\"end\",\"result\":\"paused\"}\n", 4, 0},
+        {"up", "{\"event\":\"plan\"}\n{\"event\":\"end\",\"result\":\"done\"}\n", 4, 0},
+        {"finish", "{\"event\":\"end\",\"result\":\"refused\"}\n", 4, 0},
+        {"finish", "{\"event\":\"plan\"}\n{\"event\":\"end\",\"result\":\"failed\"}\n", 4, 0},
+        {"finish", "{\"event\":\"plan\"}\n{\"event\":\"end\",\"result\":\"done\",\"t\":\"1970-01-01T00:30:00Z\"}\n", 4, 30},
+        {"finish", "{\"event\":\"plan\"}\n{\"event\":\"end\",\"result\":\"nothing\"}\n", 4, 30},
+        {"up", "{\"event\":\"plan\"}\n", 10, 0},
+        {"rollback", "{\"event\":\"plan\"}\n{\"event\":\"end\",\"result\":\"done\"}\n", 0, 0},
+        {"bootstrap", "{\"event\":\"plan\"}\n{\"event\":\"end\",\"result\":\"done\",\"t\":\"1970-01-01T00:40:00Z\"}\n", 12, 40},
+    };
+    int64_t began, ended;
+    for (EACH(journals)) {
+        char *path = mem_printf("%s/2026-01-%02zu.jsonl", (char *)*state, i + 1);
+        char *text = mem_printf("{\"event\":\"start\",\"command\":\"%s\",\"t\":\"1970-01-01T00:%02zu:00Z\"}\n%s", journals[i].command, i + 1, journals[i].events);
+        write_text(path, text);
+        worker_upgrade_times(*state, &began, &ended);
+        if (began != journals[i].began * 60000 || ended != journals[i].ended * 60000)
+            fail_msg("journal %zu: %lld, %lld", i, (long long)began, (long long)ended);
+        free(text);
+        free(path);
+    }
+}
+
 int main(void)
 {
 #define TEST(name_) cmocka_unit_test_setup_teardown(name_, make_folder, remove_folder)
@@ -351,6 +384,7 @@ int main(void)
         TEST(very_long_names_have_a_folder_each),
         TEST(the_state_folder_has_a_home_or_an_error),
         TEST(an_up_cut_short_is_resumed),
+        TEST(an_upgrade_has_times),
     };
     return cmocka_run_group_tests_name("journal", tests, NULL, NULL);
 }

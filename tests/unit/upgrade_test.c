@@ -257,6 +257,46 @@ static void an_earlier_upgrade_waits_for_nodes_of_014(void **state)
     }
 }
 
+/* What may be a node of 1.3 keeps it shut, and nothing overrules that. */
+static void a_rollback_waits_for_nodes_of_1_3(void **state)
+{
+    static const struct {
+        bool from_014;
+        size_t answering, unknown, too_short, later, live, old_nodes;
+        const char *part;   /* NULL: open */
+    } cases[] = {
+        {false, 0, 0, 0, 0, 0, 3, NULL},
+        {false, 1, 0, 0, 0, 0, 3, "1 new node still answers: stop it first"},
+        {false, 2, 1, 1, 0, 0, 3, "2 new nodes still answer: stop them first"},
+        {false, 0, 1, 0, 0, 0, 3, "1 new node can't be asked, so whether it is stopped"},
+        {false, 0, 0, 2, 0, 0, 3, "Whether 2 new nodes still answer is not known yet"},
+        {false, 0, 0, 0, 3, 3, 3, NULL},                                                  /* they are the old ones */
+        {false, 0, 0, 0, 4, 4, 3, "At least 4 Kong nodes work on this database, more than the 3 old ones"},
+        {false, 0, 0, 0, 4, 4, 0, NULL},                                                  /* how many there should be is not known */
+        {true, 0, 0, 0, 0, 3, 3, NULL},
+        {true, 0, 0, 0, 1, 4, 0, "At least 1 Kong node works on this database and is no 0.14"},
+        {true, 0, 0, 0, 2, 2, 3, "At least 2 Kong nodes work on this database and are no 0.14"},
+    };
+    (void)state;
+    for (EACH(cases)) {
+        struct state pending = *state_of(STAGE_PENDING, 0, 1);
+        pending.from_014 = cases[i].from_014;
+        struct upgrade_facts facts = all_is_well(&pending);
+        facts.old_nodes = cases[i].old_nodes;
+        facts.new_answering = cases[i].answering;
+        facts.new_unknown = cases[i].unknown;
+        facts.new_silent_too_short = cases[i].too_short;
+        facts.later_sessions = cases[i].later;
+        facts.live_sessions = cases[i].live;
+        struct upgrade upgrade = derive(&facts);
+        if (upgrade.rollback.open != (cases[i].part == NULL))
+            fail_msg("case %zu: %s", i, upgrade.rollback.reason);
+        assert_false(upgrade.rollback.can_overrule);
+        if (cases[i].part != NULL)
+            assert_has(upgrade.rollback.reason, cases[i].part);
+    }
+}
+
 static void each_later_gate_can_be_shut(void **state)
 {
     (void)state;
@@ -481,6 +521,7 @@ int main(void)
         cmocka_unit_test(an_empty_schema_beside_kongs_is_not_bootstrapped),
         cmocka_unit_test(an_upgrade_left_unfinished_is_finished_first),
         cmocka_unit_test(an_earlier_upgrade_waits_for_nodes_of_014),
+        cmocka_unit_test(a_rollback_waits_for_nodes_of_1_3),
         cmocka_unit_test(each_later_gate_can_be_shut),
         cmocka_unit_test(overruling_opens_what_may_be_overruled),
         cmocka_unit_test(finish_is_not_overruled_while_an_old_node_answers),

@@ -1,0 +1,392 @@
+/*
+ * Answers from a file: what is said next. Looked at anew each time, from where the upgrade stands: so a start in the middle, after a
+ * crash or an operator's own steps goes on from there.
+ */
+#include "screens/answers.h"
+
+#include "core/base/clock.h"
+#include "core/base/mem.h"
+#include "screens/backup_note.h"
+#include "screens/hooks.h"
+#include "screens/say.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BACKUP_FRESH_MS 3600000
+#define STATE_WAIT_S 60          /* for the database's first answer */
+#define SETTLE_MS 15000          /* after a run or a backup, until the database has been looked at again */
+
+/* Ends, with a sentence on stderr. */
+static void stop(struct wizard *wizard, int exit_code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+static void stop(struct wizard *wizard, int exit_code, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    char *text = mem_vprintf(format, arguments);
+    va_end(arguments);
+    complain_text("stopped: %s", text);
+    wizard->exit_code = exit_code;
+    wizard->leaving = true;
+    free(text);
+}
+
+/* What is said now, and what its dialog is answered. Ended by NULL. */
+static void will_say(struct answers *answers, ...) __attribute__((sentinel));
+
+static void will_say(struct answers *answers, ...)
+{
+    va_list lines;
+    names_free(&answers->lines);
+    answers->next_line = 0;
+    va_start(lines, answers);
+    for (const char *line = va_arg(lines, const char *); line != NULL; line = va_arg(lines, const char *))
+        names_add(&answers->lines, line);
+    va_end(lines);
+}
+
+static void say_next(struct answers *answers, struct wizard *wizard, struct dialogue *dialogue)
+{
+    const char *line = answers->lines.list[answers->next_line++];
+    say("> %s\n", line);
+    answers->line_at = clock_ms();
+    dialogue_line(wizard, dialogue, line);
+}
+
+/* On that step's screen; else goes there, and is not yet. */
+static bool is_at(struct answers *answers, const struct wizard *wizard, enum step step)
+{
+    char number[8];
+    if (wizard->view.shown == step)
+        return true;
+    snprintf(number, sizeof number, "%d", step_texts[step].number);
+    if (step == STEP_PREFLIGHT || step == STEP_DONE)
+        will_say(answers, (int)wizard->view.shown < (int)step ? "next" : "back", NULL);
+    else
+        will_say(answers, number, NULL);
+    return false;
+}
+
+/* Waiting for a step's gate, or for what else must be so before. False once its time is over. */
+static bool may_wait(struct answers *answers, enum step step)
+{
+    if (answers->waits_since == 0 || answers->waits != step) {
+        answers->waits = step;
+        answers->waits_since = clock_ms();
+    }
+    return clock_ms() - answers->waits_since < (int64_t)answers->wait_s[step] * 1000;
+}
+
+/* The gate has stayed shut: it is overruled, or what it says ends it. */
+static void force(struct answers *answers, struct wizard *wizard, enum step step)
+{
+    const struct gate *gate = &wizard->model.upgrade.gates[step];
+    if (!gate->can_overrule || !answers->overrule[step])
+        stop(wizard, 7, "step %d, %s, stays shut: %s", step_texts[step].number, step_texts[step].title, gate->reason);
+    else if (is_at(answers, wizard, step))
+        will_say(answers, "o", "Overrule", step_texts[step].word, NULL);
+}
+
+/* True: the gate is open. Else it is waited for, so long as it may. */
+static bool passes(struct answers *answers, struct wizard *wizard, enum step step)
+{
+    const struct gate *gate = &wizard->model.upgrade.gates[step];
+    if (gate->open) {
+        answers->waits_since = 0;
+        return true;
+    }
+    if (!may_wait(answers, step))
+        force(answers, wizard, step);
+    return false;
+}
+
+/* Step by step. */
+
+/* Warnings that the file acknowledges. False: something is still to be said, or stopped it. */
+static bool passes_checks(struct answers *answers, struct wizard *wizard)
+{
+    const struct check_results *results = &wizard->model.checks;
+    char choice[48];
+    for (size_t i = 0; i < results->count; i++) {
+        const struct check_result *each = &results->list[i];
+        const char *found = each->evidence.count > 0 ? each->evidence.list[0] : each->check->title;
+        bool blocks = each->outcome == CHECK_FOUND && each->severity == CHECK_BLOCKS;
+        if (!check_is_open(each, &wizard->model.acknowledged))
+            continue;
+        if (blocks || !names_have(&answers->acknowledged, each->check->id)) {
+            stop(wizard, 7, "the check %s %s: %s%s", each->check->id, blocks ? "blocks" : "warns", found,
+                 blocks ? "" : " (mend it, or acknowledge it in [preflight])");
+        } else if (is_at(answers, wizard, STEP_PREFLIGHT)) {
+            snprintf(choice, sizeof choice, "acknowledge %zu", i + 1);
+            will_say(answers, choice, NULL);
+        }
+        return false;
+    }
+    return true;
+}
+
+static bool has_fresh_backup(const struct model *model)
+{
+    const struct backup_made *newest = backups_newest(&model->backups);
+    return newest != NULL && clock_wall_ms() - newest->as_of_ms < BACKUP_FRESH_MS;
+}
+
+/* How the last run from here, or backup, ended is known, and it was well. */
+static bool has_ended_well(struct answers *answers, struct wizard *wizard)
+{
+    const struct model *model = &wizard->model;
+    if (answers->backs_up) {
+        if (!has_fresh_backup(model) && clock_ms() - answers->line_at < SETTLE_MS)
+            return false;
+        answers->backs_up = false;
+        if (!has_fresh_backup(model))
+            stop(wizard, 1, "no backup was made%s%s", model->backups.failure != NULL ? ": " : "", model->backups.failure != NULL ? model->backups.failure : "");
+        return !wizard->leaving;
+    }
+    if (answers->run_begun && model->journal_path != NULL) {
+        answers->run_begun = false;
+        if (!model->run.ended)
+            stop(wizard, 1, "the worker ended without a word; nothing half done is left, and starting again goes on from there");
+        else if (model->run.exit_code != 0)
+            stop(wizard, model->run.exit_code, "%s", model->run.message);
+    }
+    return !wizard->leaving;
+}
+
+static void start_up(struct answers *answers, struct wizard *wizard)
+{
+    const struct model *model = &wizard->model;
+    bool installs = model->state.stage == STAGE_EMPTY, makes_backup = answers->backup != NULL && answers->backup[0] == '/';
+    char reason[512];
+    if (model_finish_first(model)) {
+        stop(wizard, 7, "%s", model->upgrade.gates[STEP_UP].reason);
+        return;
+    }
+    if (!passes_checks(answers, wizard) || !passes(answers, wizard, STEP_UP) || !is_at(answers, wizard, STEP_UP))
+        return;
+    if (!model->has_plan || model_refusal(model, STEP_UP, reason, sizeof reason)[0] != '\0') {
+        if (!may_wait(answers, STEP_UP))
+            stop(wizard, 7, "step 1 can't be started: %s", model->has_plan ? reason : "there is no plan yet");
+        return;
+    }
+    if (!installs && makes_backup && !has_fresh_backup(model)) {
+        answers->backs_up = true;
+        will_say(answers, "back up", answers->backup, NULL);
+    } else if (!installs && !backup_is_there(model) && answers->backup == NULL) {
+        stop(wizard, 7, "no backup was made here: say in [up] where to (backup = FOLDER), or that there is another (backup = another)");
+    } else {
+        answers->run_begun = true;
+        will_say(answers, "start", installs || backup_is_there(model) ? "Start" : "I have another: start", NULL);
+    }
+}
+
+/* All new nodes are ready. */
+static bool is_provisioned(struct answers *answers, struct wizard *wizard)
+{
+    const struct model *model = &wizard->model;
+    size_t ready = model_count_nodes(model, CLUSTER_NEW, node_is_ready), all = model_count_nodes(model, CLUSTER_NEW, NULL);
+    if (all > 0 && ready == all)
+        return passes(answers, wizard, STEP_DIVERT);
+    if (answers->hook[STEP_PROVISION] && !hooks_has(model, HOOK_PROVISION)) {
+        stop(wizard, 7, "[provision] wants the hook, and fleet.ini has no provision hook");
+    } else if (answers->hook[STEP_PROVISION] && !answers->provisioned && all > 0) {
+        if (is_at(answers, wizard, STEP_PROVISION) && hooks_enabled(model, HOOK_PROVISION)) {
+            answers->provisioned = true;
+            will_say(answers, "provision", "Run the hook", NULL);
+        }
+    } else if (is_at(answers, wizard, STEP_PROVISION) && !may_wait(answers, STEP_PROVISION)) {
+        if (model->upgrade.gates[STEP_DIVERT].open && answers->overrule[STEP_DIVERT])
+            return true;
+        if (!model->upgrade.gates[STEP_DIVERT].open)
+            force(answers, wizard, STEP_DIVERT);
+        else
+            stop(wizard, 7, "%zu of %zu new nodes are ready, and the time for it is over", ready, all);
+    }
+    return false;
+}
+
+/* The new cluster answers worse. */
+static void retreat(struct answers *answers, struct wizard *wizard)
+{
+    const struct model *model = &wizard->model;
+    bool can_go_back = hooks_enabled(model, HOOK_DIVERT) && model->diverted_at != 0 && model->diverted > 0;
+    if (answers->worse == WORSE_STOP || !can_go_back)
+        stop(wizard, 7, "%s", model->verdict.sentence);
+    else if (is_at(answers, wizard, STEP_DIVERT))
+        will_say(answers, "divert", "0 %", NULL);
+}
+
+static const char *label_of_percent(int percent)
+{
+    static char label[16];
+    snprintf(label, sizeof label, "%d %%", percent);
+    return label;
+}
+
+/* The next stage, once the one before has lasted. */
+static void divert_on(struct answers *answers, struct wizard *wizard, int now)
+{
+    const struct model *model = &wizard->model;
+    char advice[512];
+    size_t next = 0;
+    int pause_s = answers->pause_s >= 0 ? answers->pause_s : hooks_wait(&model->app.fleet.hooks);
+    while (next < answers->percent_count && answers->percents[next] <= now)
+        next++;
+    if (next == answers->percent_count || (now > 0 && model->now - model->diverted_at < (int64_t)pause_s * 1000))
+        return;
+    divert_advice(model, answers->percents[next], advice, sizeof advice);
+    bool pauses_less = divert_wait_left(model) > 0 && answers->pause_s >= 0;   /* the file says for how long, and that is over */
+    if (advice[0] != '\0' && !pauses_less && may_wait(answers, STEP_DIVERT))
+        return;
+    if (advice[0] != '\0' && !pauses_less && answers->worse != WORSE_IGNORE)
+        stop(wizard, 7, "%s", advice);
+    else if (!is_at(answers, wizard, STEP_DIVERT))
+        return;
+    else if (advice[0] != '\0')
+        will_say(answers, "divert", label_of_percent(answers->percents[next]), "Move it now", NULL);
+    else
+        will_say(answers, "divert", label_of_percent(answers->percents[next]), NULL);
+    answers->waits_since = 0;
+}
+
+/* All traffic is the new cluster's, and has been for long enough. */
+static bool is_diverted(struct answers *answers, struct wizard *wizard)
+{
+    const struct model *model = &wizard->model;
+    int now = model->diverted_at != 0 ? model->diverted : 0;
+    if (model->verdict.level == VERDICT_WORSE && answers->worse != WORSE_IGNORE) {
+        retreat(answers, wizard);
+        return false;
+    }
+    if (answers->percent_count > 0 && now < 100 && !model->upgrade.gates[STEP_DECOMMISSION].open) {
+        if (!hooks_has(model, HOOK_DIVERT))
+            stop(wizard, 7, "[divert] wants traffic moved, and fleet.ini has no divert hook");
+        else
+            divert_on(answers, wizard, now);
+        return false;
+    }
+    if (wizard->view.shown < STEP_DIVERT && !is_at(answers, wizard, STEP_DIVERT))
+        return false;
+    return passes(answers, wizard, STEP_DECOMMISSION);
+}
+
+/* The old nodes are stopped, one by one where that is the hook's. */
+static bool is_decommissioned(struct answers *answers, struct wizard *wizard)
+{
+    const struct model *model = &wizard->model;
+    size_t row = 0;
+    char choice[48];
+    if (model_count_nodes(model, CLUSTER_OLD, node_is_there) == 0 || !answers->hook[STEP_DECOMMISSION])
+        return passes(answers, wizard, STEP_FINISH);
+    if (!hooks_has(model, HOOK_DECOMMISSION)) {
+        stop(wizard, 7, "[decommission] wants the hook, and fleet.ini has no decommission hook");
+        return false;
+    }
+    for (size_t i = 0; i < model->node_count; i++) {
+        const struct node *node = model->nodes[i].node;
+        row += node->cluster == CLUSTER_OLD ? 1 : 0;
+        if (node->cluster != CLUSTER_OLD || !node_is_there(node) || names_have(&answers->stopped, node->name))
+            continue;
+        if (is_at(answers, wizard, STEP_DECOMMISSION) && hooks_enabled(model, HOOK_DECOMMISSION)) {
+            snprintf(choice, sizeof choice, "stop node %zu", row);
+            names_add(&answers->stopped, node->name);
+            will_say(answers, choice, "Run the hook", node->name, NULL);
+        }
+        return false;
+    }
+    return passes(answers, wizard, STEP_FINISH);
+}
+
+static void start_finish(struct answers *answers, struct wizard *wizard)
+{
+    const struct model *model = &wizard->model;
+    char reason[512];
+    bool refused = !model->has_plan || model->plan.kind != PLAN_FINISH || model_refusal(model, STEP_FINISH, reason, sizeof reason)[0] != '\0';
+    if (answers->confirm == NULL)
+        stop(wizard, 7, "the answers do not confirm step 5, which can't be undone: say in [finish] confirm = %s", model->state.database);
+    else if (strcmp(answers->confirm, model->state.database) != 0)
+        stop(wizard, 7, "[finish] confirms database %s, and this one is %s", answers->confirm, model->state.database);
+    else if (!backup_is_there(model) && (answers->backup == NULL || answers->backup[0] == '/'))
+        stop(wizard, 7, "no backup is there; say in [up] that there is another (backup = another), or make one");
+    else if (is_at(answers, wizard, STEP_FINISH) && !refused) {
+        answers->run_begun = true;
+        will_say(answers, "finish", backup_is_there(model) ? "Finish" : "I have another: finish", answers->confirm, NULL);
+    }
+}
+
+static void end_well(struct answers *answers, struct wizard *wizard)
+{
+    if (answers->report == NULL || answers->reported) {
+        wizard->leaving = true;
+    } else if (is_at(answers, wizard, STEP_DONE) && wizard->model.report != NULL) {
+        answers->reported = true;
+        will_say(answers, "save report", answers->report, NULL);
+    }
+}
+
+/* Whoever works, or is asked, is waited for. */
+static bool is_busy(const struct model *model)
+{
+    return model->starting || model->run_alive || model->hook_starting || hooks_run(model) || model->checks_running || model_is_watching(model);
+}
+
+static void decide(struct answers *answers, struct wizard *wizard)
+{
+    const struct model *model = &wizard->model;
+    const struct gate *gate = &model->upgrade.gates[STEP_PREFLIGHT];
+    if (!model->has_state) {
+        if (answers->begun_at == 0)
+            answers->begun_at = clock_ms();
+        if (model->conf_error != NULL || clock_ms() - answers->begun_at > STATE_WAIT_S * 1000)
+            stop(wizard, EXIT_ERROR, "%s", model->conf_error != NULL ? model->conf_error : model->state_error != NULL ? model->state_error : "the database does not answer");
+        return;
+    }
+    if (is_busy(model) || !has_ended_well(answers, wizard))
+        return;
+    if (!gate->open)
+        stop(wizard, 7, "%s", gate->reason);
+    else if (model->state.stage == STAGE_CURRENT)
+        end_well(answers, wizard);
+    else if (!model->checks_run)
+        return;
+    else if (!model_is_up(model))
+        start_up(answers, wizard);
+    else if (is_provisioned(answers, wizard) && is_diverted(answers, wizard) && is_decommissioned(answers, wizard))
+        start_finish(answers, wizard);
+}
+
+/* What was begun has failed: the last message says why. */
+static bool has_failed(struct answers *answers, struct wizard *wizard)
+{
+    const struct view *view = &wizard->view;
+    bool bad = view->message[0] != '\0' && view->message_mark == MARK_DANGER && view->message_until != answers->message_until;
+    answers->message_until = view->message_until;
+    if (bad && !(answers->run_begun && wizard->model.run.ended))
+        stop(wizard, EXIT_ERROR, "%s", view->message);
+    return bad;
+}
+
+void answers_go_on(struct answers *answers, struct wizard *wizard, struct dialogue *dialogue)
+{
+    bool more = answers->next_line < answers->lines.count;
+    if (!dialogue_waits(dialogue) || wizard->leaving)
+        return;
+    if (has_failed(answers, wizard))
+        return;
+    if (dialogue->asks == DIALOGUE_HOOK || dialogue->asks == DIALOGUE_COUNTDOWN)
+        return;
+    if (dialogue->asks != DIALOGUE_CHOICE) {
+        if (more)
+            say_next(answers, wizard, dialogue);
+        else
+            stop(wizard, 7, "the dialogue asks what the answers do not say: %s", dialogue->asks == DIALOGUE_TEXT ? wizard->view.title : wizard->view.dialog.title);
+        return;
+    }
+    will_say(answers, NULL);   /* what is left was for a dialog that did not open */
+    decide(answers, wizard);
+    if (answers->lines.count > 0 && !wizard->leaving)
+        say_next(answers, wizard, dialogue);
+}
