@@ -48,6 +48,11 @@ static void add_elapsed(const struct model *model, char *text, size_t size)
         snprintf(text + length, size - length, "  %s%lld days", took, minutes / 60 / 24);
 }
 
+static bool has_room(struct area area, const char *detail, const char *right)
+{
+    return text_width("kong-upgrade", area.canvas->charset) + text_width(detail, area.canvas->charset) + text_width(right, area.canvas->charset) + 6 <= area.width;
+}
+
 static void draw_header(struct wizard *wizard, struct area area)
 {
     const struct model *model = &wizard->model;
@@ -60,7 +65,10 @@ static void draw_header(struct wizard *wizard, struct area area)
             snprintf(right, sizeof right, current ? "Kong %s" : "Kong %s to 1.3", version);
         else if (model->state.stage == STAGE_EMPTY)
             snprintf(right, sizeof right, "install Kong 1.3");
+        size_t length = strlen(right);
         add_elapsed(model, right, sizeof right);
+        if (!has_room(area, detail, right))
+            right[length] = '\0';   /* which database it is goes before how long it takes */
     } else if (model->configured) {
         snprintf(detail, sizeof detail, "%.60s at %.60s:%d", model->app.conf.pg.database, model->app.conf.pg.host, model->app.conf.pg.port);
     }
@@ -68,7 +76,7 @@ static void draw_header(struct wizard *wizard, struct area area)
     char *all = mem_printf("%s: %s", detail[0] != '\0' ? detail : "no database", right[0] != '\0' ? right : "release not known");
     const struct prose_block block = {.kind = PROSE_PARAGRAPH, .text = all};
     whole_add(wizard, &block, 1);
-    wizard->view.cut = wizard->view.cut || text_width(detail, area.canvas->charset) + text_width(right, area.canvas->charset) + 20 > area.width;
+    wizard->view.cut = wizard->view.cut || !has_room(area, detail, right);
     free(all);
 }
 

@@ -675,12 +675,65 @@ static void draw_at(const struct scene *scene, int width, int height, enum chars
     fixture_free(&fixture);
 }
 
+static void assert_text_is_printable(const char *text, const char *scene)
+{
+    for (uint32_t code_point = 0; *text != '\0'; text += text_encode(code_point, (char[4]){0})) {
+        size_t size = text_decode(text, strnlen(text, 4), &code_point);
+        if (size == 0 || (code_point < ' ' && code_point != '\n' && code_point != '\t') || (code_point >= 0x7F && code_point < 0xA0) ||
+            (code_point >= 0x202A && code_point <= 0x202E))
+            fail_msg("%s: U+%04X was copied", scene, (unsigned)code_point);
+    }
+}
+
+/* The screen; what is explained of it, all its help; the details of each of its lists' first rows; what is copied of each. */
+static void look_around(const struct scene *scene, int width, int height, enum charset charset, const char *name)
+{
+    static const uint32_t keys[] = {K_ENTER, 'y', K_PAGE_DOWN, K_ESC, 'e', 'y', K_END, K_ESC, '?', K_ESC, K_TAB, K_ENTER, 'y', K_ESC, 'y'};
+    struct fixture fixture;
+    fixture_begin(&fixture, scene, width, height, charset, name);
+    fixture_draw(&fixture);
+    assert_cells_are_printable(&fixture.canvas, scene->name);
+    assert_frame_is_whole(&fixture.canvas, scene->name);
+    fixture.wizard.view.overlay = OVERLAY_NONE;
+    for (size_t i = 0; i < COUNT_OF(keys); i++) {
+        fixture_key(&fixture, keys[i]);
+        fixture_draw(&fixture);
+        assert_cells_are_printable(&fixture.canvas, scene->name);
+        assert_frame_is_whole(&fixture.canvas, scene->name);
+        if (fixture.wizard.view.copied != NULL)
+            assert_text_is_printable(fixture.wizard.view.copied, scene->name);
+    }
+    fixture_free(&fixture);
+}
+
+/* Every name in every scene; around a fifth of those one looks. */
 static void test_hostile_names_do_no_harm(void **state)
 {
     (void)state;
     for (size_t i = 0; scene_at(i) != NULL; i++)
         for (size_t j = 0; j < COUNT_OF(hostile); j++)
-            draw_at(scene_at(i), shapes[(i + j) % 3].width, shapes[(i + j) % 3].height, j % 2 == 0 ? CHARSET_UTF8 : CHARSET_ASCII, hostile[j]);
+            ((i + j) % 5 == 0 ? look_around : draw_at)(scene_at(i), shapes[(i + j) % 3].width, shapes[(i + j) % 3].height, j % 2 == 0 ? CHARSET_UTF8 : CHARSET_ASCII, hostile[j]);
+}
+
+/* That test is worth what the scenes put into it: where names come from outside, they are those that it gives. */
+static void test_every_name_in_the_scenes_can_be_hostile(void **state)
+{
+    static const char *const usual[] = {"old-1", "old-2", "new-1", "example.net", "ops-1", "10.0.0.", "psql", "/etc/kong", "/home/ops", "/var/backups", "alice"};
+    bool usual_seen = false;
+    (void)state;
+    for (size_t i = 0; scene_at(i) != NULL; i++) {
+        struct fixture fixture;
+        fixture_begin(&fixture, scene_at(i), 160, 50, CHARSET_UTF8, "QZ");
+        fixture_draw(&fixture);
+        bool typed = strncmp(scene_at(i)->name, "welcome-add-node", strlen("welcome-add-node")) == 0;   /* by the operator */
+        for (size_t j = 0; !typed && j < COUNT_OF(usual); j++)
+            if (canvas_has(&fixture.canvas, usual[j])) {
+                print_error("%s: '%s' is shown\n", scene_at(i)->name, usual[j]);
+                usual_seen = true;
+            }
+        fixture_free(&fixture);
+    }
+    assert_false(usual_seen);
 }
 
 static void test_every_size_is_survived(void **state)
@@ -783,6 +836,7 @@ int main(void)
         cmocka_unit_test(test_nothing_is_cut_without_a_way_to_see_it),
         cmocka_unit_test(test_paths_are_completed),
         cmocka_unit_test(test_hostile_names_do_no_harm),
+        cmocka_unit_test(test_every_name_in_the_scenes_can_be_hostile),
         cmocka_unit_test(test_every_size_is_survived),
         cmocka_unit_test(test_any_keys_at_any_size_are_survived),
     };
