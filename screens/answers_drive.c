@@ -51,7 +51,7 @@ static void will_say(struct answers *answers, ...)
 static void say_next(struct answers *answers, struct wizard *wizard, struct dialogue *dialogue)
 {
     const char *line = answers->lines.list[answers->next_line++];
-    say("> %s\n", line);
+    dialogue_echo(dialogue, line);
     answers->line_at = clock_ms();
     dialogue_line(wizard, dialogue, line);
 }
