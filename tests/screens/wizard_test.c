@@ -254,6 +254,13 @@ static void it_opens_where_the_upgrade_stands(void **state)
     (void)state;
     start(80, 24);
     session_see("Kong upgrade to 1.3");
+    session_press("y");
+    session_see("Copied into");
+    assert_int_equal(shell("test \"$(stat -c %%a %s/state/kong-upgrade/*/copied.txt)\" = 600 && grep -q 'Database kong is Kong 1.3' %s/state/kong-upgrade/*/copied.txt", folder, folder), 0);
+    session_press("e");
+    session_see("All that this screen says");
+    session_press("\033");
+    session_listen(300);
     quit();
 }
 
