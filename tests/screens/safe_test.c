@@ -175,6 +175,22 @@ static void test_the_cursor_stands_on_what_has_the_focus(void **state)
         }
 }
 
+/* A screen reader reads from there: in every scene, at every size that can be used. */
+static void test_there_is_always_a_cursor(void **state)
+{
+    static const int widths[][2] = {{80, 24}, {60, 20}, {120, 40}, {160, 50}, {30, 8}};
+    (void)state;
+    for (size_t i = 0; scene_at(i) != NULL; i++)
+        for (size_t j = 0; j < COUNT_OF(widths); j++) {
+            struct fixture fixture;
+            fixture_begin(&fixture, scene_at(i), widths[j][0], widths[j][1], CHARSET_UTF8, NULL);
+            fixture_draw(&fixture);
+            if (!fixture.canvas.cursor_shown)
+                fail_msg("%s has no cursor at %dx%d", scene_at(i)->name, widths[j][0], widths[j][1]);
+            fixture_free(&fixture);
+        }
+}
+
 /* A question stays what it was while what is behind it is read anew. */
 static void test_a_question_outlives_the_state_it_was_asked_in(void **state)
 {
@@ -859,6 +875,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_no_two_severities_differ_by_colour_alone),
         cmocka_unit_test(test_the_cursor_stands_on_what_has_the_focus),
+        cmocka_unit_test(test_there_is_always_a_cursor),
         cmocka_unit_test(test_a_question_outlives_the_state_it_was_asked_in),
         cmocka_unit_test(test_finish_is_sent_once_all_is_as_it_should_be),
         cmocka_unit_test(test_finish_is_not_sent_by_accident),
