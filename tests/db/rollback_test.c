@@ -285,6 +285,8 @@ static void test_it_is_told_and_reported(void **state)
     expect_exit(&result, 0);
     expect_part(result.out, "### rollback, ");
     expect_part(result.out, "| drop column routes.headers | made |");
+    expect_part(result.out, "Lost by it:\n\n- ");
+    expect_part(result.out, "- table sessions is dropped with its rows: 1\n");
     assert_null(strstr(result.out, "-secret"));
     assert_null(strstr(text_file(journal_newest("told")), "-secret"));
     db_drop("told");
