@@ -137,7 +137,7 @@ static void test_tables_that_were_there(void **state)
 /* An old node at work. */
 
 struct client {
-    const char *database;
+    PGconn *connection;
     atomic_bool stop;
     int rounds;
     char error[400];
@@ -160,16 +160,14 @@ static void *work(void *pointer)
         "DELETE FROM plugins WHERE id = md5('load')::uuid; DELETE FROM consumers WHERE id = md5('load')::uuid;"
         "DELETE FROM routes WHERE id = md5('load')::uuid; DELETE FROM services WHERE id = md5('load')::uuid";
     struct client *client = pointer;
-    PGconn *connection = db_connect("kong", client->database);
-    PQclear(PQexec(connection, "SET TimeZone = 'UTC'"));
+    PQclear(PQexec(client->connection, "SET TimeZone = 'UTC'"));
     while (!client->stop && client->error[0] == '\0') {
-        PGresult *result = PQexec(connection, round);
+        PGresult *result = PQexec(client->connection, round);
         if (PQresultStatus(result) != PGRES_COMMAND_OK)
-            snprintf(client->error, sizeof client->error, "%s", PQerrorMessage(connection));
+            snprintf(client->error, sizeof client->error, "%s", PQerrorMessage(client->connection));
         PQclear(result);
         client->rounds++;
     }
-    PQfinish(connection);
     return NULL;
 }
 
@@ -177,16 +175,18 @@ static void test_old_nodes_work_on_meanwhile(void **state)
 {
     (void)state;
     for (size_t i = 0; i < 2; i++) {
-        struct client client = {.database = "load"};
+        struct client client = {0};
         pthread_t thread;
         if (!rollback_begin("load", &rollback_starts[i]))
             continue;
         char *schema_before = rollback_schema("load"), *rows_before = rollback_rows("load", rollback_starts[i].version);
         rollback_run_well("load", "up");
+        client.connection = db_connect("kong", "load");
         assert_int_equal(pthread_create(&thread, NULL, work, &client), 0);
         struct result result = kong("load", text_printf("rollback --to %s --confirm load", rollback_starts[i].version));
         client.stop = true;
         pthread_join(thread, NULL);
+        PQfinish(client.connection);
         expect_exit(&result, 0);
         assert_string_equal(client.error, "");
         assert_true(client.rounds > 3);
