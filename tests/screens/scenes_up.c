@@ -303,7 +303,7 @@ static const struct scene scenes[] = {
     {"up-finish-first", up_finish_first, true},
     {"up-finish-first-plugins", up_finish_first_plugins, false},
     {"up-finish-first-shut", up_finish_first_shut, false},
-    {"up-finish-first-dialog", up_finish_first_dialog, true},
+    {"up-finish-first-dialog", up_finish_first_dialog, false},
     {"up-finish-first-runs", up_finish_first_runs, false},
     {"up-finish-first-done", up_finish_first_done, false},
     {"up-rewrite", up_rewrite, false},

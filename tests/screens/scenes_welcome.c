@@ -100,6 +100,21 @@ static void welcome_plugins(struct fixture *fixture)
     begin_plugins(fixture, false);
 }
 
+static void finish_plugins(struct fixture *fixture)
+{
+    begin_plugins(fixture, true);
+    fixture_losses(fixture);
+    scenes_add_old_stopped(fixture);
+    scenes_add_new_ready(fixture, 60);
+    scenes_show(fixture, STEP_FINISH);
+}
+
+static void up_plugins(struct fixture *fixture)
+{
+    begin_plugins(fixture, true);
+    scenes_show(fixture, STEP_UP);
+}
+
 static void welcome_plugins_pending(struct fixture *fixture)
 {
     begin_plugins(fixture, true);
@@ -427,9 +442,11 @@ static const struct scene scenes[] = {
     {"welcome-pending", welcome_pending, false},
     {"welcome-half-way", welcome_half_way, false},
     {"welcome-finish-first", welcome_finish_first, false},
-    {"welcome-014", welcome_014, true},
+    {"welcome-014", welcome_014, false},
     {"welcome-plugins", welcome_plugins, false},
     {"welcome-plugins-pending", welcome_plugins_pending, false},
+    {"up-plugins", up_plugins, false},
+    {"finish-plugins", finish_plugins, false},
     {"welcome-too-old", welcome_too_old, false},
     {"welcome-no-nodes", welcome_no_nodes, false},
     {"welcome-strangers", welcome_strangers, true},
