@@ -137,7 +137,7 @@ static void add_lost(struct buf *out, const struct run_view *view)
         if (strncmp(view->log.list[i], JOURNAL_LOST, strlen(JOURNAL_LOST)) != 0)
             continue;
         buf_add(out, told ? "- " : "\nLost by it:\n\n- ");
-        add_text(out, view->log.list[i] + strlen(JOURNAL_LOST));
+        report_add_text(out, view->log.list[i] + strlen(JOURNAL_LOST));
         buf_add(out, "\n");
         told = true;
     }

@@ -263,7 +263,8 @@ static void test_it_is_told_and_reported(void **state)
     assert_true(rollback_begin("told", &rollback_starts[4]));
     rollback_run_well("told", "up");
     db_run("told", new_data);
-    db_run("told", "INSERT INTO plugins (id, name, config, enabled, cache_key) VALUES ('" ROLLBACK_ID "c', 'session', '{}', true, 'c')");
+    db_run("told", "INSERT INTO plugins (id, name, config, enabled, cache_key) VALUES ('" ROLLBACK_ID "c', 'session', '{}', true, 'c');"
+                   "INSERT INTO routes (id, protocols) VALUES ('" ROLLBACK_ID "d', '{grpc}')");
     struct result result = kong("told", "rollback --to 1.2 --dry-run --json");
     expect_exit(&result, 0);
     json_t *json = json_loads(result.out, 0, NULL), *loss, *losses = json_object_get(json, "losses");
@@ -271,7 +272,7 @@ static void test_it_is_told_and_reported(void **state)
     json_array_foreach(losses, i, loss)
         lost += json_is_true(json_object_get(loss, "destroys")) && json_integer_value(json_object_get(loss, "rows")) == 1 ? 1 : 0;
     assert_int_equal(lost, 4);
-    assert_int_equal(json_array_size(losses), 5);
+    assert_int_equal(json_array_size(losses), 6);
     assert_string_equal(json_string_value(json_object_get(json_array_get(json_object_get(json, "changes"), 0), "phase")), "rollback");
     json_decref(json);
     result = kong("told", "rollback --to 1.2 --confirm told --json");
@@ -281,6 +282,7 @@ static void test_it_is_told_and_reported(void **state)
     expect_part(result.out, "\"result\":\"done\"");
     expect_part(result.out, "lost: column routes.headers is dropped with its values: 1");
     expect_part(result.out, "plugins named session stay, and Kong 1.2 does not start while they are there: delete them first: 1");
+    expect_part(result.out, "routes of grpc stay, and Kong 1.2 passes them over: 1");
     result = kong("told", "report");
     expect_exit(&result, 0);
     expect_part(result.out, "### rollback, ");
