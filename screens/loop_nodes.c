@@ -88,6 +88,7 @@ void loop_take_census(struct loop *loop)
     struct model *model = &loop->wizard->model;
     const struct fleet *fleet = &model->app.fleet;
     take_strangers(loop);
+    model->old_polls = census_count_old(loop->census);
     for (size_t i = 0; i < model->node_count; i++)
         model->nodes[i].poll_age = poll_age_of(loop, model->nodes[i].node);
     free(model->fleet_polls);
