@@ -44,7 +44,8 @@ struct model {
     const struct stranger **strangers;   /* of the sessions; belong to the census */
     size_t stranger_count;
     size_t old_polls;             /* addresses of old nodes alone from which the database is polled */
-    int *fleet_polls;             /* by the fleet's nodes, NULL: not known: seconds since the database was polled from there; -1: none seen */
+    int *fleet_polls;             /* by the fleet's nodes: seconds since the database was polled from there; -1: none seen */
+    size_t fleet_poll_count;      /* 0: not known */
     int64_t old_session_at;       /* monotonic ms: a session that may be an old node's was seen; 0: never */
     struct api_guard guard;           /* between `up` and `finish` */
     int64_t began_ms, ended_ms;   /* of the upgrade, wall time; 0: it has not */
