@@ -4,6 +4,7 @@
 #include "core/base/mem.h"
 #include "core/base/names.h"
 #include "core/report.h"
+#include "screens/kong_note.h"
 #include "screens/screen.h"
 #include "tui/layout.h"
 
@@ -11,15 +12,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ACTION_SAVE = ACTION_OWN };
+enum { ACTION_SAVE = ACTION_OWN, ACTION_KONG };
 
 static const struct keys_row keys[] = {
     {{'s'}, "save report", "Write the report as Markdown into a file.", ACTION_SAVE, 60, NULL},
+    {{'K'}, "start Kong", "Start a Kong node on this machine by Kong's own command.", ACTION_KONG, -65, NULL},
+    {{'x'}, "stop", "End Kong's command.", ACTION_STOP, -56, NULL},
 };
 
 static bool is_enabled(const struct wizard *wizard, int action)
 {
-    return action != ACTION_SAVE || wizard->model.report != NULL;
+    if (action == ACTION_STOP)
+        return run_pane_enabled(wizard, action);
+    return action == ACTION_KONG ? kong_start_enabled(&wizard->model) : action != ACTION_SAVE || wizard->model.report != NULL;
 }
 
 /* The report's Markdown, as far as report.c writes it, without its marks. */
@@ -104,6 +109,9 @@ static void fill(struct prose *prose, const struct model *model)
         prose_add_mark(prose, MARK_UNKNOWN, "Not yet: the report comes when the upgrade is done.");
         return;
     }
+    kong_start_add(prose, model);
+    if (state_count_custom_pending(&model->state) > 0)
+        prose_add_mark(prose, MARK_WARN, "Custom plugins have pending migrations: press 5, then m.");
     prose_add_mark(prose, MARK_OK, "Database %s is Kong 1.3's. The new nodes' Admin API may be used from now on.", model->state.database);
     for (const char *line = model->report != NULL ? model->report : ""; *line != '\0';) {
         size_t length = strcspn(line, "\n");
@@ -113,8 +121,18 @@ static void fill(struct prose *prose, const struct model *model)
     names_free(&head);
 }
 
+/* Once it has ended well, a line says so. */
+static bool is_starting(const struct model *model)
+{
+    return model_runs(model, STEP_DONE) && (!model->run.ended || model->run.exit_code != 0);
+}
+
 static void draw(struct wizard *wizard, struct area area)
 {
+    if (is_starting(&wizard->model)) {
+        run_pane_draw(wizard, area);
+        return;
+    }
     struct prose prose = {0};
     fill(&prose, &wizard->model);
     prose_draw(area, prose.blocks, prose.count, &wizard->view.proses[STEP_DONE]);
@@ -126,6 +144,10 @@ static bool pane(struct wizard *wizard, size_t index, struct pane *pane)
 {
     if (index > 0)
         return false;
+    if (is_starting(&wizard->model)) {
+        run_pane(wizard, pane);
+        return true;
+    }
     pane->text = &wizard->view.proses[STEP_DONE];
     fill(&pane->prose, &wizard->model);
     return true;
@@ -153,7 +175,10 @@ static void act(struct wizard *wizard, int action)
     static const struct field_model field = {.label = "File", .validate = is_named, .path = true};
     const char *home = getenv("HOME");
     char now[CLOCK_TEXT_SIZE];
-    (void)action;
+    if (action != ACTION_SAVE) {
+        action == ACTION_KONG ? kong_start_ask(wizard) : run_pane_act(wizard, action);
+        return;
+    }
     clock_text(clock_wall_ms(), now);
     char *path = mem_printf("%s/kong-upgrade-report-%.10s.md", home != NULL && home[0] == '/' ? home : "/tmp", now);
     wizard_open_prompt(wizard, "Save the report", &field, path, path_entered);

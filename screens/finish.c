@@ -2,6 +2,7 @@
 #include "core/base/mem.h"
 #include "core/linger.h"
 #include "screens/backup_note.h"
+#include "screens/kong_note.h"
 #include "screens/loop.h"
 #include "screens/losses_note.h"
 #include "screens/screen.h"
@@ -25,8 +26,21 @@ static bool is_enabled(const struct wizard *wizard, int action)
     return run_pane_enabled(wizard, action);
 }
 
+/* What is pending is of plugins that were loaded on a database of 1.3 alone. */
+static void add_plugins_only(struct prose *prose, const struct model *model)
+{
+    for (size_t i = 0; i < model->state.subsystem_count; i++)
+        if (model->state.subsystems[i].pending.count > 0)
+            prose_add(prose, PROSE_BULLET, "It completes the tables of the plugin %s, which was loaded since.", model->state.subsystems[i].subsystem->name);
+    prose_add_mark(prose, MARK_INFO, "Kong's own tables are 1.3's already, and nodes of 1.3 work on meanwhile.");
+}
+
 static void add_warnings(struct prose *prose, const struct model *model)
 {
+    if (state_plugins_only(&model->state)) {
+        add_plugins_only(prose, model);
+        return;
+    }
     prose_add_mark(prose, MARK_DANGER, "After this, nodes of the old cluster must never run on this database again. There is no way back but a backup.");
     if (model->state.from_014)
         prose_add(prose, PROSE_BULLET, "A 0.14 node will refuse to start.");
@@ -48,6 +62,7 @@ static void fill(struct prose *prose, const struct model *model)
     }
     if (model->state.stage == STAGE_CURRENT) {
         prose_add_mark(prose, MARK_OK, "Done: nothing is pending.");
+        kong_custom_add(prose, model, STEP_FINISH);
         return;
     }
     if (!model->has_plan || model->plan.kind != PLAN_FINISH) {
@@ -155,6 +170,7 @@ static void ask_finish(struct wizard *wizard)
     else
         backup_add(prose, model, true);
     add_warnings(prose, model);
+    kong_engine_add(prose, model);
     if (model->ends_at_logout)
         prose_add_mark(prose, MARK_WARN, "%s", linger_warning);
     dead_lock_add(prose, model);

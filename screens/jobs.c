@@ -1,5 +1,6 @@
 #include "screens/jobs.h"
 
+#include "core/base/clock.h"
 #include "core/base/mem.h"
 #include "core/db/blocker.h"
 #include "core/decisions.h"
@@ -19,6 +20,7 @@
 #include <unistd.h>
 
 #define LOOK_TIMEOUT_MS 20000
+#define SOON_MS 3000
 #define ASK_NODES_MS 5000
 #define BLOCKER_TIMEOUT_MS 5000
 
@@ -47,6 +49,7 @@ void look_free(struct database_look *look)
     plan_free(&look->plan);
     losses_free(&look->losses);
     error_clear(&look->error);
+    absence_free(&look->absence);
     backups_free(&look->backups);
     free(look->report);
 }
@@ -109,14 +112,24 @@ static bool is_resumed(const struct app *app, bool (*was_interrupted)(const char
     return resumed;
 }
 
+/* Only of a server that answers: of the others it would be waited for in vain. */
+static void look_why(struct database_look *look, int64_t begun)
+{
+    if (clock_ms() - begun < SOON_MS)
+        absence_read(&look->app->conf.pg, &look->absence);
+}
+
 static bool reconnect(struct database_look *look)
 {
+    int64_t begun = clock_ms();
     if (look->pg != NULL && pg_lost(look->pg))
         look_disconnect(look);
     if (look->pg == NULL)
         look->pg = pg_connect(&look->app->conf.pg, "wizard", LOOK_TIMEOUT_MS, &look->error);
     if (look->pg != NULL)
         pg_set_tick(look->pg, go_on, look);
+    else
+        look_why(look, begun);
     return look->pg != NULL;
 }
 
@@ -126,6 +139,7 @@ void look_work(uv_work_t *work)
     const struct names *plugins = &look->app->conf.plugins;
     look->good = look->has_plan = look->resume = false;
     error_clear(&look->error);
+    absence_free(&look->absence);
     if (!look->lingers_known)
         look->linger = linger_find(NULL);
     look->lingers_known = true;
@@ -151,10 +165,31 @@ static void take_result(void *context, struct check_result *result)
     uv_async_send(&job->arrived);
 }
 
+/* kong.conf as it is now: it may have been mended since. One that can't be read any more is a warning beside what it was. */
+static void read_conf(struct check_job *job, struct kong_conf *conf)
+{
+    const struct kong_conf *before = &job->app->conf;
+    struct error error = {0};
+    job->conf_changed = false;
+    if (kong_conf_load(conf, before->file, NULL, environ, &error)) {
+        job->conf_changed = !kong_conf_equal(conf, before);
+        return;
+    }
+    kong_conf_copy(conf, before);
+    names_free(&conf->warnings);
+    names_add(&conf->warnings, error.message);
+    for (size_t i = 0; i < before->warnings.count; i++)
+        names_add(&conf->warnings, before->warnings.list[i]);
+    error_clear(&error);
+}
+
 void check_work(uv_work_t *work)
 {
     struct check_job *job = (struct check_job *)work;
-    checks_run(&job->app->conf, &job->app->fleet, &job->ids, &job->stop, take_result, job);
+    struct kong_conf conf;
+    read_conf(job, &conf);
+    checks_run(&conf, &job->app->fleet, &job->ids, &job->stop, take_result, job);
+    kong_conf_free(&conf);
 }
 
 void conf_work(uv_work_t *work)
@@ -231,7 +266,7 @@ void start_work(uv_work_t *work)
 {
     struct start_job *job = (struct start_job *)work;
     enum plan_kind kind = kind_of(job->command);
-    bool back = kind == PLAN_ROLLBACK;
+    bool back = kind == PLAN_ROLLBACK, finishes = strcmp(job->command, "finish") == 0;
     struct run_job run = {
         .command = job->command,
         .kind = kind,
@@ -244,8 +279,20 @@ void start_work(uv_work_t *work)
         .folder = job->folder,
     };
     job->path = NULL;
-    if (no_node_is_against(job) && ((kind != PLAN_FINISH && !back) || gate_is_open(job)))
+    if (no_node_is_against(job) && (!(back || finishes) || gate_is_open(job)))
         job->path = app_start(job->app, &run, &job->error);
+}
+
+void kong_find_work(uv_work_t *work)
+{
+    struct kong_job *job = (struct kong_job *)work;
+    kong_binary_find(&job->app->fleet, &job->binary);
+}
+
+void create_work(uv_work_t *work)
+{
+    struct create_job *job = (struct create_job *)work;
+    job->created = absence_end(&job->app->conf.pg, &job->error);
 }
 
 static bool is_wanted(void *context)

@@ -10,7 +10,9 @@
 #include "core/cluster/api_guard.h"
 #include "core/cluster/sessions.h"
 #include "core/conf/conf_fix.h"
+#include "core/db/absence.h"
 #include "core/hook.h"
+#include "core/kong_binary.h"
 #include "core/linger.h"
 #include "core/migrations/losses.h"
 #include "core/upgrade.h"
@@ -41,6 +43,7 @@ struct database_look {
     struct losses losses;
     bool resume;
     struct backups backups;
+    struct absence absence;       /* where it could not connect */
     size_t journals;              /* how many there were when the times that follow were read */
     bool journal_grew;            /* the last one was not at its end then */
     int64_t began_ms, ended_ms;   /* of the upgrade: worker_upgrade_times */
@@ -60,6 +63,7 @@ struct check_job {
     const struct app *app;
     struct names ids;             /* which; empty: all */
     volatile bool stop;           /* set by the loop when the wizard is left */
+    bool conf_changed;            /* kong.conf is another one than `app` was made of */
     uv_async_t arrived;
     uv_mutex_t mutex;
     struct check_results results;
@@ -124,6 +128,28 @@ struct hook_start {
 };
 
 void hook_start_work(uv_work_t *work);
+
+/* Looks for Kong's own command. */
+struct kong_job {
+    uv_work_t work;
+    void *context;
+    const struct app *app;
+    bool busy;                    /* the loop's */
+    struct kong_binary binary;
+};
+
+void kong_find_work(uv_work_t *work);
+
+/* Creates the database. */
+struct create_job {
+    uv_work_t work;
+    void *context;
+    const struct app *app;
+    bool created;
+    struct error error;
+};
+
+void create_work(uv_work_t *work);
 
 /* The operator's hand on a session that is in the way. */
 struct blocker_job {

@@ -94,6 +94,8 @@ static void forget(struct loop *loop)
     struct model *model = &loop->wizard->model;
     nodes_stop(loop->nodes);
     loop->nodes = NULL;
+    seen_free(loop->seen);
+    loop->seen = NULL;
     census_stop(loop->census);
     loop->census = NULL;
     traffic_free(loop->traffic);
@@ -151,8 +153,10 @@ static void on_tick(uv_timer_t *timer)
         loop_read_hook(loop);
         loop_note_traffic(loop);
         loop_take_nodes(loop);
+        loop_note_seen(loop);
         loop_knock(loop);
         loop_start_look(loop);
+        loop_find_kong(loop);
     }
     loop_derive(loop);
     countdown_tick(loop->wizard);
@@ -220,7 +224,9 @@ static bool end(struct loop *loop)
     look_free(&loop->look);
     way_back_free(&loop->back.back);
     free(loop->start.folder);
+    kong_binary_free(&loop->kong.binary);
     traffic_free(loop->traffic);
+    seen_free(loop->seen);
     free(loop->wanted_conf);
     free(loop);
     return true;

@@ -24,10 +24,14 @@ void loop_check(struct wizard *wizard, const char *id);
  * conf_pane_written. */
 void loop_fix_conf(struct wizard *wizard, const char *target);
 
+/* Create the database that is not there. */
+void loop_create(struct wizard *wizard);
+
 /* Look at the way back to that release, or, KONG_VERSIONS, to the newest that there is. */
 void loop_look_back(struct wizard *wizard, enum kong_version to);
 
-/* Start a worker on "up", "bootstrap", "finish" or, to the release that was looked at, "rollback"; its gates are checked again, off the screen, first. */
+/* Start a worker on "up", "bootstrap", "finish", to the release that was looked at "rollback", or a command of Kong's own (core/kong_run.h);
+ * its gates are checked again, off the screen, first. */
 void loop_start(struct wizard *wizard, const char *command, bool clear_dead_lock);
 
 /* Start a worker that backs up into the folder, an absolute path. */

@@ -4,9 +4,12 @@
 #include "core/backup/backup.h"
 #include "core/base/clock.h"
 #include "core/base/mem.h"
+#include "screens/kong_note.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#define LOCK_CHECK "lock"   /* the id of the check that comes upon workers */
 
 /* The run. */
 
@@ -49,6 +52,15 @@ static void end_backup(struct loop *loop)
     leave_run(model);
 }
 
+/* The preflight came upon the run that has ended now. */
+static bool lock_was_found(const struct model *model)
+{
+    for (size_t i = 0; i < model->checks.count; i++)
+        if (strcmp(model->checks.list[i].check->id, LOCK_CHECK) == 0 && model->checks.list[i].outcome == CHECK_FOUND)
+            return true;
+    return false;
+}
+
 /* What it has changed is looked at anew. One that finished an earlier upgrade, or rolled this one back, leaves step 1 where it begins, with
  * no decisions made and another preflight. */
 static void begin_anew(struct loop *loop)
@@ -71,6 +83,10 @@ static void end_run(struct loop *loop)
         wizard_say(loop->wizard, MARK_OK, "The earlier upgrade is finished. Go on with this one.");
     if (well && (first || strcmp(command, ROLLBACK_COMMAND) == 0))
         begin_anew(loop);
+    else if (lock_was_found(model))
+        loop_check(loop->wizard, LOCK_CHECK);
+    if (model_runs(model, STEP_DONE))
+        loop->wizard->view.proses[STEP_DONE] = (struct prose_state){0};   /* the report is there again, from its beginning */
     loop_look(loop->wizard, true);
 }
 
@@ -119,7 +135,7 @@ void loop_read_run(struct loop *loop)
         end_run(loop);
     if (!was_alive && model->run_alive && !loop->wizard->view.settled && !model_backs_up(model)) {
         loop->wizard->view.settled = true;
-        wizard_go(loop->wizard, model_runs(model, STEP_FINISH) ? STEP_FINISH : STEP_UP);
+        wizard_go(loop->wizard, model_runs(model, STEP_FINISH) ? STEP_FINISH : model_runs(model, STEP_DONE) ? STEP_DONE : STEP_UP);
     }
     if (!model->run_alive && model_backs_up(model))
         end_backup(loop);
@@ -178,6 +194,60 @@ void loop_read_hook(struct loop *loop)
     hooks_ended(loop->wizard);
 }
 
+static void on_kong(uv_work_t *work, int status)
+{
+    struct kong_job *job = (struct kong_job *)work;
+    struct loop *loop = job->context;
+    struct model *model = &loop->wizard->model;
+    (void)status;
+    loop->jobs--;
+    job->busy = false;
+    kong_binary_free(&model->kong);
+    model->kong = job->binary;
+    model->kong_known = true;
+    job->binary = (struct kong_binary){0};
+}
+
+void loop_find_kong(struct loop *loop)
+{
+    struct model *model = &loop->wizard->model;
+    if (loop->kong.busy || model->kong_known || !kong_is_wanted(model))
+        return;
+    loop->kong.app = &model->app;
+    loop->kong.context = loop;
+    loop->kong.busy = true;
+    loop->jobs++;
+    uv_queue_work(&loop->uv, &loop->kong.work, kong_find_work, on_kong);
+}
+
+static void on_created(uv_work_t *work, int status)
+{
+    struct create_job *job = (struct create_job *)work;
+    struct loop *loop = job->context;
+    struct model *model = &loop->wizard->model;
+    (void)status;
+    loop->jobs--;
+    model->creating = false;
+    if (loop->wizard->leaving)
+        error_clear(&job->error);
+    else if (job->created)
+        wizard_say(loop->wizard, MARK_OK, "Database %s has been created.", model->app.conf.pg.database);
+    else
+        wizard_say_error(loop->wizard, &job->error);
+    loop_look(loop->wizard, true);
+}
+
+void loop_create(struct wizard *wizard)
+{
+    struct loop *loop = wizard->loop;
+    if (loop == NULL || wizard->model.creating || loop->loads)
+        return;
+    wizard->model.creating = true;
+    loop->create = (struct create_job){.app = &wizard->model.app, .context = loop};
+    loop->jobs++;
+    uv_queue_work(&loop->uv, &loop->create.work, create_work, on_created);
+}
+
 static void on_started(uv_work_t *work, int status)
 {
     struct start_job *job = (struct start_job *)work;
@@ -195,6 +265,7 @@ static void on_started(uv_work_t *work, int status)
     show_run(loop, job->path);
     job->path = NULL;
     wizard->model.run_is_news = true;
+    wizard->view.proses[wizard->view.shown].follow = true;
     loop_read_run(loop);
 }
 

@@ -2,6 +2,7 @@
 
 #include "core/backup/backup.h"
 #include "core/base/mem.h"
+#include "core/kong_run.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -159,6 +160,12 @@ bool model_runs(const struct model *model, enum step step)
 {
     if (model->journal_path == NULL || !model->run_is_news || model->run.command == NULL)
         return false;
+    if (strcmp(model->run.command, KONG_CUSTOM_UP) == 0)
+        return step == STEP_UP;
+    if (strcmp(model->run.command, KONG_CUSTOM_FINISH) == 0)
+        return step == STEP_FINISH;
+    if (strcmp(model->run.command, KONG_START) == 0)
+        return step == STEP_DONE;
     if (model_backs_up(model))
         return model->run_alive && step == (model_is_up(model) ? STEP_FINISH : STEP_UP);
     bool finishes = strcmp(model->run.command, "finish") == 0, first = finishes && model->has_state && !model_is_up(model);
@@ -185,7 +192,7 @@ bool model_is_half_back(const struct model *model)
 
 bool model_finish_begun(const struct model *model)
 {
-    bool runs = !model_backs_up(model) && model_runs(model, STEP_FINISH) && model->run.done_count > 0;
+    bool runs = !model_backs_up(model) && model_runs(model, STEP_FINISH) && (model->run.done_count > 0 || model->run.kong != NULL);
     return runs || (model->has_state && model->state.stage == STAGE_CURRENT);
 }
 
@@ -288,6 +295,8 @@ void model_free(struct model *model)
         journal_reader_close(&model->reader);
     run_view_free(&model->run);
     hook_follow_end(&model->hook);
+    kong_binary_free(&model->kong);
+    absence_free(&model->absence);
     way_back_free(&model->way_back);
     free(model->nodes);
     free(model->journal_path);

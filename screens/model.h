@@ -11,8 +11,10 @@
 #include "core/cluster/node.h"
 #include "core/cluster/sessions.h"
 #include "core/cluster/traffic.h"
+#include "core/db/absence.h"
 #include "core/hook_record.h"
 #include "core/journal.h"
+#include "core/kong_binary.h"
 #include "core/migrations/losses.h"
 #include "core/migrations/order.h"
 #include "core/run_view.h"
@@ -79,6 +81,10 @@ struct model {
     int64_t hook_at;              /* monotonic ms of its beginning */
     int diverted;                 /* percent that the last divert hook that went well gave the new cluster */
     int64_t diverted_at;          /* monotonic ms; 0: none has gone well */
+    bool kong_known;              /* it has been looked for */
+    struct kong_binary kong;
+    struct absence absence;       /* of the database, as the last look found it */
+    bool creating;                /* it is being created */
     bool looking_back;            /* the way back is being looked at */
     struct way_back way_back;     /* as it was when it was asked for */
     bool ends_at_logout;          /* a worker that is started here ends with the login session, see linger.h */

@@ -25,6 +25,12 @@ int plain_stop(struct app *app);
  * `command`: KONG_CUSTOM_UP or KONG_CUSTOM_FINISH. */
 int plain_custom(const struct app *app, const char *command);
 
+/* Before an installation: creates the database where it is not there, after a question or with --yes. 0: go on; else an exit code. */
+int plain_create(const struct app *app);
+
+/* After one: `kong start` on this machine, where that is wanted; else how. Returns an exit code. */
+int plain_offer_start(const struct app *app);
+
 /* Says it where Kong's own command is to do that job. */
 void say_engine(const struct app *app, const struct run_job *job);
 

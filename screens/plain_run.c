@@ -147,10 +147,11 @@ typedef int confirmation(const struct app *app, struct pg *pg, const struct stat
 
 static int confirm_harmless(const struct app *app, struct pg *pg, const struct state *state, const struct run_job *job)
 {
-    (void)pg, (void)state;
     if (app->options->yes || !isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
         return 0;
     dry_run(app, pg, state, job);
+    if (state->schema_missing)
+        say("Schema %s does not exist: it is created first.\n", state->schema);
     if (job->kind != PLAN_BOOTSTRAP)
         run_say_backup(app);
     return ask("Start now?") ? 0 : EXIT_ERROR;
@@ -214,7 +215,10 @@ int plain_bootstrap(struct app *app)
             job.to = (enum kong_version)version;
     if (job.to == KONG_VERSIONS)
         return options_wrong("--to takes 1.0, 1.1, 1.2 or 1.3, not '%s'", app->options->to);
-    return run_command(app, &job, confirm_harmless);
+    int exit_code = plain_create(app);
+    if (exit_code == 0)
+        exit_code = run_command(app, &job, confirm_harmless);
+    return exit_code == 0 && job.to == KONG_1_3 ? plain_offer_start(app) : exit_code;
 }
 
 static bool types_name(const struct state *state)

@@ -8,6 +8,7 @@
 #include "core/migrations/corrections.h"
 #include "core/migrations/meaning.h"
 #include "screens/backup_note.h"
+#include "screens/kong_note.h"
 #include "screens/explain.h"
 #include "screens/loop.h"
 #include "screens/say.h"
@@ -175,19 +176,25 @@ static void capitalise(char *text)
 }
 
 /* The key that starts it again. */
+/* Static, until the next call. */
 static const char *again_of(const struct model *model)
 {
     if (model_rolls_back(model))
         return " Press L to go on with it.";
-    bool finishes = model->run.command != NULL && strcmp(model->run.command, "finish") == 0;
-    return finishes ? " Press f to start it again." : " Press s to start it again.";
+    static char text[48];
+    snprintf(text, sizeof text, " Press %s to start it again.", kong_key_of(model->run.command));
+    return text;
 }
 
 /* How it ended, or what it waits for, and the key that goes on. */
 static struct prose_block end_block(const struct model *model, char *text, size_t size)
 {
     const struct run_view *run = &model->run;
-    const char *again = again_of(model), *on = model_rolls_back(model) ? " Press q to quit; s migrates up once more." : " Press → to go on.";
+    enum step step = model_runs(model, STEP_FINISH) ? STEP_FINISH : STEP_UP;
+    bool custom = kong_custom_enabled(model, step) && run->kong == NULL;
+    const char *again = again_of(model), *on = model_rolls_back(model) ? " Press q to quit; s migrates up once more."
+                                               : custom              ? " Press m for the migrations of custom plugins, → to go on."
+                                                                     : " Press → to go on.";
     const char *next = run->exit_code == 0 ? on : again;
     struct prose_block block = {.kind = PROSE_MARK, .mark = MARK_WAIT, .text = text};
     if (run->ended) {
@@ -196,14 +203,17 @@ static struct prose_block end_block(const struct model *model, char *text, size_
         capitalise(text);
     } else if (!model->run_alive) {
         block.mark = MARK_DANGER;
-        snprintf(text, size, "The worker ended without a word. Nothing half done is left.%s It goes on from there.", again);
+        snprintf(text, size, "The worker ended without a word. %s.%s It goes on from there.",
+                 run->kong != NULL ? "What Kong has done is read from the database" : "Nothing half done is left", again);
     } else if (run->waiting && run->blocker_count > 0) {
         block.mark = MARK_WARN;
         describe_blocker(run, text, size);
     } else if (run->waiting) {
         snprintf(text, size, "%s", run->wait_what);
     } else if (run->stop_asked) {
-        snprintf(text, size, "Stopping at the next safe point, as asked.");
+        snprintf(text, size, run->kong != NULL ? "Ending Kong's command, as asked." : "Stopping at the next safe point, as asked.");
+    } else if (run->kong != NULL) {
+        snprintf(text, size, "%s is at work, under worker %d of %s@%s. It goes on if this screen is closed.", run->kong, run->pid, run->user, run->host);
     } else {
         snprintf(text, size, "Worker %d of %s@%s is at work. It goes on if this screen is closed.", run->pid, run->user, run->host);
     }
@@ -237,6 +247,12 @@ static void draw_log(const struct wizard *wizard, struct area area, struct prose
     free(blocks);
 }
 
+/* Kong's own command has no list of changes. */
+static bool shows_log(const struct wizard *wizard)
+{
+    return wizard->view.show_log || wizard->model.run.kong != NULL;
+}
+
 void run_pane_draw(struct wizard *wizard, struct area area)
 {
     struct view *view = &wizard->view;
@@ -259,7 +275,7 @@ void run_pane_draw(struct wizard *wizard, struct area area)
     struct table_state *state = &view->tables[view->shown];
     if (!run->ended && run->current < run->change_count && !state->moved && wizard->model.run_alive)
         state->selected = run->current;
-    if (view->show_log)
+    if (shows_log(wizard))
         draw_log(wizard, parts[3], &view->proses[view->shown]);
     else
         table_draw(parts[3], &table, state, true);
@@ -305,7 +321,7 @@ void run_pane(struct wizard *wizard, struct pane *pane)
     struct view *view = &wizard->view;
     const struct names *log = &wizard->model.run.log;
     *pane = (struct pane){.list = &view->tables[view->shown], .table = run_table(wizard), .open = open_run_details};
-    if (!view->show_log)
+    if (!shows_log(wizard))
         return;
     *pane = (struct pane){.text = &view->proses[view->shown]};
     for (size_t i = 0; i < log->count; i++)
@@ -372,6 +388,10 @@ bool run_pane_enabled(const struct wizard *wizard, int action)
         return model->run_alive && !model->run.stop_asked;
     case ACTION_BACKUP:
         return backup_can_start(model) && model_is_up(model) == (step == STEP_FINISH) && !model_runs(model, step);
+    case ACTION_CUSTOM:
+        return kong_custom_enabled(model, step);
+    case ACTION_LOG:
+        return model_runs(model, step) && model->run.kong == NULL;
     case ACTION_BLOCKERS:
         return blockers_are_there(model);
     default:
@@ -387,6 +407,9 @@ void run_pane_act(struct wizard *wizard, int action)
         break;
     case ACTION_BACKUP:
         backup_ask_folder(wizard);
+        break;
+    case ACTION_CUSTOM:
+        kong_custom_ask(wizard);
         break;
     case ACTION_BLOCKERS:
         blockers_open(wizard);

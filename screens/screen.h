@@ -169,12 +169,13 @@ const struct node *node_pane_selected(struct wizard *wizard, enum cluster cluste
 void run_pane_draw(struct wizard *wizard, struct area area);
 
 /* The actions that Up and Finish share: their rows of keys, whether they can be used now on the screen shown, and what they do. */
-enum { ACTION_STOP = ACTION_OWN + 50, ACTION_BLOCKERS, ACTION_LOG, ACTION_BACKUP };
+enum { ACTION_STOP = ACTION_OWN + 50, ACTION_BLOCKERS, ACTION_LOG, ACTION_BACKUP, ACTION_CUSTOM };
 #define RUN_PANE_KEYS \
     {{'B'}, "back up", "Back up Kong's schema with pg_dump into a folder, and verify it.", ACTION_BACKUP, -57, NULL}, \
     {{'x'}, "stop", "Ask the worker to stop at the next safe point. Starting again goes on from there.", ACTION_STOP, -56, NULL}, \
     {{'k'}, "blockers", "The sessions that the run waits for; cancel a query or end a session, once its number is typed.", ACTION_BLOCKERS, -58, NULL}, \
-    {{'l'}, "log", "The worker's log instead of the list of changes, and back.", ACTION_LOG, -40, NULL}
+    {{'l'}, "log", "The worker's log instead of the list of changes, and back.", ACTION_LOG, -40, NULL}, \
+    {{'m'}, "custom plugins", "Run Kong's own command for the migrations of custom plugins.", ACTION_CUSTOM, -59, NULL}
 bool run_pane_enabled(const struct wizard *wizard, int action);
 void run_pane_act(struct wizard *wizard, int action);
 void run_pane(struct wizard *wizard, struct pane *pane);

@@ -2,6 +2,7 @@
 #include "core/base/mem.h"
 #include "core/linger.h"
 #include "screens/backup_note.h"
+#include "screens/kong_note.h"
 #include "screens/loop.h"
 #include "screens/say.h"
 #include "screens/screen.h"
@@ -48,13 +49,23 @@ static const struct plan_change *find_rewritten(const struct plan *plan, size_t 
     return largest;
 }
 
+static void draw_engine(struct wizard *wizard, struct area area)
+{
+    const char *problem = wizard->model.kong.problem;
+    char text[400];
+    snprintf(text, sizeof text, "engine = kong in fleet.ini, but %s.", problem != NULL ? problem : "");
+    whole_line(wizard, area, 0, problem != NULL ? MARK_DANGER : MARK_WARN, problem != NULL ? text : "Kong's own `kong migrations` makes them (engine = kong), not kong-upgrade.");
+}
+
 static void draw_heaviest(struct wizard *wizard, struct area area)
 {
     const struct plan *plan = &wizard->model.plan;
     char size[SAY_SIZE], about[SAY_SIZE], text[200];
     size_t count;
     const struct plan_change *heaviest = plan_heaviest(plan), *rewritten = find_rewritten(plan, &count);
-    if (plan->kind == PLAN_BOOTSTRAP) {
+    if (kong_is_engine(&wizard->model)) {
+        draw_engine(wizard, area);
+    } else if (plan->kind == PLAN_BOOTSTRAP) {
         whole_line(wizard, area, 0, MARK_COUNT, "The database is empty: Kong 1.3's tables are made in it, in one transaction.");
     } else if (rewritten != NULL) {
         snprintf(text, sizeof text, "%zu change%s a table, %s (%s) for %s.", count, count == 1 ? " rewrites and locks" : "s rewrite and lock",
@@ -97,10 +108,15 @@ static void draw_complete(struct wizard *wizard, struct area area)
     const struct model *model = &wizard->model;
     bool current = model->state.stage == STAGE_CURRENT;
     char text[200];
-    snprintf(text, sizeof text, "Done: the database is %s.%s", current ? "Kong 1.3's" : "migrated up. Old nodes and 1.3 nodes may work on it side by side",
+    snprintf(text, sizeof text, "Done: the database is %s.%s", current ? "Kong 1.3's"
+             : state_plugins_only(&model->state) ? "Kong 1.3's, and what its new plugins need is made; step 5 completes it"
+                                                 : "migrated up. Old nodes and 1.3 nodes may work on it side by side",
              model_go_on(model, STEP_PROVISION));
-    const struct prose_block block = {.kind = PROSE_MARK, .mark = MARK_OK, .text = text};
-    whole_draw(wizard, area, &block, 1);
+    struct prose prose = {0};
+    prose_add_mark(&prose, MARK_OK, "%s", text);
+    kong_custom_add(&prose, model, STEP_UP);
+    whole_draw(wizard, area, prose.blocks, prose.count);
+    prose_free(&prose);
 }
 
 static void draw(struct wizard *wizard, struct area area)
@@ -190,7 +206,10 @@ static void ask_start(struct wizard *wizard)
     else
         prose_add(prose, PROSE_PARAGRAPH, "%zu changes are made to database %s, beside live traffic. Nothing is destroyed: the old cluster works on, and step 5 is not begun by this.",
                   plan_remaining(&model->plan), model->state.database);
-    if (model->has_plan && !installs)
+    if (installs && model->state.schema_missing)
+        prose_add_mark(prose, MARK_INFO, "Schema %s does not exist: it is created first.", model->state.schema);
+    kong_engine_add(prose, model);
+    if (model->has_plan && !installs && !kong_is_engine(model))
         add_rewrites(prose, &model->plan);
     if (model->ends_at_logout)
         prose_add_mark(prose, MARK_WARN, "%s", linger_warning);

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ACTION_CONF = ACTION_OWN, ACTION_ADD, ACTION_REMOVE = ACTION_ROW, ACTION_OLD, ACTION_NEW };
+enum { ACTION_CONF = ACTION_OWN, ACTION_CREATE, ACTION_ADD, ACTION_REMOVE = ACTION_ROW, ACTION_OLD, ACTION_NEW };
 
 static const struct keys_row keys[] = {
     {{'c'}, "kong.conf", "Read another kong.conf.", ACTION_CONF, 40, NULL},
@@ -18,6 +18,7 @@ static const struct keys_row keys[] = {
     {{'o'}, "into old", "Take the selected Kong, which the database sees and fleet.ini does not name, into the old cluster.", ACTION_OLD, -55, NULL},
     {{'n'}, "into new", "The same into the new cluster.", ACTION_NEW, -54, NULL},
     {{'d', K_DELETE}, "remove", "Take the selected node out of fleet.ini.", ACTION_REMOVE, 30, NULL},
+    {{'i'}, "create database", "Create the database, which is not there yet.", ACTION_CREATE, -50, NULL},
 };
 
 static const struct table_column columns[] = {
@@ -26,6 +27,11 @@ static const struct table_column columns[] = {
     {"Admin API", LAYOUT_FILL(30, 7), false},
     {"in database", LAYOUT_FIXED(11, 3), true},
 };
+
+static bool may_create(const struct model *model)
+{
+    return model->configured && !model->has_state && model->absence.absent && model->absence.may_create && !model->creating;
+}
 
 /* The selected row is not the fleet's, but that of a Kong that the database sees; NULL: it is the fleet's. */
 static const struct stranger *selected_stranger(const struct wizard *wizard)
@@ -40,6 +46,8 @@ static bool is_enabled(const struct wizard *wizard, int action)
     const struct table_state *state = &wizard->view.tables[STEP_WELCOME];
     if (action == ACTION_CONF || !wizard->model.configured)
         return action == ACTION_CONF;
+    if (action == ACTION_CREATE)
+        return may_create(&wizard->model);
     if (action == ACTION_OLD || action == ACTION_NEW)   /* n is the list's where something is searched in it */
         return selected_stranger(wizard) != NULL && !search_active(&state->search);
     return action != ACTION_REMOVE || state->selected < wizard->model.app.fleet.count;
@@ -180,6 +188,20 @@ static void add_advice(struct prose *prose, const struct model *model)
         prose_add_mark(prose, MARK_INFO, "Press → for the preflight: what could go wrong.");
 }
 
+static void add_absence(struct prose *prose, const struct model *model)
+{
+    const struct datastore *store = &model->app.conf.pg;
+    prose_add_mark(prose, MARK_WARN, "The server at %s:%d answers, but has no database %s.", store->host, store->port, store->database);
+    if (model->creating)
+        prose_add_mark(prose, MARK_WAIT, "It is being created.");
+    else if (model->absence.may_create)
+        prose_add_mark(prose, MARK_INFO, "Is that the right server, for a new Kong? Then press i to create it. Otherwise press c for another kong.conf.");
+    else
+        prose_add(prose, PROSE_PARAGRAPH, "Role %s may not create it. For a new Kong, have a superuser run:", store->user);
+    if (!model->creating && !model->absence.may_create)
+        prose_add(prose, PROSE_LITERAL, "%s", model->absence.statement);
+}
+
 static void fill(struct prose *prose, const struct model *model)
 {
     if (!model->configured) {
@@ -190,6 +212,8 @@ static void fill(struct prose *prose, const struct model *model)
     prose_add_key(prose, "kong.conf", model->app.conf.file != NULL ? model->app.conf.file : "none found: Kong's own defaults and KONG_* are used");
     if (model->has_state)
         add_database(prose, model);
+    else if (model->absence.absent)
+        add_absence(prose, model);
     else
         prose_add_mark(prose, model->state_error != NULL ? MARK_DANGER : MARK_WAIT, "%s",
                        model->state_error != NULL ? model->state_error : "Asking the database where it stands.");
@@ -288,10 +312,13 @@ static bool node_is_valid(const void *context, const char *text, char *message, 
     return valid;
 }
 
+/* The ages of the polls are those of the fleet as it was. */
 static void save(struct wizard *wizard, const char *what)
 {
     struct error error = {0};
     const struct fleet *fleet = &wizard->model.app.fleet;
+    free(wizard->model.fleet_polls);
+    wizard->model.fleet_polls = NULL;
     if (fleet_save(fleet, &error))
         wizard_say(wizard, MARK_OK, "%s; saved to %s.", what, fleet->file);
     else
@@ -341,9 +368,32 @@ static void remove_node(struct wizard *wizard)
     free(what);
 }
 
+static void create_answered(struct wizard *wizard, size_t answer)
+{
+    if (answer == 1 && may_create(&wizard->model))
+        loop_create(wizard);
+}
+
+static void ask_create(struct wizard *wizard)
+{
+    const struct datastore *store = &wizard->model.app.conf.pg;
+    struct prose *prose = &wizard->view.text;
+    prose_clear(prose);
+    prose_add(prose, PROSE_PARAGRAPH, "On the server at %s:%d, as role %s:", store->host, store->port, store->user);
+    prose_add(prose, PROSE_LITERAL, "%s", wizard->model.absence.statement);
+    prose_add(prose, PROSE_PARAGRAPH, "Kong 1.3 is then installed on it by step 1, which asks again.");
+    const struct dialog_model dialog = {
+        .title = "Create the database?", .mark = MARK_INFO, .answers = {{"Not now", false}, {"Create it", false}}, .answer_count = 2,
+    };
+    wizard_open_dialog(wizard, &dialog, create_answered);
+}
+
 static void act(struct wizard *wizard, int action)
 {
     switch (action) {
+    case ACTION_CREATE:
+        ask_create(wizard);
+        break;
     case ACTION_CONF:
         ask_conf(wizard);
         break;

@@ -7,6 +7,7 @@
 #include "screens/explain.h"
 #include "screens/face.h"
 #include "screens/hooks.h"
+#include "screens/kong_note.h"
 #include "screens/leave.h"
 #include "screens/loop.h"
 #include "screens/whole.h"
@@ -346,7 +347,9 @@ static void act_everywhere(struct wizard *wizard, int action)
         break;
     case ACTION_NEXT:
     case ACTION_PREVIOUS:
-        wizard_go(wizard, (enum step)((int)view->shown + (action == ACTION_NEXT ? 1 : -1)));
+        /* After an installation steps 2 to 5 fall away. */
+        wizard_go(wizard, action == ACTION_NEXT && view->shown == STEP_UP && kong_installs(&wizard->model)
+                              ? STEP_DONE : (enum step)((int)view->shown + (action == ACTION_NEXT ? 1 : -1)));
         break;
     case ACTION_WHY:
         view->why_hidden = !view->why_hidden;

@@ -267,6 +267,25 @@ static bool fill_empty_database(struct run *run, struct error *error)
     return done;
 }
 
+/* What has to be granted is said. */
+static bool forbidden(const struct run *run, bool schema_there, struct error *error)
+{
+    struct buf role = {0}, object = {0};
+    if (error == NULL || strcmp(error->sqlstate, "42501") != 0)
+        return false;
+    buf_add_identifier(&role, run->job->datastore->user);
+    buf_add_identifier(&object, schema_there ? pg_schema(run->main) : pg_database(run->main));
+    if (schema_there)
+        error_set(error, ERROR_SQL, "%s: the role %s may not create tables in schema %s; have its owner or a superuser run GRANT USAGE, CREATE ON SCHEMA %s TO %s;"
+                  " then run the same again", pg_where(run->main), run->job->datastore->user, pg_schema(run->main), buf_text(&object), buf_text(&role));
+    else
+        error_set(error, ERROR_SQL, "%s: schema %s does not exist, and the role %s may not create it; have a superuser run GRANT CREATE ON DATABASE %s TO %s;"
+                  " then run the same again", pg_where(run->main), pg_schema(run->main), run->job->datastore->user, buf_text(&object), buf_text(&role));
+    buf_free(&role);
+    buf_free(&object);
+    return false;
+}
+
 /* Kong's bookkeeping is there before its first migration: the lock needs its table. */
 static bool make_bookkeeping(struct run *run, struct error *error)
 {
@@ -280,8 +299,9 @@ static bool make_bookkeeping(struct run *run, struct error *error)
         bool done = false, recorded;
         made = change_is_done(run->main, &bookkeeping[i], &done, error) &&
                (done || apply_change(run, &bookkeeping[i], NULL, &recorded, error));
+        there = true;
     }
-    return made;
+    return made || forbidden(run, there, error);
 }
 
 /* We hold the advisory lock now: a worker that still has a session lives no more, or has lost its lock. What the server still does for
@@ -347,7 +367,8 @@ static void release_lock(struct run *run)
     error_clear(&error);
 }
 
-static void add_plan_event(struct run *run)
+/* `from`: the Kong whose schema it is before; NULL: there is none. */
+static void add_plan_event(struct run *run, const char *from)
 {
     json_t *changes = json_array();
     for (size_t i = 0; i < run->plan.change_count; i++) {
@@ -359,7 +380,7 @@ static void add_plan_event(struct run *run)
         free(text);
         free(id);
     }
-    journal_add(run->journal, true, json_pack("{s:s, s:o}", "event", "plan", "changes", changes));
+    journal_add(run->journal, true, json_pack("{s:s, s:o, s:o}", "event", "plan", "from", json_text(from), "changes", changes));
 }
 
 static bool read_state(struct run *run, struct state *state, struct error *error)
@@ -447,7 +468,7 @@ static struct run_outcome roll_back(struct run *run)
     if (!rollback_run_look(run, &error) || !rollback_plan(run->main, &run->rollback, run->job->to, &run->plan, &error))
         return failed(run, &error);
     proof_prepare(run, &run->rollback.state);
-    add_plan_event(run);
+    add_plan_event(run, run->rollback.state.version);
     start_probe(run);
     return rollback_run_steps(run, &error) ? conclude_rollback(run) : failed(run, &error);
 }
@@ -464,12 +485,13 @@ static struct run_outcome run_locked(struct run *run)
     if (!read_state(run, &state, &error))
         return failed(run, &error);
     bool planned = plan_build(run->main, &state, run->job->kind, run->job->to, &run->plan, &error);
-    if (planned)
+    if (planned) {
         proof_prepare(run, &state);
+        add_plan_event(run, state.version);
+    }
     state_free(&state);
     if (!planned)
         return failed(run, &error);
-    add_plan_event(run);
     if (run->job->kind != PLAN_BOOTSTRAP)
         start_probe(run);
     bool done = run->job->kind == PLAN_BOOTSTRAP ? fill_empty_database(run, &error) : run_steps(run, &error);

@@ -46,7 +46,7 @@ void state_free(struct state *state)
 
 /* What kind of database it is, in one question: tables of the schema, Kong's bookkeeping, Kong's tables elsewhere. */
 struct survey {
-    bool has_meta, has_legacy, has_tables;
+    bool has_meta, has_legacy, has_tables, schema_missing;
     char *elsewhere;
 };
 
@@ -67,13 +67,15 @@ static bool survey_read(struct pg *pg, struct survey *survey, struct error *erro
         " (SELECT n.nspname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
         "  WHERE c.relname IN ('schema_meta', 'schema_migrations') AND c.relkind = 'r' AND n.nspname IS DISTINCT FROM current_schema()"
         "  AND EXISTS (SELECT 1 FROM pg_catalog.pg_class p WHERE p.relnamespace = n.oid AND p.relname = 'plugins') LIMIT 1),"
-        " current_schema() IS NULL AND EXISTS (SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1), current_user", 1, values);
+        " current_schema() IS NULL AND EXISTS (SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1), current_user,"
+        " current_schema() IS NULL", 1, values);
     if (result == NULL)
         return false;
     survey->has_meta = PQgetvalue(result, 0, 0)[0] == 't';
     survey->has_legacy = PQgetvalue(result, 0, 1)[0] == 't';
     survey->has_tables = PQgetvalue(result, 0, 2)[0] == 't';
     survey->elsewhere = PQgetisnull(result, 0, 3) ? NULL : mem_dup(PQgetvalue(result, 0, 3));
+    survey->schema_missing = PQgetvalue(result, 0, 6)[0] == 't';
     bool hidden = PQgetvalue(result, 0, 4)[0] == 't';
     if (hidden)
         error_set(error, ERROR_SQL, "%s: the role %s may not use the schema %s; run GRANT USAGE ON SCHEMA %s TO %s, or set pg_user and pg_schema in kong.conf",
@@ -369,6 +371,7 @@ static void decide_without_kong(struct pg *pg, const struct survey *survey, stru
 static bool decide(struct pg *pg, const struct survey *survey, struct state *state, struct error *error)
 {
     state->from_014 = survey->has_legacy;
+    state->schema_missing = survey->schema_missing;
     if (survey->has_meta && !read_meta(pg, state, error))
         return false;
     /* Core's first record marks the end of the beginning: until then an interrupted run has left the bookkeeping at most. */

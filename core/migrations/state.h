@@ -50,6 +50,7 @@ struct state {
     enum stage stage;
     const char *version;               /* the Kong whose schema it is: "0.14", "1.0"… "1.3"; NULL where there is none */
     char *reason;                      /* a sentence for too_old, ahead, foreign and empty; or NULL */
+    bool schema_missing;               /* there is no such schema yet */
     bool from_014;                     /* `schema_migrations` is still there: the old cluster is 0.14 */
     bool has_apis;                     /* legacy_014: the table `apis` has rows, which no later Kong reads: `up` is refused */
     struct subsystem_state *subsystems;   /* those of the loaded plugins and core, in Kong's order */

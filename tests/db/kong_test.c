@@ -273,6 +273,36 @@ static void test_custom_plugins_follow(void **state)
     db_drop("custom");
 }
 
+/* An installation from nothing: database, schema, tables; or what is to be granted. */
+static void test_it_is_installed_from_nothing(void **state)
+{
+    (void)state;
+    struct result result = kong("nothing", "bootstrap");
+    expect_exit(&result, 1);
+    expect_part(result.err, "there is no database nothing at 127.0.0.1:");
+    expect_part(result.err, "CREATE DATABASE nothing OWNER kong;");
+    db_ask("postgres", "ALTER ROLE kong NOCREATEDB");
+    result = kong("nothing", "bootstrap --yes");
+    expect_exit(&result, 1);
+    expect_part(result.err, "have a superuser run: CREATE DATABASE nothing OWNER kong;");
+    db_ask("postgres", "ALTER ROLE kong CREATEDB; ");
+    result = kong("nothing", "KONG_PG_SCHEMA=kong_13 bootstrap --yes");
+    expect_exit(&result, 0);
+    expect_part(result.out, "is ready for Kong 1.3");
+    expect_part(result.out, "Start Kong on its nodes: kong start -c ");
+    result = kong("nothing", "KONG_PG_SCHEMA=kong_13 status");
+    expect_exit(&result, 0);
+    db_drop("nothing");
+    db_ask("postgres", "CREATE DATABASE others");
+    result = kong("others", "bootstrap --yes");
+    expect_exit(&result, 1);
+    expect_part(result.err, "run GRANT USAGE, CREATE ON SCHEMA \"public\" TO \"kong\";");
+    result = kong("others", "KONG_PG_SCHEMA=kong_13 bootstrap --yes");
+    expect_exit(&result, 1);
+    expect_part(result.err, "run GRANT CREATE ON DATABASE \"others\" TO \"kong\";");
+    db_ask("postgres", "DROP DATABASE others");
+}
+
 /* The worker is killed while what is pending is set aside: it is read as pending, and the next run puts it back. */
 static void test_a_killed_worker_leaves_nothing_aside(void **state)
 {
@@ -311,6 +341,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_it_is_stopped),
         cmocka_unit_test(test_only_a_1_3_is_run),
         cmocka_unit_test(test_custom_plugins_follow),
+        cmocka_unit_test(test_it_is_installed_from_nothing),
         cmocka_unit_test(test_a_killed_worker_leaves_nothing_aside),
     };
     fake_kong_sh = argc > 4 ? argv[4] : "";
