@@ -317,8 +317,7 @@ static void save(struct wizard *wizard, const char *what)
 {
     struct error error = {0};
     const struct fleet *fleet = &wizard->model.app.fleet;
-    free(wizard->model.fleet_polls);
-    wizard->model.fleet_polls = NULL;
+    wizard->model.fleet_poll_count = 0;
     if (fleet_save(fleet, &error))
         wizard_say(wizard, MARK_OK, "%s; saved to %s.", what, fleet->file);
     else
