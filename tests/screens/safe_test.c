@@ -567,14 +567,13 @@ static char *words_of(const char *text)
     return words;
 }
 
-/* What a screen of 160x50 says in its status line, its notes and its Why is in the text that `e` opens on one of 60x20. */
-static void test_nothing_is_cut_without_a_way_to_see_it(void **state)
+/* What a screen of 160x50 says in its status line, its notes and its Why is in the text that `e` opens on a smaller one. */
+static void assert_all_can_be_read(int width, int height)
 {
-    (void)state;
     for (size_t i = 0; scene_at(i) != NULL; i++) {
         struct fixture fixture;
         struct prose all = {0};
-        fixture_begin(&fixture, scene_at(i), 60, 20, CHARSET_UTF8, NULL);
+        fixture_begin(&fixture, scene_at(i), width, height, CHARSET_UTF8, NULL);
         fixture.wizard.view.overlay = OVERLAY_NONE;
         fixture.wizard.view.tables[fixture.wizard.view.shown].search.typing = false;
         fixture_draw(&fixture);
@@ -585,7 +584,7 @@ static void test_nothing_is_cut_without_a_way_to_see_it(void **state)
         canvas_resize(&fixture.canvas, 160, 50, CHARSET_UTF8);
         fixture_draw(&fixture);
         fixture.wizard.view.gathered = NULL;
-        canvas_resize(&fixture.canvas, 60, 20, CHARSET_UTF8);
+        canvas_resize(&fixture.canvas, width, height, CHARSET_UTF8);
         fixture_key(&fixture, 'e');
         assert_int_equal(fixture.wizard.view.overlay, OVERLAY_TEXT);
         char *text = prose_text(fixture.wizard.view.text.blocks, fixture.wizard.view.text.count), *whole = words_of(text);
@@ -601,6 +600,14 @@ static void test_nothing_is_cut_without_a_way_to_see_it(void **state)
         prose_free(&all);
         fixture_free(&fixture);
     }
+}
+
+static void test_nothing_is_cut_without_a_way_to_see_it(void **state)
+{
+    (void)state;
+    assert_all_can_be_read(60, 20);
+    assert_all_can_be_read(80, 24);
+    assert_all_can_be_read(120, 40);
 }
 
 /* Paths that are completed. */
