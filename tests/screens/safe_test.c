@@ -175,6 +175,22 @@ static void test_the_cursor_stands_on_what_has_the_focus(void **state)
         }
 }
 
+/* A screen reader reads from there: in every scene, at every size that can be used. */
+static void test_there_is_always_a_cursor(void **state)
+{
+    static const int widths[][2] = {{80, 24}, {60, 20}, {120, 40}, {160, 50}, {30, 8}};
+    (void)state;
+    for (size_t i = 0; scene_at(i) != NULL; i++)
+        for (size_t j = 0; j < COUNT_OF(widths); j++) {
+            struct fixture fixture;
+            fixture_begin(&fixture, scene_at(i), widths[j][0], widths[j][1], CHARSET_UTF8, NULL);
+            fixture_draw(&fixture);
+            if (!fixture.canvas.cursor_shown)
+                fail_msg("%s has no cursor at %dx%d", scene_at(i)->name, widths[j][0], widths[j][1]);
+            fixture_free(&fixture);
+        }
+}
+
 /* A question stays what it was while what is behind it is read anew. */
 static void test_a_question_outlives_the_state_it_was_asked_in(void **state)
 {
@@ -610,6 +626,33 @@ static void test_nothing_is_cut_without_a_way_to_see_it(void **state)
     assert_all_can_be_read(120, 40);
 }
 
+/* A warning is explained where it holds, and nowhere else; and every gate is. */
+static void test_warnings_and_gates_are_explained(void **state)
+{
+    static const struct {
+        const char *scene, *text;
+        bool said;
+    } cases[] = {
+        {"finish-ready", "\nNo backup\n", true}, {"finish-dialog-backed-up", "\nNo backup\n", false}, {"up-confirm-lock", "\nA lock that was left behind\n", true},
+        {"up-plan", "\nA lock that was left behind\n", false}, {"up-confirm-logout", "\nThe work would end at logout\n", true}, {"up-waiting", "\nA session is in the way\n", true},
+        {"up-running", "\nA session is in the way\n", false}, {"up-running", "\nA node would have waited\n", true}, {"divert-worse", "\nThe new cluster answers worse\n", true},
+        {"divert-half", "\nThe new cluster answers worse\n", false}, {"finish-locked", "It is shut: ", true}, {"finish-locked", "Nothing overrules it.", true},
+        {"finish-overruled", "It was overruled, though: ", true}, {"finish-ready", "It is open.", true},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct fixture fixture;
+        fixture_begin(&fixture, find_scene(cases[i].scene), 80, 24, CHARSET_UTF8, NULL);
+        fixture.wizard.view.overlay = OVERLAY_NONE;
+        fixture_key(&fixture, 'e');
+        char *text = prose_text(fixture.wizard.view.text.blocks, fixture.wizard.view.text.count);
+        if ((strstr(text, cases[i].text) != NULL) != cases[i].said)
+            fail_msg("%s: '%s' is %s: %s", cases[i].scene, cases[i].text, cases[i].said ? "not said" : "said", text);
+        free(text);
+        fixture_free(&fixture);
+    }
+}
+
 /* Paths that are completed. */
 
 static void complete_with(struct fixture *fixture, const char *text, const char *const *names, size_t count)
@@ -833,6 +876,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_no_two_severities_differ_by_colour_alone),
         cmocka_unit_test(test_the_cursor_stands_on_what_has_the_focus),
+        cmocka_unit_test(test_there_is_always_a_cursor),
         cmocka_unit_test(test_a_question_outlives_the_state_it_was_asked_in),
         cmocka_unit_test(test_finish_is_sent_once_all_is_as_it_should_be),
         cmocka_unit_test(test_finish_is_not_sent_by_accident),
@@ -842,6 +886,7 @@ int main(void)
         cmocka_unit_test(test_the_selection_stays_with_its_node),
         cmocka_unit_test(test_every_list_scrolls_searches_opens_and_copies),
         cmocka_unit_test(test_nothing_is_cut_without_a_way_to_see_it),
+        cmocka_unit_test(test_warnings_and_gates_are_explained),
         cmocka_unit_test(test_paths_are_completed),
         cmocka_unit_test(test_hostile_names_do_no_harm),
         cmocka_unit_test(test_every_name_in_the_scenes_can_be_hostile),
