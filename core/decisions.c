@@ -4,6 +4,7 @@
 #include "core/base/json.h"
 #include "core/base/mem.h"
 #include "core/journal.h"
+#include "core/run_view.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -89,6 +90,25 @@ static void list_one(void *context, const json_t *json)
                                 json_get_text(json, "why"));
     names_add(context, sentence);
     free(sentence);
+}
+
+struct closing {
+    int64_t before, at;
+};
+
+static void look_for_end(void *context, const json_t *json)
+{
+    struct closing *closing = context;
+    int64_t at = run_view_time(json_get_text(json, "t"));
+    if (strcmp(json_get_text(json, "decision"), kind_names[DECISION_FORGOTTEN]) == 0 && at < closing->before)
+        closing->at = at;
+}
+
+int64_t decisions_closed_before(const char *folder, int64_t before)
+{
+    struct closing closing = {.before = before};
+    read_all(folder, look_for_end, &closing);
+    return closing.at;
 }
 
 void decisions_list(const char *folder, struct names *sentences)

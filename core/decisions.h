@@ -9,6 +9,7 @@
 #include "core/base/names.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 enum decision_kind {
     DECISION_ACKNOWLEDGED, DECISION_OVERRULED, DECISION_DECLARED, DECISION_FORGOTTEN, DECISION_CANCELLED, DECISION_ENDED
@@ -29,5 +30,8 @@ void decisions_list(const char *folder, struct names *sentences);
 
 /* The upgrade is over: what was decided for it does not stand for another one. */
 bool decisions_close(const char *folder, struct error *error);
+
+/* When the last upgrade before that time was over (wall ms); 0: none was. */
+int64_t decisions_closed_before(const char *folder, int64_t before);
 
 #endif

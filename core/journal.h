@@ -5,7 +5,7 @@
  *
  * Events ("event" and what comes with it; each has "t", the wall time in UTC):
  *   start      command, pid, host, user, program, database{}, to, kong: the path of Kong's own command where that does it, or null
- *   plan       changes[{id, what, table, lock, rewrite, scan, rows, bytes, correction}]
+ *   plan       from: the Kong whose schema it is before, or null, changes[{id, what, table, lock, rewrite, scan, rows, bytes, correction}]
  *   lock       state: "taken" | "released"
  *   change     id, state: "begin" | "done" | "already" | "failed", ms
  *   wait       id, what: why the change is tried again, blockers[{pid, application, address, state, seconds, query}]

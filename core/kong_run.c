@@ -459,7 +459,7 @@ static struct run_outcome run_on_database(struct kong *kong)
     struct verdict verdict = check_order(kong);
     if (verdict.order != ORDER_GO)
         return (struct run_outcome){verdict.order == ORDER_NOTHING ? RUN_NOTHING : RUN_REFUSED, verdict.exit_code, verdict.sentence};
-    journal_add(kong->journal, true, json_pack("{s:s, s:[]}", "event", "plan", "changes"));
+    journal_add(kong->journal, true, json_pack("{s:s, s:o, s:[]}", "event", "plan", "from", json_text(kong->before.version), "changes"));
     return run_migrations(kong);
 }
 

@@ -10,6 +10,7 @@
 #include "core/hook_record.h"
 #include "core/journal.h"
 #include "core/migrations/corrections.h"
+#include "core/report_internal.h"
 #include "core/run_view.h"
 
 #include <errno.h>
@@ -23,7 +24,7 @@ static void apply(void *context, const json_t *event)
     run_view_apply(context, event);
 }
 
-static bool read_run(const char *path, struct run_view *view)
+bool report_read_run(const char *path, struct run_view *view)
 {
     struct journal_reader reader;
     *view = (struct run_view){0};
@@ -34,20 +35,21 @@ static bool read_run(const char *path, struct run_view *view)
     return view->command != NULL;
 }
 
-/* Text from outside must stay text: no line of its own, no end of a table's cell, no HTML. */
-static void add_text(struct buf *out, const char *text)
+void report_add_text(struct buf *out, const char *text)
 {
     for (const char *c = text; *c != '\0'; c++) {
-        if (strchr("|<\\", *c) != NULL)
+        bool wide = (unsigned char)c[0] == 0xC2 && (unsigned char)c[1] >= 0x80 && (unsigned char)c[1] <= 0x9F;   /* a control character of two bytes */
+        c += wide ? 1 : 0;
+        if (strchr("|<[\\", *c) != NULL)
             buf_add(out, "\\");
-        buf_add_bytes(out, (unsigned char)*c < ' ' || *c == 0x7F ? " " : c, 1);
+        buf_add_bytes(out, wide || (unsigned char)*c < ' ' || *c == 0x7F ? " " : c, 1);
     }
 }
 
-static void add_cell(struct buf *out, const char *text)
+void report_add_cell(struct buf *out, const char *text)
 {
     buf_add(out, "| ");
-    add_text(out, text);
+    report_add_text(out, text);
     buf_add(out, " ");
 }
 
@@ -71,13 +73,13 @@ static void add_changes(struct buf *out, const struct run_view *view)
     buf_add(out, "\n| change | outcome | ms | lock | worst stall, ms | 99 % under, ms | correction |\n| --- | --- | ---: | --- | ---: | ---: | --- |\n");
     for (size_t i = 0; i < view->change_count; i++) {
         const struct run_change *each = &view->changes[i];
-        add_cell(out, each->what);
-        add_cell(out, words[each->progress]);
+        report_add_cell(out, each->what);
+        report_add_cell(out, words[each->progress]);
         buf_addf(out, each->ms >= 0 ? "| %lld " : "| ", (long long)each->ms);
-        add_cell(out, each->lock);
+        report_add_cell(out, each->lock);
         add_figure(out, each->worst_ms);
         add_figure(out, each->p99_ms);
-        add_cell(out, each->correction);
+        report_add_cell(out, each->correction);
         buf_add(out, "|\n");
     }
 }
@@ -115,14 +117,14 @@ static void add_kong(struct buf *out, const struct run_view *view)
     if (view->kong == NULL)
         return;
     buf_add(out, "\nRun by Kong's own command, ");
-    add_text(out, view->kong);
+    report_add_text(out, view->kong);
     buf_add(out, ", which said in the end:\n\n");
     for (size_t told = 0; first > 0 && told < KONG_LINES_TOLD; first--)
         told += strncmp(view->log.list[first - 1], prefix, strlen(prefix)) == 0 ? 1 : 0;
     for (size_t i = first; i < view->log.count; i++)
         if (strncmp(view->log.list[i], prefix, strlen(prefix)) == 0) {
             buf_add(out, "- ");
-            add_text(out, view->log.list[i] + strlen(prefix));
+            report_add_text(out, view->log.list[i] + strlen(prefix));
             buf_add(out, "\n");
         }
 }
@@ -131,20 +133,20 @@ static void add_run(struct buf *out, const char *path)
 {
     struct run_view view;
     char began[CLOCK_TEXT_SIZE];
-    if (read_run(path, &view)) {
+    if (report_read_run(path, &view)) {
         buf_add(out, "\n### ");
-        add_text(out, view.command);
+        report_add_text(out, view.command);
         buf_addf(out, ", %s: ", clock_text(view.started_ms, began));
-        add_text(out, outcome(&view, path));
+        report_add_text(out, outcome(&view, path));
         buf_add(out, "\n\nBy ");
-        add_text(out, view.user);
+        report_add_text(out, view.user);
         buf_add(out, " on ");
-        add_text(out, view.host);
+        report_add_text(out, view.host);
         buf_addf(out, ", %.1f s, %zu wait%s for a lock.\n", (double)(view.last_ms - view.started_ms) / 1000.0, view.wait_count,
                  view.wait_count == 1 ? "" : "s");
         if (view.message != NULL && view.message[0] != '\0') {
             buf_add(out, "\n");
-            add_text(out, view.message);
+            report_add_text(out, view.message);
             buf_add(out, ".\n");
         }
         add_kong(out, &view);
@@ -159,7 +161,7 @@ static void add_backup(struct buf *out, const struct backup_made *backup)
 {
     char as_of[CLOCK_TEXT_SIZE];
     buf_addf(out, "\n### Backup as of %s%s\n\n", clock_text(backup->as_of_ms, as_of), backup->there ? "" : ": the file is gone");
-    add_text(out, backup->path);
+    report_add_text(out, backup->path);
     buf_addf(out, ", %.1f MB, %lld rows of %lld tables, counted in the database and again in the archive.\n", (double)backup->bytes / 1e6,
              (long long)backup->rows, (long long)backup->tables);
     if (!backup->there)
@@ -197,20 +199,20 @@ static void add_hook(struct buf *out, const struct hook_record *record)
 {
     char began[CLOCK_TEXT_SIZE], *sentence = hook_record_sentence(record);
     buf_addf(out, "- %s: ", clock_text(record->started_ms, began));
-    add_text(out, record->user);
+    report_add_text(out, record->user);
     buf_add(out, " on ");
-    add_text(out, record->host);
+    report_add_text(out, record->host);
     buf_add(out, ": ");
-    add_text(out, sentence);
+    report_add_text(out, sentence);
     if (record->ended_ms > 0)
         buf_addf(out, ", after %.1f s", (double)(record->ended_ms - record->started_ms) / 1000.0);
     buf_add(out, ". Command: ");
-    add_text(out, record->command);
+    report_add_text(out, record->command);
     buf_add(out, "\n");
     size_t count = record->lines.count, first = count > HOOK_LINES_TOLD ? count - HOOK_LINES_TOLD : 0;
     for (size_t i = first; i < count; i++) {
         buf_add(out, "  - ");
-        add_text(out, record->lines.list[i]);
+        report_add_text(out, record->lines.list[i]);
         buf_add(out, "\n");
     }
     free(sentence);
@@ -257,8 +259,8 @@ static void add_database(struct buf *out, const struct state *state)
                                    {"version", state->version != NULL ? state->version : "-"}};
     buf_add(out, "\n| | |\n| --- | --- |\n");
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        add_cell(out, rows[i][0]);
-        add_cell(out, rows[i][1]);
+        report_add_cell(out, rows[i][0]);
+        report_add_cell(out, rows[i][1]);
         buf_add(out, "|\n");
     }
     free(database);
@@ -271,6 +273,7 @@ char *report_markdown(const char *folder, const struct state *state)
     char now[CLOCK_TEXT_SIZE];
     buf_addf(&out, "# Kong upgrade to 1.3\n\nWritten %s by kong-upgrade %s.\n", clock_text(clock_wall_ms(), now), KONG_UPGRADE_VERSION);
     add_database(&out, state);
+    report_add_summary(&out, folder);
     buf_add(&out, "\n## Runs\n");
     journal_list(folder, &paths);
     for (size_t i = 0; i < paths.count; i++)
@@ -283,7 +286,7 @@ char *report_markdown(const char *folder, const struct state *state)
     buf_add(&out, "\n## Decisions\n\n");
     for (size_t i = 0; i < sentences.count; i++) {
         buf_add(&out, "- ");
-        add_text(&out, sentences.list[i]);
+        report_add_text(&out, sentences.list[i]);
         buf_add(&out, "\n");
     }
     if (sentences.count == 0)
@@ -311,7 +314,7 @@ static json_t *run_json(const char *path)
     struct run_view view;
     char began[CLOCK_TEXT_SIZE];
     json_t *json = NULL;
-    if (read_run(path, &view)) {
+    if (report_read_run(path, &view)) {
         json_t *changes = json_array();
         for (size_t i = 0; i < view.change_count; i++)
             json_array_append_new(changes, change_json(&view.changes[i]));
@@ -356,6 +359,7 @@ json_t *report_json(const char *folder, const struct state *state)
     json_t *json = json_pack("{s:o, s:o, s:o, s:o, s:o}", "state", state != NULL ? state_json(state) : json_null(), "runs", runs, "backups",
                              backups_json(folder), "hooks", hooks_json(folder),
                              "decisions", json_names(&sentences));
+    report_set_summary(json, folder);
     names_free(&sentences);
     names_free(&paths);
     return json;

@@ -79,7 +79,7 @@ void run_view_free(struct run_view *view)
     free_changes(view);
     free_blockers(view);
     names_free(&view->log);
-    char *const texts[] = {view->command, view->host, view->user, view->wait_what, view->result, view->message, view->unproven, view->kong};
+    char *const texts[] = {view->command, view->host, view->user, view->wait_what, view->result, view->message, view->unproven, view->kong, view->from, view->to};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         free(texts[i]);
     *view = (struct run_view){0};
@@ -97,6 +97,7 @@ static void on_start(struct run_view *view, const json_t *event)
     set_text(&view->host, json_get_text(event, "host"));
     set_text(&view->user, json_get_text(event, "user"));
     set_text(&view->kong, json_string_value(json_object_get(event, "kong")));
+    set_text(&view->to, json_string_value(json_object_get(event, "to")));
     view->pid = get_int(event, "pid", 0);
     view->started_ms = view->last_ms;
     const json_t *database = json_object_get(event, "database");
@@ -114,6 +115,7 @@ static void on_plan(struct run_view *view, const json_t *event)
     const json_t *changes = json_object_get(event, "changes"), *each;
     size_t i;
     free_changes(view);
+    set_text(&view->from, json_string_value(json_object_get(event, "from")));
     view->changes = mem_zero(json_array_size(changes), sizeof *view->changes);
     json_array_foreach(changes, i, each)
         view->changes[view->change_count++] = (struct run_change){

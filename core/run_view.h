@@ -35,6 +35,7 @@ struct run_blocker {
 /* Zero-initialise; run_view_free frees. All texts may be hostile. Figures of stalls are set once there is a plan. */
 struct run_view {
     char *command, *host, *user;
+    char *from, *to;                      /* Kong versions; NULL: not told */
     char *kong;                           /* the path of Kong's own command, which does it; NULL: we do */
     int pid;
     int64_t started_ms, last_ms;          /* wall clock; 0: no event yet */

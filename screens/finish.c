@@ -26,8 +26,21 @@ static bool is_enabled(const struct wizard *wizard, int action)
     return run_pane_enabled(wizard, action);
 }
 
+/* What is pending is of plugins that were loaded on a database of 1.3 alone. */
+static void add_plugins_only(struct prose *prose, const struct model *model)
+{
+    for (size_t i = 0; i < model->state.subsystem_count; i++)
+        if (model->state.subsystems[i].pending.count > 0)
+            prose_add(prose, PROSE_BULLET, "It completes the tables of the plugin %s, which was loaded since.", model->state.subsystems[i].subsystem->name);
+    prose_add_mark(prose, MARK_INFO, "Kong's own tables are 1.3's already, and nodes of 1.3 work on meanwhile.");
+}
+
 static void add_warnings(struct prose *prose, const struct model *model)
 {
+    if (state_plugins_only(&model->state)) {
+        add_plugins_only(prose, model);
+        return;
+    }
     prose_add_mark(prose, MARK_DANGER, "After this, nodes of the old cluster must never run on this database again. There is no way back but a backup.");
     if (model->state.from_014)
         prose_add(prose, PROSE_BULLET, "A 0.14 node will refuse to start.");

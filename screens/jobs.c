@@ -165,10 +165,31 @@ static void take_result(void *context, struct check_result *result)
     uv_async_send(&job->arrived);
 }
 
+/* kong.conf as it is now: it may have been mended since. One that can't be read any more is a warning beside what it was. */
+static void read_conf(struct check_job *job, struct kong_conf *conf)
+{
+    const struct kong_conf *before = &job->app->conf;
+    struct error error = {0};
+    job->conf_changed = false;
+    if (kong_conf_load(conf, before->file, NULL, environ, &error)) {
+        job->conf_changed = !kong_conf_equal(conf, before);
+        return;
+    }
+    kong_conf_copy(conf, before);
+    names_free(&conf->warnings);
+    names_add(&conf->warnings, error.message);
+    for (size_t i = 0; i < before->warnings.count; i++)
+        names_add(&conf->warnings, before->warnings.list[i]);
+    error_clear(&error);
+}
+
 void check_work(uv_work_t *work)
 {
     struct check_job *job = (struct check_job *)work;
-    checks_run(&job->app->conf, &job->app->fleet, &job->ids, &job->stop, take_result, job);
+    struct kong_conf conf;
+    read_conf(job, &conf);
+    checks_run(&conf, &job->app->fleet, &job->ids, &job->stop, take_result, job);
+    kong_conf_free(&conf);
 }
 
 void conf_work(uv_work_t *work)

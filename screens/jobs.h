@@ -63,6 +63,7 @@ struct check_job {
     const struct app *app;
     struct names ids;             /* which; empty: all */
     volatile bool stop;           /* set by the loop when the wizard is left */
+    bool conf_changed;            /* kong.conf is another one than `app` was made of */
     uv_async_t arrived;
     uv_mutex_t mutex;
     struct check_results results;

@@ -67,8 +67,9 @@ static void add_stop(struct prose *prose, const struct model *model)
     }
     prose_add_mark(prose, MARK_OK, "It harms nothing. Press q to quit; the wizard opens here again, on this or another machine.");
     add_runs(prose, model);
-    prose_add(prose, PROSE_BULLET, complete ? "The database stays migrated up, for as long as you like."
-                                            : "The database stays half-way: what was added does no harm, and step 1 goes on from there.");
+    prose_add(prose, PROSE_BULLET, complete                    ? "The database stays migrated up, for as long as you like."
+                                   : model_is_half_back(model) ? "The database stays half-way back: that does no harm. Roll back to its end, or migrate up again."
+                                                               : "The database stays half-way: what was added does no harm, and step 1 goes on from there.");
     prose_add(prose, PROSE_BULLET, "%s nodes work on as before: they serve, write, and can be restarted.", model->state.from_014 ? "0.14" : "Old");
     prose_add(prose, PROSE_BULLET, complete ? "1.3 nodes may serve beside them, or be stopped; traffic may be moved either way. Leave the new nodes' Admin API alone."
                                             : "1.3 nodes can't start before step 1 is complete.");
@@ -142,12 +143,13 @@ static void add_nodes(struct prose *prose, const struct model *model)
         prose_add_mark(prose, MARK_UNKNOWN, "No new node is in fleet.ini: that none lives can't be seen from here.");
 }
 
-static size_t count_releases(const struct rollback *rollback)
+/* It is for the operator to say which release it was; once a rollback has begun, its records tell. */
+static bool is_in_doubt(const struct model *model)
 {
     size_t count = 0;
     for (int version = 0; version < KONG_VERSIONS; version++)
-        count += (rollback->releases & 1u << version) != 0 ? 1 : 0;
-    return count;
+        count += (model->way_back.rollback.releases & 1u << version) != 0 ? 1 : 0;
+    return count > 1 && !model_is_half_back(model);
 }
 
 static void add_open(struct prose *prose, const struct model *model)
@@ -158,7 +160,7 @@ static void add_open(struct prose *prose, const struct model *model)
     size_t changes = plan_remaining(&back->plan);
     prose_add(prose, PROSE_PARAGRAPH, "%zu change%s undone, each as carefully as it was made, beside live traffic of the old nodes. Then the database is Kong %s's as before step 1.",
               changes, changes == 1 ? " is" : "s are", name);
-    if (count_releases(&back->rollback) > 1)
+    if (is_in_doubt(model))
         prose_add_mark(prose, MARK_WARN, "Was it Kong %s's before? The database does not tell for sure. Press c for another release.", name);
     add_losses(prose, &back->losses);
     add_not_restored(prose, back->to);
@@ -318,12 +320,11 @@ static const struct keys_row rows[] = {
 
 static bool is_enabled(const void *context, int action)
 {
-    const struct wizard *wizard = context;
-    const struct way_back *back = &wizard->model.way_back;
+    const struct model *model = &((const struct wizard *)context)->model;
     char reason[512];
     if (action == ACTION_BACK)
-        return model_refusal_to_roll_back(&wizard->model, reason, sizeof reason)[0] == '\0';
-    return action != ACTION_RELEASE || (!wizard->model.looking_back && way_back_is_open(back) && count_releases(&back->rollback) > 1);
+        return model_refusal_to_roll_back(model, reason, sizeof reason)[0] == '\0';
+    return action != ACTION_RELEASE || (!model->looking_back && way_back_is_open(&model->way_back) && is_in_doubt(model));
 }
 
 struct keys_map leave_keys(const struct wizard *wizard)

@@ -94,6 +94,8 @@ static void forget(struct loop *loop)
     struct model *model = &loop->wizard->model;
     nodes_stop(loop->nodes);
     loop->nodes = NULL;
+    seen_free(loop->seen);
+    loop->seen = NULL;
     census_stop(loop->census);
     loop->census = NULL;
     traffic_free(loop->traffic);
@@ -151,6 +153,7 @@ static void on_tick(uv_timer_t *timer)
         loop_read_hook(loop);
         loop_note_traffic(loop);
         loop_take_nodes(loop);
+        loop_note_seen(loop);
         loop_knock(loop);
         loop_start_look(loop);
         loop_find_kong(loop);
@@ -223,6 +226,7 @@ static bool end(struct loop *loop)
     free(loop->start.folder);
     kong_binary_free(&loop->kong.binary);
     traffic_free(loop->traffic);
+    seen_free(loop->seen);
     free(loop->wanted_conf);
     free(loop);
     return true;

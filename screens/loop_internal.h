@@ -3,6 +3,7 @@
 #ifndef SCREENS_LOOP_INTERNAL_H
 #define SCREENS_LOOP_INTERNAL_H
 
+#include "core/cluster/seen.h"
 #include "core/cluster/traffic.h"
 #include "screens/hooks.h"
 #include "screens/jobs.h"
@@ -34,6 +35,8 @@ struct loop {
     size_t jobs;                 /* under way */
 
     struct nodes *nodes;
+    struct seen *seen;           /* NULL: there is no state folder yet */
+    int64_t seen_at;
     struct census *census;
     struct traffic *traffic;
     int64_t sought_at, settles_at;
@@ -62,6 +65,9 @@ void loop_start_look(struct loop *loop);
 void loop_restart_nodes(struct loop *loop);
 void loop_take_nodes(struct loop *loop);
 void loop_note_traffic(struct loop *loop);
+
+/* What of that the report will tell. */
+void loop_note_seen(struct loop *loop);
 
 /* Looks for Kong's own command, once, as soon as it is of use. */
 void loop_find_kong(struct loop *loop);

@@ -189,6 +189,10 @@ static void on_checked(uv_work_t *work, int status)
     loop->wizard->model.checks_running = false;
     loop->wizard->model.checks_run = true;
     take_results(loop);
+    if (job->conf_changed) {
+        wizard_say(loop->wizard, MARK_INFO, "kong.conf has changed: everything is looked at anew, by what it says now.");
+        loop->loads = true;
+    }
     loop_derive(loop);
     loop_draw(loop);
 }

@@ -6,6 +6,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#define SEEN_MS 1000   /* between looks at what the report will tell */
 
 static bool knows_polls(const struct loop *loop)
 {
@@ -60,6 +63,38 @@ void loop_note_traffic(struct loop *loop)
     traffic_allow(loop->traffic, loop->wizard->model.app.fleet.quiet_rps);
     traffic_moved(loop->traffic, loop->wizard->model.diverted_at);
     traffic_note(loop->traffic, loop->nodes, clock_ms());
+}
+
+/* Before the first thing is done, and after the last, there is nothing to tell. */
+static bool is_under_way(const struct model *model)
+{
+    enum stage stage = model->state.stage;
+    return model->has_state && (stage == STAGE_UPGRADABLE || stage == STAGE_LEGACY_014 || stage == STAGE_PENDING);
+}
+
+static void open_seen(struct loop *loop)
+{
+    char *folder = journal_folder(&loop->wizard->model.app.conf.pg, false, NULL);
+    if (folder != NULL && access(folder, W_OK) == 0)
+        loop->seen = seen_new(folder);
+    free(folder);
+}
+
+void loop_note_seen(struct loop *loop)
+{
+    const struct model *model = &loop->wizard->model;
+    int64_t now = clock_ms();
+    if (!is_under_way(model) || now - loop->seen_at < SEEN_MS)
+        return;
+    loop->seen_at = now;
+    if (loop->seen == NULL)
+        open_seen(loop);
+    if (loop->seen == NULL)
+        return;
+    for (size_t i = 0; i < model->node_count; i++)
+        seen_node(loop->seen, model->nodes[i].node, now);
+    const struct seen_traffic traffic = {{model->rps[CLUSTER_OLD], model->rps[CLUSTER_NEW]}, {&model->metrics[CLUSTER_OLD], &model->metrics[CLUSTER_NEW]}, model->verdict.level};
+    seen_traffic(loop->seen, &traffic, now);
 }
 
 /* A node of the fleet that another address leads to, too. */

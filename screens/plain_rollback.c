@@ -171,12 +171,9 @@ static int confirm(const struct back *back)
         return EXIT_REFUSED;
     }
     int exit_code = check_nodes(back);
-    if (exit_code != 0 || (confirmed != NULL && back->app->options->quiet))
+    if (exit_code != 0 || confirmed != NULL)   /* what is lost, the worker tells */
         return exit_code;
-    if (!back->app->options->json)
-        say_losses(&back->losses);
-    if (confirmed != NULL)
-        return 0;
+    say_losses(&back->losses);
     run_say_backup(back->app);
     if (types_name(back))
         return 0;

@@ -108,7 +108,9 @@ static void draw_complete(struct wizard *wizard, struct area area)
     const struct model *model = &wizard->model;
     bool current = model->state.stage == STAGE_CURRENT;
     char text[200];
-    snprintf(text, sizeof text, "Done: the database is %s.%s", current ? "Kong 1.3's" : "migrated up. Old nodes and 1.3 nodes may work on it side by side",
+    snprintf(text, sizeof text, "Done: the database is %s.%s", current ? "Kong 1.3's"
+             : state_plugins_only(&model->state) ? "Kong 1.3's, and what its new plugins need is made; step 5 completes it"
+                                                 : "migrated up. Old nodes and 1.3 nodes may work on it side by side",
              model_go_on(model, STEP_PROVISION));
     struct prose prose = {0};
     prose_add_mark(&prose, MARK_OK, "%s", text);

@@ -311,10 +311,13 @@ static bool node_is_valid(const void *context, const char *text, char *message, 
     return valid;
 }
 
+/* The ages of the polls are those of the fleet as it was. */
 static void save(struct wizard *wizard, const char *what)
 {
     struct error error = {0};
     const struct fleet *fleet = &wizard->model.app.fleet;
+    free(wizard->model.fleet_polls);
+    wizard->model.fleet_polls = NULL;
     if (fleet_save(fleet, &error))
         wizard_say(wizard, MARK_OK, "%s; saved to %s.", what, fleet->file);
     else

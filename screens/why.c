@@ -20,7 +20,11 @@ static const char since_1_0[] = "This can't be undone. After it old nodes must n
 static void tell_origin(const struct state *state, enum step step, struct step_text *text)
 {
     const struct step_text *other = &from_014[step];
-    if (state->from_014) {
+    if (step == STEP_FINISH && state_plugins_only(state)) {
+        text->does = "Completes the tables of plugins that were loaded since the upgrade.";
+        text->safe = "This can't be undone. Nodes of 1.3 work on meanwhile.";
+        text->out = "After it only a backup brings back what there was.";
+    } else if (state->from_014) {
         text->does = other->does != NULL ? other->does : text->does;
         text->safe = other->safe != NULL ? other->safe : text->safe;
         text->out = other->out != NULL ? other->out : text->out;

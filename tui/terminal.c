@@ -2,6 +2,7 @@
 
 #include "tui/decode.h"
 #include "tui/guard.h"
+#include "tui/memory.h"
 
 #include <curses.h>
 #include <errno.h>
@@ -39,6 +40,7 @@ static struct {
     SCREEN *screen;
     WINDOW *keyboard; /* a pad: reading from it never paints */
     struct termios before;
+    struct canvas shown; /* the last frame */
     pid_t owner;
     struct decode decode;
 } terminal;
@@ -327,6 +329,7 @@ void terminal_close(void)
     restorable = 0;
     delwin(terminal.keyboard);
     delscreen(terminal.screen);
+    canvas_free(&terminal.shown);
     guard_close();
     give_suspend_back();
 }
@@ -438,19 +441,56 @@ static void show_cell(int x, int y, const struct cell *cell)
         mvadd_wch(y, x, &out);
 }
 
+static size_t cells_size(const struct canvas *canvas)
+{
+    return (size_t)canvas->width * (size_t)canvas->height * sizeof(*canvas->cells);
+}
+
+static const struct cell *line_of(const struct canvas *canvas, int y)
+{
+    return &canvas->cells[(size_t)y * (size_t)canvas->width];
+}
+
+static void show_line(const struct canvas *canvas, int y)
+{
+    const struct cell *line = line_of(canvas, y);
+    for (int x = 0; x < canvas->width && x < COLS; x++)
+        if (line[x].width > 0)
+            show_cell(x, y, &line[x]);
+}
+
+/* Most frames of a program that waits are. */
+static bool is_shown_already(const struct canvas *canvas)
+{
+    const struct canvas *shown = &terminal.shown;
+    return !terminal.repaint && shown->cells != NULL && canvas->width == shown->width && canvas->height == shown->height &&
+           canvas->cursor_shown == shown->cursor_shown && canvas->cursor_x == shown->cursor_x &&
+           canvas->cursor_y == shown->cursor_y && memcmp(canvas->cells, shown->cells, cells_size(canvas)) == 0;
+}
+
+static void keep_shown(const struct canvas *canvas)
+{
+    struct cell *cells = memory_grow(terminal.shown.cells, cells_size(canvas), 1);
+    if (cells_size(canvas) > 0)
+        memcpy(cells, canvas->cells, cells_size(canvas));
+    terminal.shown = *canvas;
+    terminal.shown.cells = cells;
+}
+
 enum terminal_shown terminal_show(const struct canvas *canvas)
 {
     if (!terminal.open || hung_up())
         return TERMINAL_GONE;
     if (!takes_output())
         return TERMINAL_SKIPPED;
-    erase();
+    if (is_shown_already(canvas))
+        return TERMINAL_SHOWN;
+    bool whole = terminal.repaint || terminal.shown.width != canvas->width || terminal.shown.height != canvas->height;
+    if (whole)
+        erase();
     for (int y = 0; y < canvas->height && y < LINES; y++)
-        for (int x = 0; x < canvas->width && x < COLS; x++) {
-            const struct cell *cell = &canvas->cells[(size_t)y * (size_t)canvas->width + (size_t)x];
-            if (cell->width > 0)
-                show_cell(x, y, cell);
-        }
+        if (whole || memcmp(line_of(canvas, y), line_of(&terminal.shown, y), cells_size(canvas) / (size_t)canvas->height) != 0)
+            show_line(canvas, y);
     if (terminal.repaint)
         clearok(curscr, TRUE);
     terminal.repaint = false;
@@ -459,6 +499,7 @@ enum terminal_shown terminal_show(const struct canvas *canvas)
     wnoutrefresh(stdscr);
     guard_begin();
     doupdate();
+    keep_shown(canvas);
     if (guard_end())
         return TERMINAL_SHOWN;
     terminal.repaint = true;

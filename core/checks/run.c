@@ -19,7 +19,7 @@
 
 #define CONNECT_MS 10000        /* pg_connect's own patience */
 #define WATCH_MS 50
-#define END_MS 300              /* how long a run that is stopped waits for its threads */
+#define END_MS 300              /* how long a run waits in the end for its threads to close their connections */
 #define CONNECTIONS_LEFT 6      /* to others, when a further one is opened */
 
 enum stage_of_job { JOB_WAITS, JOB_RUNS, JOB_DONE, JOB_TAKEN };
@@ -51,12 +51,16 @@ struct run {
     bool connected;
     size_t connections;               /* of threads that were not given up */
     size_t spare;                     /* further ones that may be opened */
-    size_t lanes;                     /* threads that were not given up */
+    size_t lanes;                     /* threads that look, and were not given up */
+    struct lane *all;                 /* every thread that was started */
 };
 
 struct lane {
     struct run *run;
+    struct lane *next;
+    pthread_t thread;
     struct pg *pg;
+    bool ended;                       /* all that it does is done */
     bool lost;                        /* it got no connection */
     bool given_up;                    /* under the mutex */
     _Atomic int64_t deadline;
@@ -74,6 +78,10 @@ static void run_release(struct run *run)
         return;
     for (size_t i = 0; i < run->count; i++)
         check_result_free(&run->jobs[i].result);
+    for (struct lane *next, *lane = run->all; lane != NULL; lane = next) {
+        next = lane->next;
+        free(lane);
+    }
     free(run->jobs);
     if (run->has_state)
         state_free(&run->state);
@@ -125,18 +133,18 @@ static bool may_begin(const struct lane *lane, size_t number)
     return number == JOB_STATE || job->reach == CHECK_SERVER || is_over(run, JOB_STATE);
 }
 
-/* NULL once there is nothing to begin any more. */
+/* NULL once all are over: one that is begun may come back, from a thread that gets no connection. */
 static struct job *pick(struct lane *lane)
 {
     struct run *run = lane->run;
     for (;;) {
-        bool all_begun = true;
+        bool all_over = true;
         for (size_t i = 0; !run->stopped && i < run->count; i++) {
             if (may_begin(lane, i))
                 return &run->jobs[i];
-            all_begun = all_begun && run->jobs[i].stage != JOB_WAITS;
+            all_over = all_over && is_over(run, i);
         }
-        if (all_begun || run->stopped)
+        if (all_over || run->stopped)
             return NULL;
         pthread_cond_wait(&run->changed, &run->mutex);
     }
@@ -251,12 +259,14 @@ static void *lane_main(void *argument)
             work(lane, job);
         pthread_cond_broadcast(&run->changed);
     }
-    run->lanes -= lane->given_up ? 0 : 1;
-    pthread_cond_broadcast(&run->changed);
     pthread_mutex_unlock(&run->mutex);
     pg_close(lane->pg);
     check_result_free(&lane->result);
-    free(lane);
+    pthread_mutex_lock(&run->mutex);
+    run->lanes -= lane->given_up ? 0 : 1;
+    lane->ended = true;
+    pthread_cond_broadcast(&run->changed);
+    pthread_mutex_unlock(&run->mutex);
     run_release(run);
     return NULL;
 }
@@ -265,15 +275,15 @@ static void *lane_main(void *argument)
 static void begin_lane(struct run *run)
 {
     sigset_t all, before;
-    pthread_t thread;
     struct lane *lane = mem_zero(1, sizeof *lane);
     lane->run = run;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     run->references++;
     run->lanes++;
-    if (pthread_create(&thread, NULL, lane_main, lane) == 0) {
-        pthread_detach(thread);
+    if (pthread_create(&lane->thread, NULL, lane_main, lane) == 0) {
+        lane->next = run->all;
+        run->all = lane;
     } else {
         run->references--;
         run->lanes--;
@@ -397,6 +407,20 @@ static struct run *run_new(const struct kong_conf *conf, const struct fleet *fle
     return run;
 }
 
+/* With the mutex, which is open meanwhile. What has ended leaves nothing behind; what has not is left to itself. */
+static void leave_lanes(struct run *run)
+{
+    for (struct lane *lane = run->all; lane != NULL; lane = lane->next) {
+        bool ended = lane->ended;
+        pthread_mutex_unlock(&run->mutex);
+        if (ended)
+            pthread_join(lane->thread, NULL);
+        else
+            pthread_detach(lane->thread);
+        pthread_mutex_lock(&run->mutex);
+    }
+}
+
 void checks_run(const struct kong_conf *conf, const struct fleet *fleet, const struct names *ids, const volatile bool *stop, check_taker *take,
                 void *context)
 {
@@ -412,6 +436,7 @@ void checks_run(const struct kong_conf *conf, const struct fleet *fleet, const s
     pthread_cond_broadcast(&run->changed);
     for (int64_t until = clock_ms() + END_MS; run->lanes > 0 && clock_ms() < until;)
         wait_a_moment(run);
+    leave_lanes(run);
     pthread_mutex_unlock(&run->mutex);
     run_release(run);
 }

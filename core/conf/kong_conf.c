@@ -111,6 +111,16 @@ void kong_conf_copy(struct kong_conf *to, const struct kong_conf *from)
     copy_names(&to->warnings, &from->warnings);
 }
 
+bool kong_conf_equal(const struct kong_conf *a, const struct kong_conf *b)
+{
+    bool equal = a->setting_count == b->setting_count;
+    for (size_t i = 0; equal && i < a->setting_count; i++) {
+        const char *one = a->settings[i].value, *other = b->settings[i].value;
+        equal = one == other || (one != NULL && other != NULL && strcmp(one, other) == 0);
+    }
+    return equal;
+}
+
 void kong_conf_free(struct kong_conf *conf)
 {
     for (size_t i = 0; i < conf->setting_count; i++)

@@ -66,6 +66,7 @@ struct kong_conf {
  * is no text file, holds what Kong refuses, or asks for another database than PostgreSQL. On failure `conf` is empty. */
 bool kong_conf_load(struct kong_conf *conf, const char *file, const char *const *search, char *const *environment, struct error *error);
 void kong_conf_copy(struct kong_conf *to, const struct kong_conf *from);   /* `to` is empty before */
+bool kong_conf_equal(const struct kong_conf *a, const struct kong_conf *b);   /* every setting has the same value in both */
 void kong_conf_free(struct kong_conf *conf);
 
 /* NULL where it is no setting that we look at. */

@@ -68,7 +68,7 @@ bool losses_count(struct pg *pg, const struct plan *plan, struct losses *losses,
             losses_free(losses);
             return false;
         }
-        if (plan->kind == PLAN_ROLLBACK && rows <= 0)
+        if (plan->kind == PLAN_ROLLBACK && (rows <= 0 || change_asks_rows(change)))
             continue;
         bool destroys = change->kind != CHANGE_BACKFILL && change->kind != CHANGE_SET_PRIMARY_KEY;
         losses->list = mem_grow(losses->list, losses->count + 1, sizeof *losses->list);

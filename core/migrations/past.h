@@ -1,6 +1,7 @@
 /*
  * What the journals of this machine say of the `up` that the database stands on: since the last `finish`, `bootstrap` or `rollback`.
- * It sharpens what `rollback` reads in the database, and is never needed: `up` may have run elsewhere, or have been Kong's own.
+ * It sharpens what `rollback` reads in the database, and is never needed: `up` may have run elsewhere, or have been Kong's own, or
+ * the database may have been replaced since (restored).
  */
 #ifndef CORE_MIGRATIONS_PAST_H
 #define CORE_MIGRATIONS_PAST_H

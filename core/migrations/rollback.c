@@ -308,13 +308,37 @@ static bool count_left(struct pg *pg, const struct rollback *rollback, enum kong
     return true;
 }
 
+static bool is_told(const struct past *past, const struct subsystem *subsystem, const struct migration *migration)
+{
+    char *name = mem_printf("%s/%s", subsystem->name, migration->name);
+    bool told = names_have(&past->made, name);
+    free(name);
+    return told;
+}
+
+/* A database that was replaced since is not what the journals tell of: of core's migrations that they say are recorded some are, and some not. (A
+ * rollback removes all at once.) */
+static void forget_another(struct rollback *rollback)
+{
+    const struct subsystem_state *core = &rollback->state.subsystems[0];
+    bool some = false, missing = false;
+    for (size_t m = 0; m < core->subsystem->migration_count; m++) {
+        const struct migration *migration = &core->subsystem->migrations[m];
+        bool told = is_told(&rollback->past, core->subsystem, migration), recorded = is_recorded(core, migration);
+        some = some || (told && recorded);
+        missing = missing || (told && !recorded);
+    }
+    if (some && missing)
+        past_free(&rollback->past);
+}
+
 /* The release before the first of core's migrations that a journal says `up` has recorded, and that are; KONG_VERSIONS: none says so. */
 static enum kong_version told_release(const struct rollback *rollback)
 {
     const struct subsystem_state *core = &rollback->state.subsystems[0];
     for (size_t m = 0; m < core->subsystem->migration_count && !rollback->state.from_014; m++) {
         const struct migration *migration = &core->subsystem->migrations[m];
-        if (migration->since > KONG_1_0 && is_recorded(core, migration) && is_made(&rollback->past, core->subsystem, migration))
+        if (migration->since > KONG_1_0 && is_recorded(core, migration) && is_told(&rollback->past, core->subsystem, migration))
             return (enum kong_version)(migration->since - 1);
     }
     return KONG_VERSIONS;
@@ -345,6 +369,7 @@ static bool decide(struct pg *pg, struct rollback *rollback, struct error *error
         return true;
     }
     rollback->recorded = recorded_release(state);
+    forget_another(rollback);
     if (!find_used(pg, rollback, error) || !find_too_late(pg, rollback, error))
         return false;
     if (!rollback->too_late)

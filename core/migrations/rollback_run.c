@@ -1,6 +1,7 @@
 /* A rollback's order of things: the records first, the changes then, the proof, and, back to 0.14, Kong's bookkeeping last. */
 #include "core/migrations/run_internal.h"
 
+#include "core/base/json.h"
 #include "core/base/mem.h"
 #include "core/db/pg.h"
 
@@ -103,9 +104,25 @@ static bool drop_bookkeeping(struct run *run, const struct plan_step *step, stru
     return true;
 }
 
+/* For whoever follows, and for the record: later they can't be counted. */
+static bool note_losses(struct run *run, struct error *error)
+{
+    struct losses losses = {0};
+    if (!rollback_losses(run->main, &run->rollback, &run->plan, &losses, error))
+        return false;
+    for (size_t i = 0; i < losses.count; i++) {
+        const struct loss *loss = &losses.list[i];
+        char *text = loss->rows < 0 ? mem_dup(loss->what) : mem_printf("%s%s: %lld", loss->destroys ? "lost: " : "", loss->what, (long long)loss->rows);
+        journal_add(run->journal, false, json_pack("{s:s, s:o}", "event", "note", "text", json_text(text)));
+        free(text);
+    }
+    losses_free(&losses);
+    return true;
+}
+
 bool rollback_run_steps(struct run *run, struct error *error)
 {
-    if (!proof_before(run, error) || !remove_records(run, error))
+    if (!proof_before(run, error) || !note_losses(run, error) || !remove_records(run, error))
         return false;
     const struct plan_step *last = NULL;
     for (size_t i = 0; i < run->plan.step_count; i++) {

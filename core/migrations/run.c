@@ -367,7 +367,8 @@ static void release_lock(struct run *run)
     error_clear(&error);
 }
 
-static void add_plan_event(struct run *run)
+/* `from`: the Kong whose schema it is before; NULL: there is none. */
+static void add_plan_event(struct run *run, const char *from)
 {
     json_t *changes = json_array();
     for (size_t i = 0; i < run->plan.change_count; i++) {
@@ -379,7 +380,7 @@ static void add_plan_event(struct run *run)
         free(text);
         free(id);
     }
-    journal_add(run->journal, true, json_pack("{s:s, s:o}", "event", "plan", "changes", changes));
+    journal_add(run->journal, true, json_pack("{s:s, s:o, s:o}", "event", "plan", "from", json_text(from), "changes", changes));
 }
 
 static bool read_state(struct run *run, struct state *state, struct error *error)
@@ -467,7 +468,7 @@ static struct run_outcome roll_back(struct run *run)
     if (!rollback_run_look(run, &error) || !rollback_plan(run->main, &run->rollback, run->job->to, &run->plan, &error))
         return failed(run, &error);
     proof_prepare(run, &run->rollback.state);
-    add_plan_event(run);
+    add_plan_event(run, run->rollback.state.version);
     start_probe(run);
     return rollback_run_steps(run, &error) ? conclude_rollback(run) : failed(run, &error);
 }
@@ -484,12 +485,13 @@ static struct run_outcome run_locked(struct run *run)
     if (!read_state(run, &state, &error))
         return failed(run, &error);
     bool planned = plan_build(run->main, &state, run->job->kind, run->job->to, &run->plan, &error);
-    if (planned)
+    if (planned) {
         proof_prepare(run, &state);
+        add_plan_event(run, state.version);
+    }
     state_free(&state);
     if (!planned)
         return failed(run, &error);
-    add_plan_event(run);
     if (run->job->kind != PLAN_BOOTSTRAP)
         start_probe(run);
     bool done = run->job->kind == PLAN_BOOTSTRAP ? fill_empty_database(run, &error) : run_steps(run, &error);

@@ -332,6 +332,47 @@ static void nodes_come_back_after_the_server_does(void **state)
     fail_msg("the node does not poll again");
 }
 
+/* Another machine, with no journal of the `up`. */
+static char *roll_back_elsewhere(const char *to, int exit_code)
+{
+    char *here = fixture_path("state"), *elsewhere = fixture_path("elsewhere");
+    setenv("XDG_STATE_HOME", elsewhere, 1);
+    char *text = run_text(START("rollback", "--to", to, "--confirm", "kong", "-q"), exit_code);
+    setenv("XDG_STATE_HOME", here, 1);
+    free(elsewhere);
+    free(here);
+    return text;
+}
+
+/* The old node goes on all the while, and could be started again. */
+static void rollback_waits_for_new_nodes(void **state)
+{
+    (void)state;
+    free(run_text(START("up", "-y", "-q"), 0));
+    struct fake new_node = fake_start(0, "--version", "1.3.0", "--conf", conf, NULL);
+    write_fleet("127.0.0.1", old_node.admin, new_node.admin);
+    char *text = run_text(START("rollback", "--to", "1.2", "--confirm", "kong", "-q"), 7);
+    assert_non_null(strstr(text, "new node new-1 still answers: stop it"));
+    assert_null(strstr(text, "old node"));
+    free(text);
+    child_kill(&new_node.child, SIGTERM);
+    struct fake hung = fake_start(0, "--mode", "silent-accept", NULL);
+    write_fleet("127.0.0.1", old_node.admin, hung.admin);
+    text = run_text(START("rollback", "--to", "1.2", "--confirm", "kong", "-q"), 7);
+    assert_non_null(strstr(text, "new node new-1 still answers"));
+    free(text);
+    child_kill(&hung.child, SIGTERM);
+    text = roll_back_elsewhere("1.0", 7);
+    assert_non_null(strstr(text, "old node old-1 runs Kong 1.2"));
+    assert_non_null(strstr(text, "needs what a rollback to 1.0 undoes"));
+    free(text);
+    free(run_text(START("status"), 4));
+    free(run_text(START("rollback", "--to", "1.2", "--confirm", "kong", "-q"), 0));
+    free(run_text(START("status"), 5));
+    struct fake again = fake_start(0, "--version", "1.2.3", "--conf", conf, NULL);
+    child_kill(&again.child, SIGTERM);
+}
+
 static void finish_waits_for_old_nodes(void **state)
 {
     (void)state;
@@ -371,6 +412,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(watch_goes_on_under_nohup),
         cmocka_unit_test(nodes_without_their_database_are_strange),
         cmocka_unit_test(nodes_come_back_after_the_server_does),
+        cmocka_unit_test(rollback_waits_for_new_nodes),
         cmocka_unit_test(finish_waits_for_old_nodes),
     };
     if (!fixture_arguments(argc, argv))

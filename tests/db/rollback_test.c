@@ -2,112 +2,32 @@
  * `rollback`: from every release, with data, the database ends as it was before `up`, schema and rows, but for the values that `up` is
  * said to change; and then goes up again as if nothing had been. Where real Kong's data is not there, ours of a fresh release is used.
  */
-#include "tests/db/harness.h"
+#include "tests/db/rollback_fixture.h"
 
 #include <jansson.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-/* Bodies of functions are Kong's before, and may be ours after: they are left out, as in the reference's catalog.sql. */
-static char *schema(const char *database)
-{
-    char *catalog = db_catalog(database), *rest, *out = text_printf("%s", "");
-    for (char *line = strtok_r(catalog, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
-        bool kept = strncmp(line, "function ", strlen("function ")) == 0 || strncmp(line, "column ", strlen("column ")) == 0 ||
-                    strncmp(line, "index ", strlen("index ")) == 0 || strncmp(line, "constraint ", strlen("constraint ")) == 0 ||
-                    strncmp(line, "trigger ", strlen("trigger ")) == 0;
-        if (!kept)   /* a body's further lines */
-            continue;
-        size_t length = strncmp(line, "function ", strlen("function ")) == 0 ? strcspn(line, ")") + 1 : strlen(line);
-        out = text_printf("%s%.*s\n", out, (int)length, line);
-    }
-    return out;
-}
-
-static void expect_same(const char *what, const char *before, const char *after)
-{
-    char *difference = text_difference(before, after);
-    if (difference[0] != '\0')
-        fail_msg("%s (- before, + after):\n%.6000s", what, difference);
-}
-
-/* What `up` says that it changes, and a rollback does not restore. */
-static const char documented[] =
-    "UPDATE consumers SET created_at = date_trunc('second', created_at); UPDATE plugins SET created_at = date_trunc('second', created_at);"
-    "UPDATE upstreams SET created_at = date_trunc('second', created_at); UPDATE targets SET created_at = date_trunc('milliseconds', created_at)";
-
-struct start {
-    const char *version, *dump;     /* dump NULL: a fresh database of that release, with `data` */
-};
-
-static const struct start starts[] = {
-    {"0.14", "kong-0.14.1-data.sql"}, {"1.0", "kong-1.0.4-data.sql"}, {"1.1", NULL}, {"1.2", "kong-1.2.3-data.sql"}, {"1.2", NULL},
-};
-
-#define ID "00000000-0000-4000-8000-00000000000"
-static const char data[] =
-    "INSERT INTO services (id, name, host, port, protocol) VALUES ('" ID "1', 'a', 'example.com', 80, 'http');"
-    "INSERT INTO routes (id, name, service_id, paths, tags) VALUES ('" ID "2', 'r', '" ID "1', '{/a}', '{one,two}');"
-    "INSERT INTO consumers (id, username, created_at) VALUES ('" ID "3', 'joe', '2019-01-01 00:00:00.5Z');"
-    "INSERT INTO plugins (id, name, config, enabled, created_at) VALUES ('" ID "4', 'acl', '{\"whitelist\": [\"x\"]}', true, '2019-01-01 00:00:00Z');"
-    "INSERT INTO acls (id, consumer_id, \"group\") VALUES ('" ID "5', '" ID "3', 'x');"
-    "INSERT INTO upstreams (id, name, slots, healthchecks, hash_on) VALUES ('" ID "6', 'u', 10, '{\"active\": {\"concurrency\": 1}}', 'none');"
-    "INSERT INTO targets (id, upstream_id, target, weight) VALUES ('" ID "7', '" ID "6', '10.0.0.1:80', 1)";
 
 /* What 1.3 nodes write that an older database has no place for. */
 static const char new_data[] =
-    "INSERT INTO ca_certificates (id, cert, tags) VALUES ('" ID "a', 'ca', '{t}');"
-    "INSERT INTO sessions (id, session_id, expires, data) VALUES ('" ID "b', 'sid-secret', 1, 'data-secret');"
+    "INSERT INTO ca_certificates (id, cert, tags) VALUES ('" ROLLBACK_ID "a', 'ca', '{t}');"
+    "INSERT INTO sessions (id, session_id, expires, data) VALUES ('" ROLLBACK_ID "b', 'sid-secret', 1, 'data-secret');"
     "UPDATE routes SET headers = '{\"x-a\": [\"b\"]}' WHERE id = (SELECT min(id::text)::uuid FROM routes);"
     "UPDATE upstreams SET algorithm = CASE WHEN hash_on = 'none' THEN 'round-robin' ELSE 'consistent-hashing' END;"
     "UPDATE upstreams SET algorithm = 'least-connections' WHERE id = (SELECT min(id::text)::uuid FROM upstreams)";
 
-static bool begin_at(const char *database, const struct start *start)
-{
-    if (start->dump != NULL && !harness_have(start->dump))
-        return false;
-    db_create(database, NULL);
-    if (start->dump != NULL) {
-        db_load(database, harness_reference(start->dump));
-    } else {
-        struct result result = kong(database, text_printf("bootstrap --to %s", start->version));
-        expect_exit(&result, 0);
-        db_run(database, data);
-    }
-    return true;
-}
-
-static void run_well(const char *database, const char *line)
-{
-    struct result result = kong(database, line);
-    expect_exit(&result, 0);
-}
-
-/* The rows that a rollback ends with. */
-static char *documented_rows(const char *database, const char *version)
-{
-    if (strcmp(version, "1.0") > 0)
-        return db_rows(database);
-    char *copy = text_printf("%s-documented", database);
-    db_create(copy, database);
-    db_run(copy, documented);
-    char *rows = db_rows(copy);
-    db_drop(copy);
-    return rows;
-}
-
-static void go_there_and_back(const struct start *start, bool with_journal)
+static void go_there_and_back(const struct rollback_start *start, bool with_journal)
 {
     static int number;
     char *database = text_printf("back%d", number++);
-    if (!begin_at(database, start))
+    if (!rollback_begin(database, start))
         return;
-    char *schema_before = schema(database), *rows_before = documented_rows(database, start->version), *straight = text_printf("%s-straight", database);
-    db_create(straight, database);
-    run_well(database, "up");
+    char *schema_before = rollback_schema(database), *rows_before = rollback_rows(database, start->version), *straight = text_printf("%s-straight", database);
+    if (with_journal)
+        db_create(straight, database);
+    rollback_run_well(database, "up");
     db_run(database, new_data);
     if (!with_journal)
         db_run(database, "DELETE FROM sessions");
@@ -123,17 +43,21 @@ static void go_there_and_back(const struct start *start, bool with_journal)
     result = kong(database, text_printf("%s --confirm %s", back, database));
     expect_exit(&result, 0);
     expect_part(result.out, text_printf("database %s is Kong %s's again", database, start->version));
-    expect_same(text_printf("schema of %s", start->version), schema_before, schema(database));
-    expect_same(text_printf("rows of %s", start->version), rows_before, db_rows(database));
+    rollback_expect_same(text_printf("schema of %s", start->version), schema_before, rollback_schema(database));
+    rollback_expect_same(text_printf("rows of %s", start->version), rows_before, db_rows(database));
     result = kong(database, text_printf("%s --confirm %s", back, database));
     expect_exit(&result, 0);
     expect_part(result.out, "nothing to roll back");
-    run_well(database, "up");
-    run_well(database, text_printf("finish --confirm %s", database));
-    run_well(straight, "up");
-    run_well(straight, text_printf("finish --confirm %s", straight));
-    expect_same("schema after all", schema(straight), schema(database));
-    expect_same("rows after all", db_rows(straight), db_rows(database));
+    if (!with_journal) {
+        db_drop(database);
+        return;
+    }
+    rollback_run_well(database, "up");
+    rollback_run_well(database, text_printf("finish --confirm %s", database));
+    rollback_run_well(straight, "up");
+    rollback_run_well(straight, text_printf("finish --confirm %s", straight));
+    rollback_expect_same("schema after all", rollback_schema(straight), rollback_schema(database));
+    rollback_expect_same("rows after all", db_rows(straight), db_rows(database));
     db_drop(straight);
     result = kong(database, text_printf("rollback --to %s --confirm %s", start->version, database));
     expect_exit(&result, 7);
@@ -144,15 +68,226 @@ static void go_there_and_back(const struct start *start, bool with_journal)
 static void test_from_every_release(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++)
-        go_there_and_back(&starts[i], true);
+    for (size_t i = 0; i < ROLLBACK_STARTS; i++)
+        go_there_and_back(&rollback_starts[i], true);
 }
 
 static void test_without_a_journal(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++)
-        go_there_and_back(&starts[i], false);
+    go_there_and_back(&rollback_starts[0], false);
+    go_there_and_back(&rollback_starts[1], false);
+}
+
+/* Plugins that the old cluster did not load. */
+
+static void test_plugins_that_came_with_up(void **state)
+{
+    (void)state;
+    db_create("few", NULL);
+    rollback_run_well("few", "KONG_PLUGINS=key-auth bootstrap --to 1.2");
+    db_create("some", "few");
+    char *schema_before = rollback_schema("few"), *rows_before = db_rows("few");
+    rollback_run_well("few", "up");
+    db_run("few", rollback_data);
+    rollback_run_well("few", "rollback --to 1.2 --confirm few");
+    rollback_expect_same("schema", schema_before, rollback_schema("few"));
+    db_run("few", "DELETE FROM targets; DELETE FROM upstreams; DELETE FROM plugins; DELETE FROM consumers; DELETE FROM routes; DELETE FROM services");
+    rollback_expect_same("rows", rows_before, db_rows("few"));
+    db_drop("few");
+    /* Without a journal those that leave nothing pending can't be told from older ones, and stay, with their records. */
+    rollback_run_well("some", "up");
+    rollback_run_well("some", "XDG_STATE_HOME=/tmp/none rollback --to 1.2 --confirm some");
+    assert_string_equal(db_ask("some", "SELECT string_agg(subsystem, ' ' ORDER BY subsystem) FROM schema_meta"), "basic-auth core hmac-auth jwt key-auth");
+    assert_string_equal(db_ask("some", "SELECT to_regclass('jwt_secrets') IS NOT NULL AND to_regclass('oauth2_tokens') IS NULL"), "t");
+    db_drop("some");
+}
+
+/* Of an upgrade from 0.14 that did without the plugin, and a custom plugin that has become Kong's own. */
+static void test_tables_that_were_there(void **state)
+{
+    (void)state;
+    db_create("older", NULL);
+    rollback_run_well("older", "bootstrap --to 1.2");
+    db_run("older", rollback_data);
+    db_run("older", "DELETE FROM schema_meta WHERE subsystem = 'acl';"
+                    "CREATE TABLE sessions (id uuid PRIMARY KEY, session_id text UNIQUE, expires integer, data text, created_at timestamptz, ttl timestamptz);"
+                    "CREATE INDEX session_sessions_expires_idx ON sessions (expires);"
+                    "INSERT INTO sessions (id, session_id) VALUES ('" ROLLBACK_ID "b', 's');"
+                    "INSERT INTO schema_meta VALUES ('schema_meta', 'session', '000_base_session', '{000_base_session}', NULL)");
+    char *schema_before = rollback_schema("older"), *rows_before = db_rows("older");
+    db_create("older2", "older");
+    rollback_run_well("older", "up");
+    rollback_run_well("older", "rollback --to 1.2 --confirm older");
+    rollback_expect_same("schema", schema_before, rollback_schema("older"));
+    rollback_expect_same("rows", rows_before, db_rows("older"));
+    db_drop("older");
+    /* Without a journal: what is in use stays. */
+    db_run("older2", "INSERT INTO schema_meta VALUES ('schema_meta', 'acl', '001_14_to_15', '{000_base_acl,001_14_to_15}', '{}')");
+    rows_before = db_rows("older2");
+    rollback_run_well("older2", "up");
+    struct result result = kong("older2", "XDG_STATE_HOME=/tmp/none rollback --to 1.2 --confirm older2");
+    expect_exit(&result, 0);
+    expect_part(result.out, "the tables of session stay: they are in use");
+    rollback_expect_same("schema", schema_before, rollback_schema("older2"));
+    rollback_expect_same("rows", rows_before, db_rows("older2"));
+    db_drop("older2");
+}
+
+/* An old node at work. */
+
+struct client {
+    const char *database;
+    atomic_bool stop;
+    int rounds;
+    char error[400];
+};
+
+static void *work(void *pointer)
+{
+    static const char round[] =
+        "BEGIN; INSERT INTO services (id, name, host, port, protocol) VALUES (md5('load')::uuid, 'load', 'h', 80, 'http');"
+        "INSERT INTO routes (id, service_id, paths) VALUES (md5('load')::uuid, md5('load')::uuid, '{/load}'); COMMIT;"
+        "INSERT INTO consumers (id, username) VALUES (md5('load')::uuid, 'load');"
+        "INSERT INTO plugins (id, name, config, enabled, consumer_id) VALUES (md5('load')::uuid, 'cors', '{\"a\": 1}', true, md5('load')::uuid);"
+        "INSERT INTO upstreams (id, name, slots, hash_on, healthchecks) VALUES (md5('load')::uuid, 'load', 10, 'none', '{\"a\": 1}');"
+        "INSERT INTO targets (id, upstream_id, target, weight) VALUES (md5('load')::uuid, md5('load')::uuid, 'load', 1);"
+        "SELECT id, created_at, name, host FROM services WHERE name = 'load'; SELECT id, service_id, paths FROM routes ORDER BY id LIMIT 100;"
+        "SELECT id, config, created_at FROM plugins WHERE name = 'cors'; SELECT id, healthchecks FROM upstreams ORDER BY id LIMIT 100;"
+        "UPDATE services SET host = 'g' WHERE id = md5('load')::uuid; UPDATE upstreams SET slots = 11 WHERE id = md5('load')::uuid;"
+        "UPDATE plugins SET config = '{\"a\": 2}' WHERE id = md5('load')::uuid; UPDATE routes SET paths = '{/l}' WHERE id = md5('load')::uuid;"
+        "DELETE FROM targets WHERE id = md5('load')::uuid; DELETE FROM upstreams WHERE id = md5('load')::uuid;"
+        "DELETE FROM plugins WHERE id = md5('load')::uuid; DELETE FROM consumers WHERE id = md5('load')::uuid;"
+        "DELETE FROM routes WHERE id = md5('load')::uuid; DELETE FROM services WHERE id = md5('load')::uuid";
+    struct client *client = pointer;
+    PGconn *connection = db_connect("kong", client->database);
+    PQclear(PQexec(connection, "SET TimeZone = 'UTC'"));
+    while (!client->stop && client->error[0] == '\0') {
+        PGresult *result = PQexec(connection, round);
+        if (PQresultStatus(result) != PGRES_COMMAND_OK)
+            snprintf(client->error, sizeof client->error, "%s", PQerrorMessage(connection));
+        PQclear(result);
+        client->rounds++;
+    }
+    PQfinish(connection);
+    return NULL;
+}
+
+static void test_old_nodes_work_on_meanwhile(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct client client = {.database = "load"};
+        pthread_t thread;
+        if (!rollback_begin("load", &rollback_starts[i]))
+            continue;
+        char *schema_before = rollback_schema("load"), *rows_before = rollback_rows("load", rollback_starts[i].version);
+        rollback_run_well("load", "up");
+        assert_int_equal(pthread_create(&thread, NULL, work, &client), 0);
+        struct result result = kong("load", text_printf("rollback --to %s --confirm load", rollback_starts[i].version));
+        client.stop = true;
+        pthread_join(thread, NULL);
+        expect_exit(&result, 0);
+        assert_string_equal(client.error, "");
+        assert_true(client.rounds > 3);
+        rollback_expect_same("schema", schema_before, rollback_schema("load"));
+        rollback_expect_same("rows", rows_before, db_rows("load"));
+        db_drop("load");
+    }
+}
+
+/* What is refused. */
+
+static void refuse(const char *database, const char *line, int exit_code, const char *part)
+{
+    char *schema_before = rollback_schema(database), *rows_before = db_rows(database);
+    struct result result = kong(database, line);
+    expect_exit(&result, exit_code);
+    expect_part(result.err, part);
+    assert_string_equal(schema_before, rollback_schema(database));
+    assert_string_equal(rows_before, db_rows(database));
+}
+
+static void test_refusals(void **state)
+{
+    (void)state;
+    db_create("no", NULL);
+    refuse("no", "rollback --to 1.2 --confirm no", 3, "the database is empty");
+    rollback_run_well("no", "bootstrap --to 1.2");
+    struct result result = kong("no", "rollback --to 1.2 --confirm no");
+    expect_exit(&result, 0);
+    expect_part(result.out, "nothing of an `up` to 1.3 is in it");
+    refuse("no", "rollback --to 1.0 --confirm no", 7, "nothing of an `up` to 1.3 is in it");
+    rollback_run_well("no", "up");
+    refuse("no", "rollback --confirm no", 64, "rollback wants --to");
+    refuse("no", "rollback --to 1.3 --confirm no", 64, "--to takes 0.14, 1.0, 1.1 or 1.2, not '1.3'");
+    refuse("no", "rollback --to 1.2", 64, "--confirm no");
+    refuse("no", "rollback --to 1.2 -y", 64, "--confirm no");
+    refuse("no", "rollback --to 1.2 --confirm other", 7, "does not name the database");
+    refuse("no", "rollback --to 0.14 --confirm no", 7, "can't go back to 0.14; it can go back to 1.2");
+    refuse("no", "rollback --to 1.0 --confirm no", 7, "was Kong 1.2's");
+    result = kong("no", "XDG_STATE_HOME=/tmp/none rollback --to 1.0 --dry-run");
+    expect_exit(&result, 0);
+    expect_part(result.out, "back to Kong 1.0");
+    rollback_run_well("no", text_printf("backup %s/backups", harness.folder));
+    rollback_run_well("no", "finish --confirm no");
+    refuse("no", "rollback --to 1.2 --confirm no", 7, "only a backup brings an older Kong back");
+    refuse("no", "rollback --to 1.2 --confirm no", 7, "pg_restore");
+    refuse("no", "XDG_STATE_HOME=/tmp/none rollback --to 1.2 --confirm no", 7, "no backup that was made from here is known");
+    db_drop("no");
+    if (!rollback_begin("no", &rollback_starts[0]))
+        return;
+    rollback_run_well("no", "up");
+    refuse("no", "rollback --to 1.0 --confirm no", 7, "comes from Kong 0.14");
+    db_create("no2", "no");
+    db_run("no2", "ALTER TABLE oauth2_credentials DROP COLUMN redirect_uri");
+    refuse("no2", "rollback --to 0.14 --confirm no2", 7, "`finish` has begun");
+    db_drop("no2");
+    db_create("no2", "no");
+    db_run("no2", "DROP TABLE schema_migrations");
+    refuse("no2", "rollback --to 0.14 --confirm no2", 7, "`finish` has begun");
+    db_drop("no2");
+    PGconn *node = db_connect("kong", "no");
+    PQclear(PQexec(node, "SET application_name = 'pgmoon'"));
+    PQclear(PQexec(node, "SELECT id FROM cluster_events LIMIT 1"));
+    refuse("no", "rollback --to 0.14 --confirm no", 7, "that is no 0.14");
+    PQfinish(node);
+    rollback_run_well("no", "rollback --to 0.14 --confirm no");
+    db_drop("no");
+}
+
+/* A plugin row stops old nodes from starting: it is told, and left. */
+static void test_it_is_told_and_reported(void **state)
+{
+    (void)state;
+    assert_true(rollback_begin("told", &rollback_starts[4]));
+    rollback_run_well("told", "up");
+    db_run("told", new_data);
+    db_run("told", "INSERT INTO plugins (id, name, config, enabled, cache_key) VALUES ('" ROLLBACK_ID "c', 'session', '{}', true, 'c')");
+    struct result result = kong("told", "rollback --to 1.2 --dry-run --json");
+    expect_exit(&result, 0);
+    json_t *json = json_loads(result.out, 0, NULL), *loss, *losses = json_object_get(json, "losses");
+    size_t i, lost = 0;
+    json_array_foreach(losses, i, loss)
+        lost += json_is_true(json_object_get(loss, "destroys")) && json_integer_value(json_object_get(loss, "rows")) == 1 ? 1 : 0;
+    assert_int_equal(lost, 4);
+    assert_int_equal(json_array_size(losses), 5);
+    assert_string_equal(json_string_value(json_object_get(json_array_get(json_object_get(json, "changes"), 0), "phase")), "rollback");
+    json_decref(json);
+    result = kong("told", "rollback --to 1.2 --confirm told --json");
+    expect_exit(&result, 0);
+    expect_part(result.out, "\"state\":\"removed\"");
+    expect_part(result.out, "\"versions\":[\"1.2\"]");
+    expect_part(result.out, "\"result\":\"done\"");
+    expect_part(result.out, "lost: column routes.headers is dropped with its values: 1");
+    expect_part(result.out, "plugins named session stay, and Kong 1.2 does not start while they are there: delete them first: 1");
+    result = kong("told", "report");
+    expect_exit(&result, 0);
+    expect_part(result.out, "### rollback, ");
+    expect_part(result.out, "| drop column routes.headers | made |");
+    assert_null(strstr(result.out, "-secret"));
+    assert_null(strstr(text_file(journal_newest("told")), "-secret"));
+    db_drop("told");
 }
 
 int main(int argc, char **argv)
@@ -160,6 +295,11 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_from_every_release),
         cmocka_unit_test(test_without_a_journal),
+        cmocka_unit_test(test_plugins_that_came_with_up),
+        cmocka_unit_test(test_tables_that_were_there),
+        cmocka_unit_test(test_old_nodes_work_on_meanwhile),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_it_is_told_and_reported),
     };
     return harness_arguments(argc, argv) ? cmocka_run_group_tests(tests, harness_setup, harness_teardown) : 64;
 }

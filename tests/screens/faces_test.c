@@ -230,10 +230,16 @@ static void through_answers(void **state)
 {
     (void)state;
     write_file("answers.ini", "[preflight]\nacknowledge = custom-migrations\n[up]\nbackup = another\n[provision]\nhook = yes\nwait = 60\n"
-                              "[divert]\npercent = 25, 100\npause = 2\nworse = ignore\n[decommission]\nhook = yes\nwait = 0\noverrule = yes\n"
-                              "[finish]\nconfirm = kong\nwait = 60\n");
+                              "[divert]\npercent = 25, 100\npause = 4\nworse = ignore\n[decommission]\nhook = yes\nwait = 0\noverrule = yes\n"
+                              "[finish]\nconfirm = kong\nwait = 60\n[done]\n");
+    assert_int_equal(shell("echo report = %s/report.md >>%s/answers.ini", folder, folder), 0);
     assert_int_equal(shell("sh '%s' run %s --answers %s/answers.ini </dev/null >%s/output 2>&1 || { cat %s/output >&2; exit 1; }", sandbox_sh, folder, folder,
                            folder, folder), 0);
+    static const char *const told[] = {"from | 1.2", "1 Migrate up | 20", "2 Provision | 20", "3 Divert | 20", "4 Decommission | 20", "5 Finish | 20", "25 %, begin",
+                                       "acknowledged custom-migrations", "overruled decommission", "new | new-1"};
+    for (size_t i = 0; i < sizeof told / sizeof told[0]; i++)
+        if (shell("grep -qF '%s' %s/report.md", told[i], folder) != 0)
+            fail_msg("not in the report: %s", told[i]);
 }
 
 static const struct face_case {

@@ -175,6 +175,22 @@ static void test_the_cursor_stands_on_what_has_the_focus(void **state)
         }
 }
 
+/* A screen reader reads from there: in every scene, at every size that can be used. */
+static void test_there_is_always_a_cursor(void **state)
+{
+    static const int widths[][2] = {{80, 24}, {60, 20}, {120, 40}, {160, 50}, {30, 8}};
+    (void)state;
+    for (size_t i = 0; scene_at(i) != NULL; i++)
+        for (size_t j = 0; j < COUNT_OF(widths); j++) {
+            struct fixture fixture;
+            fixture_begin(&fixture, scene_at(i), widths[j][0], widths[j][1], CHARSET_UTF8, NULL);
+            fixture_draw(&fixture);
+            if (!fixture.canvas.cursor_shown)
+                fail_msg("%s has no cursor at %dx%d", scene_at(i)->name, widths[j][0], widths[j][1]);
+            fixture_free(&fixture);
+        }
+}
+
 /* A question stays what it was while what is behind it is read anew. */
 static void test_a_question_outlives_the_state_it_was_asked_in(void **state)
 {
@@ -567,14 +583,13 @@ static char *words_of(const char *text)
     return words;
 }
 
-/* What a screen of 160x50 says in its status line, its notes and its Why is in the text that `e` opens on one of 60x20. */
-static void test_nothing_is_cut_without_a_way_to_see_it(void **state)
+/* What a screen of 160x50 says in its status line, its notes and its Why is in the text that `e` opens on a smaller one. */
+static void assert_all_can_be_read(int width, int height)
 {
-    (void)state;
     for (size_t i = 0; scene_at(i) != NULL; i++) {
         struct fixture fixture;
         struct prose all = {0};
-        fixture_begin(&fixture, scene_at(i), 60, 20, CHARSET_UTF8, NULL);
+        fixture_begin(&fixture, scene_at(i), width, height, CHARSET_UTF8, NULL);
         fixture.wizard.view.overlay = OVERLAY_NONE;
         fixture.wizard.view.tables[fixture.wizard.view.shown].search.typing = false;
         fixture_draw(&fixture);
@@ -585,7 +600,7 @@ static void test_nothing_is_cut_without_a_way_to_see_it(void **state)
         canvas_resize(&fixture.canvas, 160, 50, CHARSET_UTF8);
         fixture_draw(&fixture);
         fixture.wizard.view.gathered = NULL;
-        canvas_resize(&fixture.canvas, 60, 20, CHARSET_UTF8);
+        canvas_resize(&fixture.canvas, width, height, CHARSET_UTF8);
         fixture_key(&fixture, 'e');
         assert_int_equal(fixture.wizard.view.overlay, OVERLAY_TEXT);
         char *text = prose_text(fixture.wizard.view.text.blocks, fixture.wizard.view.text.count), *whole = words_of(text);
@@ -601,6 +616,14 @@ static void test_nothing_is_cut_without_a_way_to_see_it(void **state)
         prose_free(&all);
         fixture_free(&fixture);
     }
+}
+
+static void test_nothing_is_cut_without_a_way_to_see_it(void **state)
+{
+    (void)state;
+    assert_all_can_be_read(60, 20);
+    assert_all_can_be_read(80, 24);
+    assert_all_can_be_read(120, 40);
 }
 
 /* Paths that are completed. */
@@ -675,12 +698,65 @@ static void draw_at(const struct scene *scene, int width, int height, enum chars
     fixture_free(&fixture);
 }
 
+static void assert_text_is_printable(const char *text, const char *scene)
+{
+    for (uint32_t code_point = 0; *text != '\0'; text += text_encode(code_point, (char[4]){0})) {
+        size_t size = text_decode(text, strnlen(text, 4), &code_point);
+        if (size == 0 || (code_point < ' ' && code_point != '\n' && code_point != '\t') || (code_point >= 0x7F && code_point < 0xA0) ||
+            (code_point >= 0x202A && code_point <= 0x202E))
+            fail_msg("%s: U+%04X was copied", scene, (unsigned)code_point);
+    }
+}
+
+/* The screen; what is explained of it, all its help; the details of each of its lists' first rows; what is copied of each. */
+static void look_around(const struct scene *scene, int width, int height, enum charset charset, const char *name)
+{
+    static const uint32_t keys[] = {K_ENTER, 'y', K_PAGE_DOWN, K_ESC, 'e', 'y', K_END, K_ESC, '?', K_ESC, K_TAB, K_ENTER, 'y', K_ESC, 'y'};
+    struct fixture fixture;
+    fixture_begin(&fixture, scene, width, height, charset, name);
+    fixture_draw(&fixture);
+    assert_cells_are_printable(&fixture.canvas, scene->name);
+    assert_frame_is_whole(&fixture.canvas, scene->name);
+    fixture.wizard.view.overlay = OVERLAY_NONE;
+    for (size_t i = 0; i < COUNT_OF(keys); i++) {
+        fixture_key(&fixture, keys[i]);
+        fixture_draw(&fixture);
+        assert_cells_are_printable(&fixture.canvas, scene->name);
+        assert_frame_is_whole(&fixture.canvas, scene->name);
+        if (fixture.wizard.view.copied != NULL)
+            assert_text_is_printable(fixture.wizard.view.copied, scene->name);
+    }
+    fixture_free(&fixture);
+}
+
+/* Every name in every scene; around a fifth of those one looks. */
 static void test_hostile_names_do_no_harm(void **state)
 {
     (void)state;
     for (size_t i = 0; scene_at(i) != NULL; i++)
         for (size_t j = 0; j < COUNT_OF(hostile); j++)
-            draw_at(scene_at(i), shapes[(i + j) % 3].width, shapes[(i + j) % 3].height, j % 2 == 0 ? CHARSET_UTF8 : CHARSET_ASCII, hostile[j]);
+            ((i + j) % 5 == 0 ? look_around : draw_at)(scene_at(i), shapes[(i + j) % 3].width, shapes[(i + j) % 3].height, j % 2 == 0 ? CHARSET_UTF8 : CHARSET_ASCII, hostile[j]);
+}
+
+/* That test is worth what the scenes put into it: where names come from outside, they are those that it gives. */
+static void test_every_name_in_the_scenes_can_be_hostile(void **state)
+{
+    static const char *const usual[] = {"old-1", "old-2", "new-1", "example.net", "ops-1", "10.0.0.", "psql", "/etc/kong", "/home/ops", "/var/backups", "alice"};
+    bool usual_seen = false;
+    (void)state;
+    for (size_t i = 0; scene_at(i) != NULL; i++) {
+        struct fixture fixture;
+        fixture_begin(&fixture, scene_at(i), 160, 50, CHARSET_UTF8, "QZ");
+        fixture_draw(&fixture);
+        bool typed = strncmp(scene_at(i)->name, "welcome-add-node", strlen("welcome-add-node")) == 0;   /* by the operator */
+        for (size_t j = 0; !typed && j < COUNT_OF(usual); j++)
+            if (canvas_has(&fixture.canvas, usual[j])) {
+                print_error("%s: '%s' is shown\n", scene_at(i)->name, usual[j]);
+                usual_seen = true;
+            }
+        fixture_free(&fixture);
+    }
+    assert_false(usual_seen);
 }
 
 static void test_every_size_is_survived(void **state)
@@ -772,6 +848,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_no_two_severities_differ_by_colour_alone),
         cmocka_unit_test(test_the_cursor_stands_on_what_has_the_focus),
+        cmocka_unit_test(test_there_is_always_a_cursor),
         cmocka_unit_test(test_a_question_outlives_the_state_it_was_asked_in),
         cmocka_unit_test(test_finish_is_sent_once_all_is_as_it_should_be),
         cmocka_unit_test(test_finish_is_not_sent_by_accident),
@@ -783,6 +860,7 @@ int main(void)
         cmocka_unit_test(test_nothing_is_cut_without_a_way_to_see_it),
         cmocka_unit_test(test_paths_are_completed),
         cmocka_unit_test(test_hostile_names_do_no_harm),
+        cmocka_unit_test(test_every_name_in_the_scenes_can_be_hostile),
         cmocka_unit_test(test_every_size_is_survived),
         cmocka_unit_test(test_any_keys_at_any_size_are_survived),
     };

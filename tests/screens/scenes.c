@@ -117,7 +117,7 @@ void scenes_add_backup(struct fixture *fixture, int hours)
     struct backups *backups = &fixture->wizard.model.backups;
     backups->list = mem_grow(backups->list, backups->count + 1, sizeof *backups->list);
     backups->list[backups->count++] = (struct backup_made){
-        .path = mem_printf("/var/backups/%s/kong-kong-2026-03-02T02-10-44.120Z.dump", fixture_name(fixture, "kong")),
+        .path = mem_printf("%s/kong-kong-2026-03-02T02-10-44.120Z.dump", fixture_name(fixture, "/var/backups/kong")),
         .as_of_ms = clock_wall_ms() - hours * 3600000LL,
         .bytes = 35600000,
         .rows = 210000,

@@ -129,20 +129,20 @@ static void done_early(struct fixture *fixture)
 static void done_report(struct fixture *fixture)
 {
     static const char report[] =
-        "# Kong upgrade to 1.3\n\nWritten 2026-03-02T03:10:00Z by kong-upgrade 0.1.0.\n\n| | |\n| --- | --- |\n| database | %s at db.example.net:5432, schema public |\n"
+        "# Kong upgrade to 1.3\n\nWritten 2026-03-02T03:10:00Z by kong-upgrade 0.1.0.\n\n| | |\n| --- | --- |\n| database | %s at %s:5432, schema public |\n"
         "| PostgreSQL | 15.4 |\n| stage | current |\n| version | 1.3 |\n\n## Runs\n\n### up, 2026-03-02T02:14:00Z: done\n\n"
-        "By ops on ops-1, 4.2 s, 1 wait for a lock.\n\n`up` is complete: 1.3 nodes may be started beside the old ones on database kong.\n\n"
+        "By ops on %s, 4.2 s, 1 wait for a lock.\n\n`up` is complete: 1.3 nodes may be started beside the old ones on database kong.\n\n"
         "| change | outcome | ms | lock | worst stall, ms | 99 %% under, ms | correction |\n| --- | --- | ---: | --- | ---: | ---: | --- |\n"
         "| add column upstreams.algorithm text | made | 12 | ACCESS EXCLUSIVE | 3.1 | 1.2 |  |\n| create table ca_certificates | made | 31 |  | | |  |\n"
         "| create trigger a\\|b on ca_certificates | made | 9 | SHARE ROW EXCLUSIVE | 2.4 | 1.1 | C3 |\n\n"
-        "### finish, 2026-03-02T03:09:00Z: done\n\nBy ops on ops-1, 0.8 s, 0 waits for a lock.\n\ndatabase kong is Kong 1.3's: the upgrade is complete.\n\n"
+        "### finish, 2026-03-02T03:09:00Z: done\n\nBy ops on %s, 0.8 s, 0 waits for a lock.\n\ndatabase kong is Kong 1.3's: the upgrade is complete.\n\n"
         "## Decisions\n\n- 2026-03-02T02:10:00Z ops acknowledged long-transactions \\<2\\>\n";
     fixture_configure(fixture);
     fixture_state(fixture, STAGE_CURRENT, "1.3");
     fixture->wizard.model.began_ms = 60000;
     fixture->wizard.model.ended_ms = 50 * 60000LL;
     fixture_checks(fixture, NULL, 0);
-    fixture->wizard.model.report = mem_printf(report, fixture_name(fixture, "kong"));
+    fixture->wizard.model.report = mem_printf(report, fixture_name(fixture, "kong"), fixture_name(fixture, "db.example.net"), fixture_name(fixture, "ops-1"), fixture_name(fixture, "ops-1"));
     scenes_add_old_stopped(fixture);
     scenes_add_new_ready(fixture, 60);
     scenes_show(fixture, STEP_DONE);

@@ -163,6 +163,13 @@ static void leave_cut_short(struct fixture *fixture)
     fixture->wizard.model.run_alive = false;
 }
 
+static void leave_half_back(struct fixture *fixture)
+{
+    leave_cut_short(fixture);
+    open_back(fixture, KONG_1_2, 1u << KONG_1_0 | 1u << KONG_1_1 | 1u << KONG_1_2, 5);
+    fixture_key(fixture, 'L');
+}
+
 static void welcome_half_back(struct fixture *fixture)
 {
     leave_cut_short(fixture);
@@ -179,11 +186,12 @@ static const struct scene scenes[] = {
     {"leave-release", leave_release, false},
     {"leave-too-late", leave_too_late, false},
     {"leave-problem", leave_problem, false},
-    {"leave-dialog", leave_dialog, true},
+    {"leave-dialog", leave_dialog, false},
     {"leave-countdown", leave_countdown, false},
-    {"leave-runs", leave_runs, true},
+    {"leave-runs", leave_runs, false},
     {"leave-done", leave_done, false},
     {"leave-cut-short", leave_cut_short, false},
+    {"leave-half-back", leave_half_back, false},
     {"welcome-half-back", welcome_half_back, false},
 };
 const struct scene_group scenes_leave = {scenes, COUNT_OF(scenes)};

@@ -191,10 +191,10 @@ static void up_waiting(struct fixture *fixture)
 {
     begin_run(fixture, 44);
     fixture_change(fixture, 44, "begin", -1);
-    fixture_event(fixture, "{s:s, s:s, s:s, s:[{s:i, s:o, s:o, s:s, s:i, s:o}]}", "event", "wait", "id", fixture->wizard.model.run.changes[44].id, "what",
-                  "lock timeout", "blockers", "pid", 8123, "application", json_string(fixture->hostile != NULL ? "" : "psql"), "address",
-                  json_text(fixture->hostile != NULL ? "\x1b[2J" : "10.0.0.99"), "state", "idle in transaction", "seconds", 5420, "query",
-                  json_string(fixture->hostile != NULL ? "SELECT '\x1b]0;owned\x07\xe2\x80\xae'" : "SELECT count(*) FROM plugins WHERE created_at > $1"));
+    fixture_event(fixture, "{s:s, s:s, s:s, s:[{s:i, s:o, s:o, s:o, s:i, s:o}]}", "event", "wait", "id", fixture->wizard.model.run.changes[44].id, "what",
+                  "lock timeout", "blockers", "pid", 8123, "application", json_text(fixture_name(fixture, "psql")), "address",
+                  json_text(fixture_name(fixture, "10.0.0.99")), "state", json_text(fixture_name(fixture, "idle in transaction")), "seconds", 5420, "query",
+                  json_text(fixture_name(fixture, "SELECT count(*) FROM plugins WHERE created_at > $1")));
 }
 
 static void up_blocker(struct fixture *fixture)
@@ -207,11 +207,13 @@ static void up_blocker(struct fixture *fixture)
 static void up_blockers(struct fixture *fixture)
 {
     up_waiting(fixture);
-    fixture_event(fixture, "{s:s, s:s, s:s, s:[{s:i, s:s, s:s, s:s, s:i, s:s}, {s:i, s:s, s:s, s:s, s:i, s:s}]}", "event", "wait", "id",
+    fixture_event(fixture, "{s:s, s:s, s:s, s:[{s:i, s:o, s:o, s:o, s:i, s:o}, {s:i, s:o, s:o, s:o, s:i, s:o}]}", "event", "wait", "id",
                   fixture->wizard.model.run.changes[44].id, "what", "lock timeout", "blockers",
-                  "pid", 8123, "application", "psql", "address", "10.0.0.99", "state", "idle in transaction", "seconds", 5420, "query", "SELECT 1",
-                  "pid", 8200, "application", "report", "address", "10.0.0.7", "state", "active", "seconds", 61, "query",
-                  "SELECT name, count(*) FROM plugins GROUP BY name");
+                  "pid", 8123, "application", json_text(fixture_name(fixture, "psql")), "address", json_text(fixture_name(fixture, "10.0.0.99")), "state",
+                  json_text(fixture_name(fixture, "idle in transaction")), "seconds", 5420, "query", json_text(fixture_name(fixture, "SELECT 1")),
+                  "pid", 8200, "application", json_text(fixture_name(fixture, "report")), "address", json_text(fixture_name(fixture, "10.0.0.7")), "state",
+                  json_text(fixture_name(fixture, "active")), "seconds", 61, "query",
+                  json_text(fixture_name(fixture, "SELECT name, count(*) FROM plugins GROUP BY name")));
     fixture_key(fixture, 'k');
     fixture_key(fixture, K_TAB);
     fixture_key(fixture, K_TAB);
@@ -301,7 +303,7 @@ static const struct scene scenes[] = {
     {"up-finish-first", up_finish_first, true},
     {"up-finish-first-plugins", up_finish_first_plugins, false},
     {"up-finish-first-shut", up_finish_first_shut, false},
-    {"up-finish-first-dialog", up_finish_first_dialog, true},
+    {"up-finish-first-dialog", up_finish_first_dialog, false},
     {"up-finish-first-runs", up_finish_first_runs, false},
     {"up-finish-first-done", up_finish_first_done, false},
     {"up-rewrite", up_rewrite, false},

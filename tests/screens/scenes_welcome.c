@@ -100,6 +100,21 @@ static void welcome_plugins(struct fixture *fixture)
     begin_plugins(fixture, false);
 }
 
+static void finish_plugins(struct fixture *fixture)
+{
+    begin_plugins(fixture, true);
+    fixture_losses(fixture);
+    scenes_add_old_stopped(fixture);
+    scenes_add_new_ready(fixture, 60);
+    scenes_show(fixture, STEP_FINISH);
+}
+
+static void up_plugins(struct fixture *fixture)
+{
+    begin_plugins(fixture, true);
+    scenes_show(fixture, STEP_UP);
+}
+
 static void welcome_plugins_pending(struct fixture *fixture)
 {
     begin_plugins(fixture, true);
@@ -345,7 +360,8 @@ static void begin_configuration(struct fixture *fixture)
 static struct conf_fix mended(struct fixture *fixture)
 {
     struct conf_fix fix = {.file = mem_dup(fixture_name(fixture, "/etc/kong/kong.conf")), .holds_secret = true,
-                           .diff = mem_dup("@@ -1,4 +1,4 @@\n # our plugins\n-custom_plugins = acme-auth\n+plugins = bundled, acme-auth\n pg_host = db.example.net\n pg_password = ******\n")};
+                           .diff = mem_printf("@@ -1,4 +1,4 @@\n # our plugins\n-custom_plugins = acme-auth\n+plugins = bundled, acme-auth\n pg_host = %s\n pg_password = ******\n",
+                                              fixture_name(fixture, "db.example.net"))};
     names_add(&fix.changes, fixture_name(fixture, "line 2: custom_plugins is now plugins = bundled, acme-auth"));
     names_add(&fix.notes, fixture_name(fixture, "KONG_UPSTREAM_KEEPALIVE is set in the environment, where it can't be mended from here: set KONG_NGINX_HTTP_UPSTREAM_KEEPALIVE=60 there instead"));
     return fix;
@@ -426,9 +442,11 @@ static const struct scene scenes[] = {
     {"welcome-pending", welcome_pending, false},
     {"welcome-half-way", welcome_half_way, false},
     {"welcome-finish-first", welcome_finish_first, false},
-    {"welcome-014", welcome_014, true},
+    {"welcome-014", welcome_014, false},
     {"welcome-plugins", welcome_plugins, false},
     {"welcome-plugins-pending", welcome_plugins_pending, false},
+    {"up-plugins", up_plugins, false},
+    {"finish-plugins", finish_plugins, false},
     {"welcome-too-old", welcome_too_old, false},
     {"welcome-no-nodes", welcome_no_nodes, false},
     {"welcome-strangers", welcome_strangers, true},

@@ -120,7 +120,7 @@ static const struct place places[] = {
     {"Preflight, search", "up", {LEFT, "/", "zzz"}, "/zzz", 25},
     {"Preflight, details", "up", {LEFT, ENTER}, "Esc close", 25},
     {"Up", "up", {"1"}, "Old nodes and 1.3 nodes", 500},
-    {"Up, asked", "fresh", {"1", "s"}, "Esc cancel", 25},
+    {"Up, asked", "fresh", {"1", "?Press s to start", "s"}, "Esc cancel", 25},
     {"Up, the plan's details", "fresh", {"1", ENTER}, "Esc close", 25},
     {"Up, under way", "held", {"1", "?forgotten"}, "Waits for", 25},
     {"Up, who is in the way", "held", {"1", "?forgotten", "k", "4"}, "Esc cancel", 25},
@@ -452,6 +452,62 @@ static void nothing_is_read_from_it(void **state)
     left_clean("stalled");
 }
 
+/* A trace for bug reports. */
+
+static void what_is_typed_is_not_traced(void **state)
+{
+    (void)state;
+    const char *path = text_printf("%s/trace", harness.folder);
+    const char *list[9] = {NULL};
+    for (size_t i = 0; arguments()[i] != NULL; i++)
+        list[i] = arguments()[i];
+    list[5] = "--trace";
+    list[6] = path;
+    session_start(80, 24, list, environment("up", "xterm-256color", "C.UTF-8"));
+    session_see("Kong 1.2 to 1.3");
+    session_press("1" LEFT LEFT "c");
+    session_see("accept");
+    session_press("\025" HARNESS_PASSWORD "\033[200~" HARNESS_PASSWORD "\033[201~");
+    session_listen(400);
+    session_press("\033");
+    session_listen(200);
+    session_press("a");
+    session_see("accept");
+    session_press("old " HARNESS_PASSWORD);
+    session_listen(400);
+    session_press("\033");
+    session_listen(200);
+    session_press(RIGHT "/" HARNESS_PASSWORD);
+    session_listen(400);
+    session_press("\033");
+    session_listen(200);
+    session_press("3o" HARNESS_PASSWORD);
+    session_listen(400);
+    session_press("\033");
+    session_listen(200);
+    session_press("q");
+    assert_int_equal(session_ended(true, NULL), 0);
+    const char *text = text_file(path);
+    expect_part(text, " frame 80x24, ");
+    expect_part(text, "Which kong.conf?");
+    expect_part(text, " key c\n");
+    expect_part(text, " key Right\n");
+    expect_part(text, " key *\n");
+    expect_part(text, " key pasted *\n");
+    expect_part(text, "***");
+    assert_null(strstr(text, HARNESS_PASSWORD));
+    assert_null(strstr(text, "Sesame"));
+    for (const char *letter = "OpenSsm47"; *letter != '\0'; letter++)   /* none of these is a key of the test's own */
+        assert_null(strstr(text, text_printf(" key %c\n", *letter)));
+    const char *end = strstr(text, " end\n");
+    assert_true(end != NULL && end[5] == '\0');
+    session_tear_down(NULL);
+    session_start(80, 24, list, environment("up", "xterm-256color", "C.UTF-8"));   /* the file is there now */
+    assert_int_equal(session_ended(true, NULL), 1);
+    session_see("name a file that is not there yet");
+    assert_string_equal(text_file(path), text);
+}
+
 /* In three parts, which may run side by side. */
 int main(int argc, char **argv)
 {
@@ -467,6 +523,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_teardown(every_terminal_will_do, session_tear_down),
         cmocka_unit_test_teardown(keys_may_come_in_pieces, session_tear_down),
         cmocka_unit_test_teardown(nothing_is_read_from_it, session_tear_down),
+        cmocka_unit_test_teardown(what_is_typed_is_not_traced, session_tear_down),
     };
     const char *part = argc > 4 ? argv[4] : "";
     setlocale(LC_ALL, "C.UTF-8");

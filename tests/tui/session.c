@@ -13,6 +13,7 @@
 #include <utmp.h>
 
 struct session session = {.master = -1, .slave = -1};
+void (*session_heard)(const char *bytes, size_t count);
 
 int64_t session_now_ms(void)
 {
@@ -74,6 +75,8 @@ void session_listen(int milliseconds)
         if (count <= 0)
             return;
         vterm_input_write(session.vterm, bytes, (size_t)count);
+        if (session_heard != NULL)
+            session_heard(bytes, (size_t)count);
         size_t kept = session.raw_length + (size_t)count < SESSION_RAW_SIZE - 1 ? (size_t)count : 0;
         memcpy(session.raw + session.raw_length, bytes, kept);
         session.raw_length += kept;

@@ -25,6 +25,9 @@ extern struct session {
     int slave; /* kept open, so that a test can read the terminal's modes afterwards */
 } session;
 
+/* Is told what session_listen has read; NULL: nobody is. */
+extern void (*session_heard)(const char *bytes, size_t count);
+
 int64_t session_now_ms(void);
 
 /* Starts the program (arguments[0]); `environment` holds NAME=VALUE pairs (NAME alone: unset), ended by NULL. TERM is xterm-256color

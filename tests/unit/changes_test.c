@@ -159,6 +159,32 @@ static void check_names(const struct place *place)
     free(foreign_key);
 }
 
+static void check_texts(const struct place *place);
+
+/* But for what it writes into rows, all that `up` does can be undone, by changes that are as whole as those of the tables. */
+static void check_undo(const struct place *place)
+{
+    struct change undo[CHANGE_UNDOS];
+    size_t count = change_undo(place->change, undo);
+    bool is_undone = place->change->phase == PHASE_UP && place->change->kind != CHANGE_BACKFILL;
+    if ((count > 0) != is_undone && place->change->phase == PHASE_UP)
+        fail_at(place, "%zu changes undo it", count);
+    for (size_t i = 0; i < count; i++) {
+        const struct place one = {place->subsystem, place->migration, &undo[i]};
+        check_fields(&one);
+        check_names(&one);
+        check_texts(&one);
+        if (undo[i].phase != PHASE_UP || undo[i].origin != ORIGIN_ANY)
+            fail_at(&one, "is of another phase or origin");
+    }
+}
+
+static void what_up_does_can_be_undone(void **state)
+{
+    (void)state;
+    for_each(check_undo);
+}
+
 static void names_fit_postgresql(void **state)
 {
     (void)state;
@@ -479,6 +505,7 @@ int main(void)
         cmocka_unit_test(migrations_are_kongs_in_kongs_order),
         cmocka_unit_test(every_kind_has_what_it_needs),
         cmocka_unit_test(names_fit_postgresql),
+        cmocka_unit_test(what_up_does_can_be_undone),
         cmocka_unit_test(every_change_has_a_text_and_an_id_of_its_own),
         cmocka_unit_test(ids_and_texts_read_well),
         cmocka_unit_test(costs_are_what_postgresql_takes),
