@@ -5,7 +5,7 @@
 
 const struct scene *scene_at(size_t index)
 {
-    static const struct scene_group *const groups[] = {&scenes_welcome, &scenes_up, &scenes_cluster, &scenes_leave, &scenes_end};
+    static const struct scene_group *const groups[] = {&scenes_welcome, &scenes_up, &scenes_cluster, &scenes_leave, &scenes_kong, &scenes_end};
     for (size_t i = 0; i < COUNT_OF(groups); i++) {
         if (index < groups[i]->count)
             return &groups[i]->list[index];
