@@ -51,7 +51,7 @@ static void will_say(struct answers *answers, ...)
 static void say_next(struct answers *answers, struct wizard *wizard, struct dialogue *dialogue)
 {
     const char *line = answers->lines.list[answers->next_line++];
-    say("> %s\n", line);
+    dialogue_echo(dialogue, line);
     answers->line_at = clock_ms();
     dialogue_line(wizard, dialogue, line);
 }
@@ -105,11 +105,36 @@ static bool passes(struct answers *answers, struct wizard *wizard, enum step ste
 
 /* Step by step. */
 
+/* The number of the row that has this cell, as it was told; 0: there is none yet. */
+static size_t find_row(const struct dialogue *dialogue, const char *cell)
+{
+    char *inside = mem_printf("; %s;", cell);
+    size_t number = 0;
+    for (size_t i = 0; i < dialogue->told.count && number == 0; i++) {
+        const struct told_line *line = &dialogue->told.lines[i];
+        char *cells = mem_printf("; %s;", line->text);
+        if (line->kind == TOLD_ROW && strstr(cells, inside) != NULL)
+            number = line->number;
+        free(cells);
+    }
+    free(inside);
+    return number;
+}
+
+/* "stop node 2". Not before the row was told. */
+static void say_of_row(struct answers *answers, const struct dialogue *dialogue, const char *word, const char *cell, const char *answer, const char *name)
+{
+    size_t number = find_row(dialogue, cell);
+    char *choice = mem_printf("%s %zu", word, number);
+    if (number > 0)
+        will_say(answers, choice, answer, name, NULL);
+    free(choice);
+}
+
 /* Warnings that the file acknowledges. False: something is still to be said, or stopped it. */
-static bool passes_checks(struct answers *answers, struct wizard *wizard)
+static bool passes_checks(struct answers *answers, struct wizard *wizard, const struct dialogue *dialogue)
 {
     const struct check_results *results = &wizard->model.checks;
-    char choice[48];
     for (size_t i = 0; i < results->count; i++) {
         const struct check_result *each = &results->list[i];
         const char *found = each->evidence.count > 0 ? each->evidence.list[0] : each->check->title;
@@ -120,8 +145,9 @@ static bool passes_checks(struct answers *answers, struct wizard *wizard)
             stop(wizard, 7, "the check %s %s: %s%s", each->check->id, blocks ? "blocks" : "warns", found,
                  blocks ? "" : " (mend it, or acknowledge it in [preflight])");
         } else if (is_at(answers, wizard, STEP_PREFLIGHT)) {
-            snprintf(choice, sizeof choice, "acknowledge %zu", i + 1);
-            will_say(answers, choice, NULL);
+            char *cell = mem_printf("check %s", each->check->title);
+            say_of_row(answers, dialogue, "acknowledge", cell, NULL, NULL);
+            free(cell);
         }
         return false;
     }
@@ -156,7 +182,7 @@ static bool has_ended_well(struct answers *answers, struct wizard *wizard)
     return !wizard->leaving;
 }
 
-static void start_up(struct answers *answers, struct wizard *wizard)
+static void start_up(struct answers *answers, struct wizard *wizard, const struct dialogue *dialogue)
 {
     const struct model *model = &wizard->model;
     bool installs = model->state.stage == STAGE_EMPTY, makes_backup = answers->backup != NULL && answers->backup[0] == '/';
@@ -165,7 +191,7 @@ static void start_up(struct answers *answers, struct wizard *wizard)
         stop(wizard, 7, "%s", model->upgrade.gates[STEP_UP].reason);
         return;
     }
-    if (!passes_checks(answers, wizard) || !passes(answers, wizard, STEP_UP) || !is_at(answers, wizard, STEP_UP))
+    if (!passes_checks(answers, wizard, dialogue) || !passes(answers, wizard, STEP_UP) || !is_at(answers, wizard, STEP_UP))
         return;
     if (!model->has_plan || model_refusal(model, STEP_UP, reason, sizeof reason)[0] != '\0') {
         if (!may_wait(answers, STEP_UP))
@@ -274,11 +300,9 @@ static bool is_diverted(struct answers *answers, struct wizard *wizard)
 }
 
 /* The old nodes are stopped, one by one where that is the hook's. */
-static bool is_decommissioned(struct answers *answers, struct wizard *wizard)
+static bool is_decommissioned(struct answers *answers, struct wizard *wizard, const struct dialogue *dialogue)
 {
     const struct model *model = &wizard->model;
-    size_t row = 0;
-    char choice[48];
     if (model_count_nodes(model, CLUSTER_OLD, node_is_there) == 0 || !answers->hook[STEP_DECOMMISSION])
         return passes(answers, wizard, STEP_FINISH);
     if (!hooks_has(model, HOOK_DECOMMISSION)) {
@@ -287,13 +311,12 @@ static bool is_decommissioned(struct answers *answers, struct wizard *wizard)
     }
     for (size_t i = 0; i < model->node_count; i++) {
         const struct node *node = model->nodes[i].node;
-        row += node->cluster == CLUSTER_OLD ? 1 : 0;
         if (node->cluster != CLUSTER_OLD || !node_is_there(node) || names_have(&answers->stopped, node->name))
             continue;
         if (is_at(answers, wizard, STEP_DECOMMISSION) && hooks_enabled(model, HOOK_DECOMMISSION)) {
-            snprintf(choice, sizeof choice, "stop node %zu", row);
-            names_add(&answers->stopped, node->name);
-            will_say(answers, choice, "Run the hook", node->name, NULL);
+            say_of_row(answers, dialogue, "stop node", node->name, "Run the hook", node->name);
+            if (answers->lines.count > 0)
+                names_add(&answers->stopped, node->name);
         }
         return false;
     }
@@ -333,7 +356,7 @@ static bool is_busy(const struct model *model)
     return model->starting || model->run_alive || model->hook_starting || hooks_run(model) || model->checks_running || model_is_watching(model);
 }
 
-static void decide(struct answers *answers, struct wizard *wizard)
+static void decide(struct answers *answers, struct wizard *wizard, const struct dialogue *dialogue)
 {
     const struct model *model = &wizard->model;
     const struct gate *gate = &model->upgrade.gates[STEP_PREFLIGHT];
@@ -353,8 +376,8 @@ static void decide(struct answers *answers, struct wizard *wizard)
     else if (!model->checks_run)
         return;
     else if (!model_is_up(model))
-        start_up(answers, wizard);
-    else if (is_provisioned(answers, wizard) && is_diverted(answers, wizard) && is_decommissioned(answers, wizard))
+        start_up(answers, wizard, dialogue);
+    else if (is_provisioned(answers, wizard) && is_diverted(answers, wizard) && is_decommissioned(answers, wizard, dialogue))
         start_finish(answers, wizard);
 }
 
@@ -386,7 +409,7 @@ void answers_go_on(struct answers *answers, struct wizard *wizard, struct dialog
         return;
     }
     will_say(answers, NULL);   /* what is left was for a dialog that did not open */
-    decide(answers, wizard);
+    decide(answers, wizard, dialogue);
     if (answers->lines.count > 0 && !wizard->leaving)
         say_next(answers, wizard, dialogue);
 }

@@ -1,10 +1,8 @@
 /* The dialogue: what it tells. */
 #include "screens/dialogue_internal.h"
 
-#include "core/base/buf.h"
 #include "core/base/mem.h"
 #include "screens/hooks.h"
-#include "screens/say.h"
 #include "screens/why.h"
 
 #include <ctype.h>
@@ -31,7 +29,7 @@ static int terminal_width(void)
 static void leave_prompt(struct dialogue *dialogue)
 {
     if (dialogue->prompted && dialogue->prompt_shown)
-        say("\n");
+        buf_add(&dialogue->out, "\n");
     dialogue->prompted = false;
 }
 
@@ -51,11 +49,22 @@ void dialogue_say(struct dialogue *dialogue, const char *prefix, const char *tex
     char *named = without_arrow(text), *whole = mem_printf("%s%s", prefix + indent, named);
     struct text_line *lines = text_wrap(whole, terminal_width() - indent, charset, &count);
     leave_prompt(dialogue);
-    for (size_t i = 0; i < count; i++)
-        say("%*s%.*s\n", indent, "", (int)lines[i].length, lines[i].start);
+    for (size_t i = 0; i < count; i++) {
+        char *line = mem_ndup(lines[i].start, lines[i].length), *plain = text_plain(line);
+        buf_addf(&dialogue->out, "%*s%s\n", indent, "", plain);
+        free(plain);
+        free(line);
+    }
     free(lines);
     free(whole);
     free(named);
+}
+
+void dialogue_echo(struct dialogue *dialogue, const char *line)
+{
+    char *plain = text_plain(line);
+    buf_addf(&dialogue->out, "> %s\n", plain);
+    free(plain);
 }
 
 static void say_marked(struct dialogue *dialogue, enum mark mark, const char *text)
@@ -380,7 +389,7 @@ void dialogue_show(struct wizard *wizard, struct dialogue *dialogue)
     }
     dialogue->prompt_shown = wizard->answers == NULL;   /* else it is told with the answer */
     if (!dialogue->prompted && dialogue->prompt_shown)
-        say("> ");
+        buf_add(&dialogue->out, "> ");
     dialogue->prompted = true;
 }
 
@@ -391,6 +400,7 @@ bool dialogue_waits(const struct dialogue *dialogue)
 
 void dialogue_free(struct dialogue *dialogue)
 {
+    buf_free(&dialogue->out);
     told_free(&dialogue->told);
     names_free(&dialogue->before);
     names_free(&dialogue->said);

@@ -9,6 +9,7 @@
 #ifndef SCREENS_DIALOGUE_H
 #define SCREENS_DIALOGUE_H
 
+#include "core/base/buf.h"
 #include "core/base/names.h"
 #include "screens/screen.h"
 #include "tui/told.h"
@@ -24,6 +25,8 @@ enum dialogue_asks {
 };
 
 struct dialogue {
+    struct buf out;              /* what was told and is not written yet: printable */
+    size_t written;              /* of it */
     struct told told;            /* the screen, now */
     struct names before, said;   /* gists of its lines a frame ago, and of those that the operator has heard */
     bool entered;                /* that screen was told */
@@ -63,6 +66,9 @@ void dialogue_free(struct dialogue *dialogue);
 
 /* One sentence or line of it, after the prompt has been left; wrapped to the terminal. `prefix` may be "". */
 void dialogue_say(struct dialogue *dialogue, const char *prefix, const char *text);
+
+/* The answer that a file gives to the prompt. */
+void dialogue_echo(struct dialogue *dialogue, const char *line);
 
 /* The choices that can be made on the screen shown, as one sentence; with `full`, a line each and what they do. The caller frees. */
 char *dialogue_choices(struct wizard *wizard, bool full);

@@ -166,6 +166,8 @@ void node_pane_draw(struct wizard *wizard, struct area area, enum cluster cluste
 void node_pane(struct wizard *wizard, enum cluster cluster, enum node_columns columns, struct pane *pane);
 const struct node *node_pane_selected(struct wizard *wizard, enum cluster cluster, enum node_columns columns);   /* NULL: none */
 
+#define RUN_STALL_FELT_MS 100.0   /* as much as a node notices */
+
 /* A run: progress, who blocks, the changes or the log; or the plan, before there is one. */
 void run_pane_draw(struct wizard *wizard, struct area area);
 

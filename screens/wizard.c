@@ -198,6 +198,14 @@ static void draw_title(struct wizard *wizard, struct area area)
         area_textf(area, 2, 0, ROLE_TITLE, " %s ", text->title);
 }
 
+/* Where nothing has the focus, it is read from its beginning. */
+static void draw_body(struct wizard *wizard, struct area area)
+{
+    wizard_screen(wizard)->draw(wizard, area);
+    if (!area.canvas->cursor_shown)
+        area_cursor(area, 0, 0);
+}
+
 static void draw_middle(struct wizard *wizard, struct area area)
 {
     bool wide_steps = area.width >= WIDE_STEPS, wide_why = area.width >= WIDE_WHY && !wizard->view.why_hidden;
@@ -211,14 +219,14 @@ static void draw_middle(struct wizard *wizard, struct area area)
     if (wide_why) {
         int height = why_height(wizard, parts[2].width, area.canvas->charset);
         why_draw(wizard, area_part(parts[2], (struct rect){0, 0, parts[2].width, height}));
-        wizard_screen(wizard)->draw(wizard, parts[1]);
+        draw_body(wizard, parts[1]);
         return;
     }
     bool runs = model_runs(&wizard->model, wizard->view.shown);
     bool why = !wizard->view.why_hidden && parts[1].height >= (runs ? 26 : 18);
     const struct layout_request split[] = {LAYOUT_FILL(8, 2), LAYOUT_FIXED(why ? why_height(wizard, parts[1].width, area.canvas->charset) : 0, 1)};
     layout_rows(parts[1], 0, split, 2, rows);
-    wizard_screen(wizard)->draw(wizard, rows[0]);
+    draw_body(wizard, rows[0]);
     if (why && rows[1].height > 0)
         why_draw(wizard, rows[1]);
     else
@@ -259,6 +267,8 @@ void wizard_draw(struct wizard *wizard, struct canvas *canvas)
         return;
     struct area middle = draw_frame(wizard, all, &footer);
     draw_overlay(wizard, middle);
+    if (!canvas->cursor_shown)   /* what has the focus has no room */
+        area_cursor(middle.height > 0 ? middle : all, 0, middle.height > 0 ? 0 : 1);
     wizard_draw_keys(wizard, footer);
 }
 

@@ -26,9 +26,12 @@ int keys_action(const struct keys_map *map, const struct input *input)
     if (input->kind != INPUT_KEY || input->pasted || input->alt)
         return 0;
     for (; map != NULL; map = map->next)
-        for (size_t i = 0; i < map->count; i++)
-            if (map->rows[i].action > 0 && has_key(&map->rows[i], input->key))
-                return is_enabled(map, map->rows[i].action) ? map->rows[i].action : 0;
+        for (size_t i = 0; i < map->count; i++) {
+            const struct keys_row *row = &map->rows[i];
+            bool enabled = is_enabled(map, row->action);
+            if (row->action > 0 && (enabled || row->importance >= 0) && has_key(row, input->key))
+                return enabled ? row->action : 0;
+        }
     return 0;
 }
 

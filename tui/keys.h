@@ -35,7 +35,7 @@ struct keys_map {
     const struct keys_map *next; /* NULL: none */
 };
 
-/* The action of an enabled row that has this key, or 0. Pasted text is never a command. */
+/* The action of an enabled row that has this key, or 0. A disabled row that is in sight keeps its key from the others. Pasted text is never a command. */
 int keys_action(const struct keys_map *map, const struct input *input);
 
 /* The footer: "Enter open  / search  ? help  q quit", the least important left out as the area is narrower. */

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <wctype.h>
 
 #define COLUMN_GAP    2
 #define POINTER_WIDTH 2
@@ -139,13 +138,17 @@ static void add_cell(char **sentence, const struct table_column *column, bool fi
     *sentence = longer;
 }
 
-/* Without the glyph before a word: it says the same again. */
+/* Without the mark's glyph before a word: it says the same again. */
 static const char *words_of(const char *text)
 {
-    struct grapheme first;
-    size_t size = text_next(text, strlen(text), CHARSET_UTF8, &first);
-    bool letter = iswalnum((wint_t)(unsigned char)text[0]) != 0 && size == 1;
-    return !letter && text[size] == ' ' && text[size + 1] != '\0' ? text + size + 1 : text;
+    for (int mark = 0; mark < MARK_COUNT; mark++)
+        for (int charset = CHARSET_UTF8; charset <= CHARSET_ASCII; charset++) {
+            const char *glyph = theme_glyph((enum charset)charset, mark_glyph((enum mark)mark));
+            size_t length = strlen(glyph);
+            if (strncmp(text, glyph, length) == 0 && text[length] == ' ')
+                return text + length + 1;
+        }
+    return text;
 }
 
 /* "old-1; state answers; version 1.2; req/s 12.0". Figures make no other row of it. */

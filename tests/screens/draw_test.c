@@ -3,6 +3,8 @@
  * picture; where the cursor stands; the lines that differ in ASCII; and how each line looks, by roles, with what they are without colour
  * (b bold, r reverse, u underlined). What roles are in colour is in golden/themes.txt.
  *
+ * At its end stands what the dialogue line by line tells of the scene.
+ *
  * UPDATE_GOLDEN=1 in the environment writes them anew, and removes those of scenes that are gone: look at the difference before you
  * commit it.
  */
@@ -10,6 +12,7 @@
 
 #include "core/base/buf.h"
 #include "core/base/mem.h"
+#include "screens/dialogue.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -173,6 +176,19 @@ static bool compare(const char *name, const char *actual)
     return same;
 }
 
+/* What the dialogue line by line tells of it. */
+static void add_told(struct buf *text, const struct scene *scene)
+{
+    struct fixture fixture;
+    struct dialogue dialogue = {.read = true};
+    fixture_begin(&fixture, scene, 80, 24, CHARSET_UTF8, NULL);
+    fixture_draw(&fixture);   /* derives */
+    dialogue_show(&fixture.wizard, &dialogue);
+    buf_addf(text, "=== told\n%s\n", buf_text(&dialogue.out));
+    dialogue_free(&dialogue);
+    fixture_free(&fixture);
+}
+
 static void test_screens_look_as_the_files_say(void **state)
 {
     bool same = true;
@@ -182,6 +198,7 @@ static void test_screens_look_as_the_files_say(void **state)
         for (size_t j = 0; j < COUNT_OF(sizes); j++)
             if (!sizes[j].chief_only || scene_at(i)->chief)
                 add_picture(&text, scene_at(i), &sizes[j]);
+        add_told(&text, scene_at(i));
         same = compare(scene_at(i)->name, buf_text(&text)) && same;
         buf_free(&text);
     }
