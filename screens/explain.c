@@ -1,6 +1,7 @@
 #include "screens/explain.h"
 
 #include "core/migrations/meaning.h"
+#include "screens/backup_note.h"
 
 #include <stdlib.h>
 
@@ -55,6 +56,68 @@ static void explain_verdict(const struct model *model, struct prose *prose)
     add_source(prose, "GET /metrics of the nodes, which Kong's Prometheus plugin answers");
 }
 
+/* The other warnings, where they hold. */
+
+static bool lacks_backup(const struct wizard *wizard)
+{
+    enum step step = wizard->view.shown;
+    return (step == STEP_UP || step == STEP_FINISH) && backup_can_start(&wizard->model) && !backup_is_there(&wizard->model);
+}
+
+static bool has_dead_lock(const struct wizard *wizard)
+{
+    return dead_lock_is_there(&wizard->model);
+}
+
+static bool has_guard(const struct wizard *wizard)
+{
+    return api_guard_is_there(&wizard->model);
+}
+
+static bool ends_at_logout(const struct wizard *wizard)
+{
+    return wizard->model.ends_at_logout;
+}
+
+static bool is_felt(const struct wizard *wizard)
+{
+    return model_runs(&wizard->model, wizard->view.shown) && wizard->model.run.worst_ms > RUN_STALL_FELT_MS;
+}
+
+static bool is_blocked(const struct wizard *wizard)
+{
+    return model_runs(&wizard->model, wizard->view.shown) && blockers_are_there(&wizard->model);
+}
+
+static const struct {
+    bool (*holds)(const struct wizard *wizard);
+    const char *title, *means, *source;
+} warnings[] = {
+    {lacks_backup, "No backup", "Step 1 destroys nothing, and can be rolled back; step 5 can't. Against what no program foresees only a backup helps. B dumps Kong's schema"
+     " beside live traffic, reads the archive back, and compares the rows of each table.", "PostgreSQL, pg_dump and pg_restore"},
+    {has_dead_lock, "A lock that was left behind", "A worker of this program took Kong's migrations lock, and no longer runs: PostgreSQL has freed the advisory lock that it"
+     " held beside it. So the row can be removed without taking anything from anyone.", "kong/db/strategies/postgres/connector.lua at 1.3.0; PostgreSQL, advisory locks"},
+    {has_guard, "The Admin API was used", "What is written through a new node before step 5 may be more than an old one understands. v shows what was written, and which rows"
+     " only 1.3 understands.", "kong/cluster_events and kong/runloop/handler.lua at 1.3.0"},
+    {ends_at_logout, "The work would end at logout", "systemd-logind is set to end what a user runs when the last session ends. loginctl enable-linger for this user, or staying"
+     " logged in, prevents that. A run that was ended so is gone on with by starting it again.", "logind.conf(5), KillUserProcesses; loginctl(1)"},
+    {is_felt, "A node would have waited", "Beside the run, a statement such as nodes send is tried again and again, and timed: what it waited, a request to Kong that needs the"
+     " database would have waited. Most requests don't, as nodes keep what they have read.", "measured, on the table that is changed"},
+    {is_blocked, "A session is in the way", "PostgreSQL grants the lock once that session ends its transaction. The change gives up after 100 ms and tries again, so nodes don't queue"
+     " up behind it. k offers to cancel the session's query, or to end it.", "PostgreSQL, explicit locking; pg_blocking_pids"},
+};
+
+static void explain_warnings(const struct wizard *wizard, struct prose *prose)
+{
+    for (size_t i = 0; i < COUNT_OF(warnings); i++) {
+        if (!warnings[i].holds(wizard))
+            continue;
+        prose_add(prose, PROSE_HEADING, "%s", warnings[i].title);
+        prose_add(prose, PROSE_PARAGRAPH, "%s", warnings[i].means);
+        add_source(prose, warnings[i].source);
+    }
+}
+
 static void explain_steps(const struct model *model, struct prose *prose)
 {
     static const struct {
@@ -73,6 +136,7 @@ void explain_screen(const struct wizard *wizard, struct prose *prose)
 {
     explain_gate(wizard, prose);
     explain_verdict(&wizard->model, prose);
+    explain_warnings(wizard, prose);
     explain_steps(&wizard->model, prose);
 }
 
@@ -138,9 +202,13 @@ static const struct {
     {"change", "One alteration that a migration is made of, which happens whole or not at all: a column, an index, a table, rows that are filled."},
     {"backfill", "A change that fills a column in rows that are there; in small batches, so that nobody waits."},
     {"correction", "Where Kong's own migration makes a mistake that is not made here; C1 to C10."},
+    {"preflight", "All checks together, before anything is changed."},
+    {"acknowledge", "To take note of a warning, so that it no longer holds you up; the report names it."},
+    {"overrule", "To open a step though its gate is shut, by typing the step's word; the report says so."},
     {"plan", "The changes that are still to be made, in order, each with its lock and the size of its table."},
     {"up", "Step 1: what 1.3 needs is added. Nothing is taken away, so both clusters work."},
     {"finish", "Step 5: what only old nodes needed is removed. This can't be undone."},
+    {"roll back", "To take away what `up` added, so that the database is as before; possible until `finish` has begun."},
     {"step", "One of the five of Kong's upgrade guide, numbered as there."},
     {"gate", "What must hold before the next step opens. Where it is shut it says why; some can be overruled."},
     {"check", "One thing looked at before the upgrade, with what was found, why it matters, and a remedy."},
@@ -150,6 +218,9 @@ static const struct {
     {"blocker", "A session of the database that holds a lock which a change needs."},
     {"seen", "Of a Kong node: it polls the database from an address that fleet.ini does not name."},
     {"stall", "How long a request of a node to the database waited while a change was made."},
+    {"hook", "A command of yours, named in fleet.ini, that starts nodes, moves traffic or stops nodes."},
+    {"quiet", "Of old nodes: they have served nothing for a while (two minutes, if fleet.ini says nothing else)."},
+    {"report", "What was done, when, by whom, in how long; written when all is done, or by `kong-upgrade report` at any time."},
     {"migrations lock", "A row by which Kong sees to it that only one runs migrations at a time; the worker holds it, too."},
     {"rewrite", "PostgreSQL writes a whole table anew, and keeps everyone off it meanwhile."},
     {"schema", "The part of the database in which Kong's tables are; public by default."},

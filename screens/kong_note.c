@@ -73,6 +73,9 @@ void kong_custom_add(struct prose *prose, const struct model *model, enum step s
     const char *what = step == STEP_FINISH ? "Custom plugins have pending migrations" : "Custom plugins may have migrations of their own";
     if (kong_custom_enabled(model, step))
         prose_add_mark(prose, MARK_WARN, "%s: %s. Press m to run `%s` for them.", what, plugins, command);
+    else if (model->kong.problem != NULL && model->state.stage == STAGE_PENDING)   /* alone, Kong refuses beside what is pending: aside.h */
+        prose_add_mark(prose, MARK_WARN, "%s: %s. To run them before step 5, a kong 1.3 with these plugins is needed on this machine: %s.", what, plugins,
+                       model->kong.problem);
     else if (model->kong.problem != NULL)
         prose_add_mark(prose, MARK_WARN, "%s: %s. Run `%s` where they are installed: %s.", what, plugins, command, model->kong.problem);
     else

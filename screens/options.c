@@ -19,7 +19,7 @@ static const char usage[] =
     "  status                    where the database and the upgrade stand\n"
     "  check [ID...]             look for everything that could go wrong (--ignore ID)\n"
     "  plan                      the changes still to be made (--sql, --finish)\n"
-    "  bootstrap                 install Kong 1.3 on an empty database (--to VERSION, --dry-run)\n"
+    "  bootstrap                 install Kong 1.3 on an empty database, or a new one (--to VERSION, --dry-run)\n"
     "  up                        step 1: migrate up; destroys nothing (--dry-run)\n"
     "  finish --confirm DBNAME   step 5: finish; irreversible (--dry-run)\n"
     "  rollback --to VERSION     undo `up`, until finish (--confirm DBNAME, --dry-run)\n"

@@ -11,8 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The plugins that are concerned, as text; NULL: none, or the database does not answer any more. The caller frees. */
-static char *concerned(const struct app *app, bool finishes)
+/* The plugins that are concerned, as text; NULL: none, or the database does not answer any more. The caller frees. *pending: Kong, run by
+ * hand, would refuse. */
+static char *concerned(const struct app *app, bool finishes, bool *pending)
 {
     struct error error = {0};
     struct state state;
@@ -25,6 +26,7 @@ static char *concerned(const struct app *app, bool finishes)
     bool ready = state.stage == STAGE_CURRENT || (!finishes && state.stage == STAGE_PENDING && state_count_new(&state) == 0);
     if (ready && (finishes ? state_count_custom_pending(&state) > 0 : state_has_custom(&state)))
         text = state_custom_text(&state);
+    *pending = state.stage == STAGE_PENDING;
     pg_close(pg);
     state_free(&state);
     return text;
@@ -51,8 +53,8 @@ static int run(const struct app *app, const char *command, bool finishes)
 
 int plain_custom(const struct app *app, const char *command)
 {
-    bool finishes = strcmp(command, KONG_CUSTOM_FINISH) == 0;
-    char *plugins = app->fleet.kong_engine || app->options->dry_run ? NULL : concerned(app, finishes);
+    bool finishes = strcmp(command, KONG_CUSTOM_FINISH) == 0, pending = false;
+    char *plugins = app->fleet.kong_engine || app->options->dry_run ? NULL : concerned(app, finishes, &pending);
     if (plugins == NULL)
         return 0;
     struct kong_binary binary;
@@ -63,8 +65,8 @@ int plain_custom(const struct app *app, const char *command)
     if (binary.path != NULL && (app->options->yes || (has_terminal() && ask("Custom plugins %s: %s. Run `%s` for them now?", what, plugins, typed))))
         exit_code = run(app, command, finishes);
     else if (!app->options->quiet)
-        complain_text("custom plugins %s: %s. Not run: `%s`%s%s", what, plugins, typed, binary.path == NULL ? "; " : ", or this again with --yes",
-                      binary.path == NULL ? binary.problem : "");
+        complain_text("custom plugins %s: %s. Not run: `%s`%s; %s", what, plugins, typed, pending ? ", which by itself refuses until `finish`" : "",
+                      binary.path == NULL ? binary.problem : "this again with --yes runs it");
     free(typed);
     kong_binary_free(&binary);
     free(plugins);

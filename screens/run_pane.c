@@ -22,7 +22,6 @@
 
 #define END_LINES 4
 #define END_SIZE 600
-#define STALL_FELT_MS 100.0
 
 enum column { COLUMN_STATE, COLUMN_CHANGE, COLUMN_SIZE, COLUMN_LOCK, COLUMN_TIME, COLUMN_STALL, COLUMN_FIX };
 
@@ -80,7 +79,7 @@ static void run_cell(const void *context, size_t row, size_t column, struct tabl
     case COLUMN_STALL:
         if (each->worst_ms >= 0)
             snprintf(text, sizeof text, "%.0f ms", each->worst_ms);
-        cell->style = each->worst_ms > STALL_FELT_MS ? ROLE_WARN : ROLE_TEXT;
+        cell->style = each->worst_ms > RUN_STALL_FELT_MS ? ROLE_WARN : ROLE_TEXT;
         break;
     default:
         cell->text = each->correction;
@@ -233,7 +232,7 @@ static void draw_stall(struct wizard *wizard, struct area area)
         snprintf(text, sizeof text, "A node would have waited %.0f ms at most, now %.0f ms (99 %% under %.0f ms).", run->worst_ms, now->worst_ms, now->p99_ms);
     else
         snprintf(text, sizeof text, "A node would have waited %.0f ms at most, during: %s", run->worst_ms, run->changes[run->worst_change].what);
-    whole_line(wizard, area, 0, run->worst_ms > STALL_FELT_MS ? MARK_WARN : MARK_INFO, text);
+    whole_line(wizard, area, 0, run->worst_ms > RUN_STALL_FELT_MS ? MARK_WARN : MARK_INFO, text);
 }
 
 static void draw_log(const struct wizard *wizard, struct area area, struct prose_state *state)

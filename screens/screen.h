@@ -86,6 +86,7 @@ struct view {
     struct complete complete;
     void (*submitted)(struct wizard *wizard, const char *text);
 
+    bool touched;                       /* a key or another size came since the last frame */
     char message[400];                  /* of the last thing done; "" none */
     enum mark message_mark;
     int64_t message_until;
@@ -164,6 +165,8 @@ void node_pane_add_troubles(struct prose *prose, const struct wizard *wizard, en
 void node_pane_draw(struct wizard *wizard, struct area area, enum cluster cluster, enum node_columns columns, const char *empty);
 void node_pane(struct wizard *wizard, enum cluster cluster, enum node_columns columns, struct pane *pane);
 const struct node *node_pane_selected(struct wizard *wizard, enum cluster cluster, enum node_columns columns);   /* NULL: none */
+
+#define RUN_STALL_FELT_MS 100.0   /* as much as a node notices */
 
 /* A run: progress, who blocks, the changes or the log; or the plan, before there is one. */
 void run_pane_draw(struct wizard *wizard, struct area area);

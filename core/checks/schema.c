@@ -2,7 +2,6 @@
 #include "core/checks/look.h"
 
 #include "core/base/mem.h"
-#include "core/journal.h"
 #include "core/migrations/legacy.h"
 #include "core/migrations/order.h"
 #include "core/worker.h"
@@ -10,19 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool is_resumed(const struct check_subject *subject)
-{
-    char *folder = journal_folder(&subject->conf->pg, false, NULL);
-    bool resumed = folder != NULL && worker_up_interrupted(folder);
-    free(folder);
-    return resumed;
-}
-
 /* An `up` that was cut short is no "earlier upgrade that was never finished". */
 static void look_at_order(const struct check_subject *subject, struct check_result *result)
 {
     const struct state *state = subject->state;
-    struct verdict verdict = order_check(state, PLAN_UP, is_resumed(subject));
+    struct verdict verdict = order_check(state, PLAN_UP, worker_resumes(&subject->conf->pg, worker_up_interrupted));
     bool is_told_apart = state->stage == STAGE_LEGACY_014 && state->has_apis;   /* by the check "apis" */
     if (verdict.order != ORDER_REFUSED || is_told_apart) {
         look_note(result, "Kong %s, %zu new and %zu pending migrations", state->version != NULL ? state->version : "(none)", state_count_new(state),
@@ -168,7 +159,7 @@ static void look_custom_migrations(const struct check_subject *subject, struct c
         look_found_row(result, CHECK_WARNS, i, state->custom_count, "%s has migrations of its own in schema_meta (%zu executed, %zu pending)",
                        state->customs[i].name, state->customs[i].executed.count, state->customs[i].pending.count);
     if (result->outcome == CHECK_FOUND)
-        look_remedy(result, "kong migrations list  # on a new node, before and after `kong-upgrade up`: what it still names is theirs; then: kong migrations up");
+        look_remedy(result, "kong-upgrade up  # on a machine with a kong 1.3 that has these plugins: afterwards it offers to run `kong migrations up` for them");
     else if (looked)
         look_note(result, "only Kong's own subsystems have migrations here");
     names_free(&found);
@@ -176,7 +167,8 @@ static void look_custom_migrations(const struct check_subject *subject, struct c
 
 const struct check check_custom_migrations = {
     .id = "custom-migrations", .title = "Custom plugins' migrations", .severity = CHECK_WARNS, .reach = CHECK_ROWS, .look = look_custom_migrations,
-    .why = "This program knows the migrations of Kong and its bundled plugins. A custom plugin's own are code of its authors: `kong migrations` of a "
-           "new node, where the plugin is installed, must run them; those of 0.14's form must be rewritten first.",
+    .why = "This program knows the migrations of Kong and its bundled plugins. A custom plugin's own are code of its authors: Kong's own command, "
+           "where the plugin is installed, must run them, and does so at the hand of kong-upgrade: alone it refuses while migrations are pending, as they "
+           "are from `up` until `finish`. Those of 0.14's form must be rewritten first.",
     .source = "Kong issue #4281",
 };

@@ -137,6 +137,23 @@ static void test_connections_are_few(void **state)
     check_results_free(&seen.results);
 }
 
+/* Further connections are refused, though the server has some free: one does all. */
+static void test_connections_are_refused(void **state)
+{
+    (void)state;
+    char port[32];
+    struct seen seen = {0};
+    snprintf(port, sizeof port, "KONG_PG_PORT=%d", place_relay(PLACE_SINGLE));
+    const char *const environment[] = {port, NULL};
+    place_check_each("k12", environment, NULL, NULL, take, &seen);
+    place_relay_end();
+    assert_int_equal(seen.count, count_checks());
+    for (size_t i = 0; i < seen.results.count; i++)
+        if (seen.results.list[i].outcome == CHECK_UNABLE)
+            fail_msg("%s is unable: %s", seen.results.list[i].check->id, seen.results.list[i].evidence.list[0]);
+    check_results_free(&seen.results);
+}
+
 static void test_stopped(void **state)
 {
     (void)state;
@@ -181,7 +198,7 @@ int main(int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_order), cmocka_unit_test(test_locked), cmocka_unit_test(test_state_locked), cmocka_unit_test(test_slow),
-        cmocka_unit_test(test_connections_are_few), cmocka_unit_test(test_stopped),
+        cmocka_unit_test(test_connections_are_few), cmocka_unit_test(test_connections_are_refused), cmocka_unit_test(test_stopped),
     };
     if (argc != 3) {
         fprintf(stderr, "usage: lanes_test KONG-UPGRADE POSTGRES.SH\n");

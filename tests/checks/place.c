@@ -249,7 +249,7 @@ static void relay(int from, int limit)
         if (found != NULL)
             found[8] = (unsigned char)(found[8] + 1);
         passed += one == to ? length : 0;
-        bool lost = limit != PLACE_POOLER && one == to && passed > limit;
+        bool lost = limit >= 0 && one == to && passed > limit;
         if (!lost && write(other, part, (size_t)length) != length)
             _exit(1);
     }
@@ -258,11 +258,16 @@ static void relay(int from, int limit)
 /* A process a connection; each ends with its connection. */
 static void relay_all(int listener, int limit)
 {
+    size_t taken = 0;
     signal(SIGCHLD, SIG_IGN);
     for (;;) {
         int from = accept(listener, NULL, NULL);
         if (from < 0)
             _exit(1);
+        if (limit == PLACE_SINGLE && taken++ > 0) {
+            close(from);
+            continue;
+        }
         if (fork() == 0) {
             prctl(PR_SET_PDEATHSIG, SIGKILL);
             close(listener);

@@ -228,7 +228,7 @@ static void test_reported_differ(void **state)
 {
     (void)state;
     size_t checked = 0, remedies = 0, sets = 0, followed = 0;
-    for (unsigned set = 0; set < 2000; set++) {
+    for (unsigned set = 0; set < 500; set++) {
         struct routes routes = make_routes(&styles[set % STYLES], 6);
         struct compare *compare = compare_new(&routes);
         struct comparison comparison;
@@ -257,7 +257,7 @@ static void test_reported_differ(void **state)
         routes_free(&routes);
     }
     print_message("%zu reported requests asked again, from %zu sets; %zu remedies, %zu followed\n", checked, sets, remedies, followed);
-    assert_true(checked > 5000 && remedies > 500 && followed > 400);
+    assert_true(checked > 2000 && remedies > 150 && followed > 120);
 }
 
 /* And nothing of what random requests find is missing from the report. */
@@ -265,7 +265,7 @@ static void test_nothing_missed(void **state)
 {
     (void)state;
     size_t differing = 0, missed = 0;
-    for (unsigned set = 0; set < 1000; set++) {
+    for (unsigned set = 0; set < 300; set++) {
         struct routes routes = make_routes(&styles[set % STYLES], 5);
         struct compare *compare = compare_new(&routes);
         struct comparison comparison;
@@ -291,7 +291,7 @@ static void test_nothing_missed(void **state)
         routes_free(&routes);
     }
     print_message("%zu differing requests asked, %zu not reported\n", differing, missed);
-    assert_true(differing > 1000);
+    assert_true(differing > 200);
     assert_int_equal(missed, 0);
 }
 
@@ -301,7 +301,7 @@ static void test_what_cannot_differ(void **state)
     (void)state;
     static const struct style style = {plain_hosts, unnested_paths, 3, 0, false};
     size_t tried = 0;
-    for (unsigned set = 0; set < 2000; set++) {
+    for (unsigned set = 0; set < 800; set++) {
         struct routes routes = make_routes(&style, 8);
         for (size_t i = 0; i < routes.count; i++) {
             struct names *const lists[] = {&routes.list[i].paths, &routes.list[i].snis};
@@ -324,7 +324,7 @@ static void test_what_cannot_differ(void **state)
         routes_free(&routes);
     }
     print_message("%zu requests tried\n", tried);
-    assert_true(tried > 200000);
+    assert_true(tried > 80000);
 }
 
 int main(void)

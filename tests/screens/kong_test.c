@@ -58,6 +58,7 @@ static void quit(void)
     session_press("q");
     assert_int_equal(session_ended(true, NULL), 0);
     session_restored();
+    session_tear_down(NULL);
 }
 
 /* The preflight's warnings are acknowledged, so that step 1 opens. */

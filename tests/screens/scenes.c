@@ -5,7 +5,7 @@
 
 const struct scene *scene_at(size_t index)
 {
-    static const struct scene_group *const groups[] = {&scenes_welcome, &scenes_up, &scenes_cluster, &scenes_leave, &scenes_end};
+    static const struct scene_group *const groups[] = {&scenes_welcome, &scenes_up, &scenes_cluster, &scenes_leave, &scenes_kong, &scenes_end};
     for (size_t i = 0; i < COUNT_OF(groups); i++) {
         if (index < groups[i]->count)
             return &groups[i]->list[index];
@@ -123,6 +123,8 @@ void scenes_add_backup(struct fixture *fixture, int hours)
         .rows = 210000,
         .tables = 25,
         .there = true,
+        .event = json_pack("{s:o, s:i, s:o, s:s, s:s, s:i, s:s}", "host", json_text(fixture_name(fixture, "db.example.net")), "port", 5432, "database",
+                           json_text(fixture_name(fixture, "kong")), "schema", "public", "owner", "kong", "server", 150004, "restore", "pg_restore"),
     };
 }
 

@@ -16,7 +16,7 @@ struct scene_group {
     size_t count;
 };
 
-extern const struct scene_group scenes_welcome, scenes_up, scenes_cluster, scenes_leave, scenes_end;
+extern const struct scene_group scenes_welcome, scenes_up, scenes_cluster, scenes_leave, scenes_kong, scenes_end;
 
 void scenes_add_fleet(struct fixture *fixture);
 void scenes_add_backup(struct fixture *fixture, int hours);   /* made so long ago */

@@ -179,8 +179,7 @@ static void welcome_restricted(struct fixture *fixture)
     sessions_free(&fixture->wizard.model.sessions);
     fixture_session(fixture, "hidden", false, -1);
     fixture->wizard.model.sessions.restricted = true;
-    free(fixture->wizard.model.fleet_polls);
-    fixture->wizard.model.fleet_polls = NULL;
+    fixture->wizard.model.fleet_poll_count = 0;
 }
 
 static void welcome_message(struct fixture *fixture)
@@ -298,8 +297,8 @@ static void preflight_three(struct fixture *fixture)
 static void preflight_forty(struct fixture *fixture)
 {
     static const char *const sentences[] = {
-        "table \x1b[31m\xe2\x80\xae belongs to role \"o\"ther\nrole\", not to kong; and this sentence goes on for much longer than any list, or even a note below it, can"
-        " hold: the details have it in full, wrapped to the width of the screen, and can be scrolled to their end",
+        ("table \x1b[31m\xe2\x80\xae belongs to role \"o\"ther\nrole\", not to kong; and this sentence goes on for much longer than any list, or even a note below it, can"
+        " hold: the details have it in full, wrapped to the width of the screen, and can be scrolled to their end"),
         "\xff\xfe\x01 wwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwww",
         "路由 \xe4\xb8\x8d\xe6\x98\xaf 2 rows of services (8f0c…)",
     };

@@ -110,6 +110,12 @@ static void what_is_wrong_is_said_with_its_line(void **state)
         {"[old]\nnode = a http://h/#a\n", 2, "a query or a fragment"},
         {"[datastore]\nkong_conf = kong.conf\n", 2, "a full path"},
         {"[datastore]\nkong_conf =\n", 2, "a full path"},
+        {"[kong]\nbin = kong\n", 2, "bin is the full path"},
+        {"[kong]\nbin =\n", 2, "bin is the full path"},
+        {"[kong]\nbin = /a\x1B[2J\n", 2, "bin is the full path"},
+        {"[kong]\nengine = both\n", 2, "engine is kong-upgrade (the default) or kong"},
+        {"[kong]\ndeadline = 0\n", 2, "deadline is a number of seconds from 1 to 86400"},
+        {"[kong]\npath = /usr/local/bin/kong\n", 2, "[kong] has no key 'path'"},
         {"[gates]\nquiet = 0\n", 2, "from 1 to 86400"},
         {"[gates]\nquiet = 86401\n", 2, "from 1 to 86400"},
         {"[gates]\nlock_deadline = 0\n", 2, "lock_deadline is a number of seconds from 1 to 86400"},
@@ -317,6 +323,9 @@ static void what_is_saved_is_read_back_equal(void **state)
     char *parent = path_in(*state, "deep");
     fleet.file = mem_dup(path);
     fleet.kong_conf = mem_dup("/srv/a;b #c = d/kong.conf");
+    fleet.kong_bin = mem_dup("/opt/kong 1.3/bin/kong");
+    fleet.kong_engine = true;
+    fleet.kong_deadline_seconds = 77;
     assert_true(fleet_add(&fleet, CLUSTER_NEW, "n1", "https://n:8444/", &error));
     assert_true(fleet_add(&fleet, CLUSTER_OLD, NAME64, "http://[2001:db8::1]:8001/admin", &error));
     assert_true(fleet_add(&fleet, CLUSTER_NEW, "n2", "http://n2", &error));
@@ -330,6 +339,9 @@ static void what_is_saved_is_read_back_equal(void **state)
     assert_int_equal(again.quiet_seconds, 7);
     assert_true(again.quiet_rps == 0.067);
     assert_int_equal(again.lock_deadline_seconds, 8);
+    assert_string_equal(again.kong_bin, fleet.kong_bin);
+    assert_true(again.kong_engine);
+    assert_int_equal(fleet_kong_deadline(&again), 77);
     assert_int_equal(again.count, 3);
     assert_node(&again, 0, CLUSTER_OLD, NAME64, "http://[2001:db8::1]:8001/admin");
     assert_node(&again, 1, CLUSTER_NEW, "n1", "https://n:8444");

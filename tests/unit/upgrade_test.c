@@ -64,6 +64,22 @@ static void without_an_answer_all_is_shut(void **state)
         assert_shut(&upgrade, (enum step)step, false, "The database has not answered yet.");
 }
 
+/* While checks are looked at again nothing is begun; what blocks is said before that. */
+static void a_preflight_under_way_shuts_up(void **state)
+{
+    (void)state;
+    struct upgrade_facts facts = all_is_well(state_of(STAGE_UPGRADABLE, 2, 0));
+    facts.checks_waiting = 1;
+    struct upgrade upgrade = derive(&facts);
+    assert_int_equal(upgrade.here, STEP_PREFLIGHT);
+    assert_false(upgrade.gates[STEP_UP].open);
+    assert_false(upgrade.gates[STEP_UP].can_overrule);
+    assert_has(upgrade.gates[STEP_UP].reason, "under way: 1 check is still to be looked at");
+    facts.checks_blocking = 2;
+    upgrade = derive(&facts);
+    assert_has(upgrade.gates[STEP_UP].reason, "2 problems that must be mended");
+}
+
 /* The database alone, with all else well. */
 static void every_stage_has_its_step(void **state)
 {
@@ -514,7 +530,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_an_answer_all_is_shut),
-        cmocka_unit_test(every_stage_has_its_step),
+        cmocka_unit_test(a_preflight_under_way_shuts_up), cmocka_unit_test(every_stage_has_its_step),
         cmocka_unit_test(the_clusters_tell_the_step_after_up),
         cmocka_unit_test(the_gate_of_up_wants_the_preflight),
         cmocka_unit_test(a_database_that_can_not_be_upgraded_says_why),
