@@ -196,6 +196,14 @@ bool worker_rollback_interrupted(const char *folder)
     return is_interrupted(folder, ROLLBACK_COMMAND);
 }
 
+bool worker_resumes(const struct datastore *datastore, bool (*interrupted)(const char *folder))
+{
+    char *folder = journal_folder(datastore, false, NULL);
+    bool resumes = folder != NULL && interrupted(folder);
+    free(folder);
+    return resumes;
+}
+
 /* Being the worker. */
 
 static volatile sig_atomic_t stop_asked;

@@ -26,6 +26,9 @@ bool worker_up_interrupted(const char *folder);
 /* Likewise of the last `rollback`, which is resumed by another one. Either ends what the other has begun. */
 bool worker_rollback_interrupted(const char *folder);
 
+/* One of the two, asked of the journals of that datastore. */
+bool worker_resumes(const struct datastore *datastore, bool (*interrupted)(const char *folder));
+
 /* When the upgrade that the folder's journals tell of began (its first `up`, or `bootstrap`) and ended (with a `finish` that was done), as
  * wall times in ms; 0: it has not. Reads all journals. */
 void worker_upgrade_times(const char *folder, int64_t *began_ms, int64_t *ended_ms);

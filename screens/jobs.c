@@ -104,14 +104,6 @@ static void look_at_journals(struct database_look *look)
     free(folder);
 }
 
-static bool is_resumed(const struct app *app, bool (*was_interrupted)(const char *folder))
-{
-    char *folder = journal_folder(&app->conf.pg, false, NULL);
-    bool resumed = folder != NULL && was_interrupted(folder);
-    free(folder);
-    return resumed;
-}
-
 /* Only of a server that answers: of the others it would be waited for in vain. */
 static void look_why(struct database_look *look, int64_t begun)
 {
@@ -145,7 +137,7 @@ void look_work(uv_work_t *work)
     look->lingers_known = true;
     if (!reconnect(look) || !state_read(look->pg, (const char *const *)plugins->list, plugins->count, &look->state, &look->error))
         return;
-    look->resume = is_resumed(look->app, worker_up_interrupted);
+    look->resume = worker_resumes(&look->app->conf.pg, worker_up_interrupted);
     look->good = sessions_read(look->pg, &look->sessions, &look->error) && look_at_guard(look) && (!look->want_plan || look_at_plan(look));
     if (!look->good) {
         state_free(&look->state);
@@ -273,7 +265,7 @@ void start_work(uv_work_t *work)
         .to = back ? job->to : KONG_1_3,
         .datastore = &job->app->conf.pg,
         .plugins = &job->app->conf.plugins,
-        .resume = is_resumed(job->app, back ? worker_rollback_interrupted : worker_up_interrupted),
+        .resume = worker_resumes(&job->app->conf.pg, back ? worker_rollback_interrupted : worker_up_interrupted),
         .clear_dead_lock = job->clear_dead_lock,
         .deadline_ms = job->app->fleet.lock_deadline_seconds * 1000,
         .folder = job->folder,

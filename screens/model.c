@@ -82,7 +82,7 @@ size_t model_count_later(const struct sessions *sessions)
 bool model_sees_old_sessions(const struct model *model)
 {
     size_t new_nodes = count_nodes(model, CLUSTER_NEW);
-    return model_count_legacy(&model->sessions) > 0 || (new_nodes > 0 && model->sessions.live > new_nodes);
+    return model_count_legacy(&model->sessions) > 0 || model->old_polls > 0 || (new_nodes > 0 && model->sessions.live > new_nodes);
 }
 
 static void count_checks(const struct model *model, struct upgrade_facts *facts)

@@ -13,7 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *stage_sentence(const struct state *state)
+/* `resume`: an `up` of ours was cut short. */
+static const char *stage_sentence(const struct state *state, bool resume)
 {
     static const char *const sentences[] = {
         [STAGE_EMPTY] = "empty: Kong 1.3 can be installed with `kong-upgrade bootstrap`",
@@ -26,7 +27,11 @@ static const char *stage_sentence(const struct state *state)
         [STAGE_FOREIGN] = "not a Kong database",
     };
     if (state->stage == STAGE_PENDING && state_count_new(state) > 0)
-        return state_pending_from_before(state) ? "an earlier upgrade was never finished" : "being migrated up: run `kong-upgrade up` to go on";
+        return order_finish_first(state, resume) ? "an earlier upgrade was never finished: `kong-upgrade finish` comes first"
+                                                 : "being migrated up: run `kong-upgrade up` to go on";
+    if (state_plugins_only(state))
+        return state_count_new(state) > 0 ? "Kong 1.3's, but for plugins that were loaded since: run `kong-upgrade up` for them"
+                                          : "Kong 1.3's, but for plugins that were loaded since: `kong-upgrade finish` is what remains for them";
     if (state->stage == STAGE_EMPTY && state->reason != NULL)
         return "nothing of Kong's is here";
     return sentences[state->stage];
@@ -59,7 +64,7 @@ static void say_status(const struct app *app, const struct state *state)
 {
     say("Database   %s at %s:%d, schema %s, PostgreSQL %s\n", state->database, state->host, state->port, state->schema, state->server_version);
     say("Version    %s%s\n", state->version != NULL ? "Kong " : "", state->version != NULL ? state->version : "none");
-    say("Stage      %s: %s\n", stage_name(state->stage), stage_sentence(state));
+    say("Stage      %s: %s\n", stage_name(state->stage), stage_sentence(state, worker_resumes(&app->conf.pg, worker_up_interrupted)));
     if (state->reason != NULL)
         say("           %s\n", state->reason);
     if (state->lock.worker_alive) {

@@ -19,14 +19,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static bool is_resumed(const struct app *app)
-{
-    char *folder = journal_folder(&app->conf.pg, false, NULL);
-    bool resumed = folder != NULL && worker_up_interrupted(folder);
-    free(folder);
-    return resumed;
-}
-
 int run_follow_running(const struct app *app, const char *command)
 {
     char *folder = journal_folder(&app->conf.pg, false, NULL);
@@ -170,7 +162,7 @@ static int run_command(struct app *app, struct run_job *job, confirmation *confi
     job->datastore = &app->conf.pg;
     job->plugins = &app->conf.plugins;
     job->deadline_ms = app->fleet.lock_deadline_seconds * 1000;
-    job->resume = is_resumed(app);
+    job->resume = worker_resumes(&app->conf.pg, worker_up_interrupted);
     struct verdict verdict = order_check(&state, job->kind, job->resume);
     if (verdict.order == ORDER_REFUSED)
         complain_text("%s", verdict.sentence);

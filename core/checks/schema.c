@@ -2,7 +2,6 @@
 #include "core/checks/look.h"
 
 #include "core/base/mem.h"
-#include "core/journal.h"
 #include "core/migrations/legacy.h"
 #include "core/migrations/order.h"
 #include "core/worker.h"
@@ -10,19 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool is_resumed(const struct check_subject *subject)
-{
-    char *folder = journal_folder(&subject->conf->pg, false, NULL);
-    bool resumed = folder != NULL && worker_up_interrupted(folder);
-    free(folder);
-    return resumed;
-}
-
 /* An `up` that was cut short is no "earlier upgrade that was never finished". */
 static void look_at_order(const struct check_subject *subject, struct check_result *result)
 {
     const struct state *state = subject->state;
-    struct verdict verdict = order_check(state, PLAN_UP, is_resumed(subject));
+    struct verdict verdict = order_check(state, PLAN_UP, worker_resumes(&subject->conf->pg, worker_up_interrupted));
     bool is_told_apart = state->stage == STAGE_LEGACY_014 && state->has_apis;   /* by the check "apis" */
     if (verdict.order != ORDER_REFUSED || is_told_apart) {
         look_note(result, "Kong %s, %zu new and %zu pending migrations", state->version != NULL ? state->version : "(none)", state_count_new(state),

@@ -207,9 +207,11 @@ static void test_a_plugin_just_loaded(void **state)
     expect_version(json, "1.3");
     expect_list(subsystem(json, "acl"), "new", "000_base_acl 001_14_to_15");
     json_decref(json);
+    expect_text("loaded", "KONG_PLUGINS=key-auth,acl status", 5, "Kong 1.3's, but for plugins that were loaded since: run `kong-upgrade up`");
     result = kong("loaded", "up");
     expect_exit(&result, 0);
     json_decref(status_json("loaded", "", 4, "pending"));
+    expect_text("loaded", "status", 4, "`kong-upgrade finish` is what remains for them");
     result = kong("loaded", "finish --confirm loaded");
     expect_exit(&result, 0);
     json_decref(status_json("loaded", "", 0, "current"));

@@ -776,8 +776,9 @@ static void test_every_name_in_the_scenes_can_be_hostile(void **state)
         fixture_begin(&fixture, scene_at(i), 160, 50, CHARSET_UTF8, "QZ");
         fixture_draw(&fixture);
         bool typed = strncmp(scene_at(i)->name, "welcome-add-node", strlen("welcome-add-node")) == 0;   /* by the operator */
+        bool restores = strcmp(scene_at(i)->name, "leave-restore") == 0;   /* by psql, the program */
         for (size_t j = 0; !typed && j < COUNT_OF(usual); j++)
-            if (canvas_has(&fixture.canvas, usual[j])) {
+            if (canvas_has(&fixture.canvas, usual[j]) && !(restores && strcmp(usual[j], "psql") == 0)) {
                 print_error("%s: '%s' is shown\n", scene_at(i)->name, usual[j]);
                 usual_seen = true;
             }

@@ -123,6 +123,8 @@ void scenes_add_backup(struct fixture *fixture, int hours)
         .rows = 210000,
         .tables = 25,
         .there = true,
+        .event = json_pack("{s:o, s:i, s:o, s:s, s:s, s:i, s:s}", "host", json_text(fixture_name(fixture, "db.example.net")), "port", 5432, "database",
+                           json_text(fixture_name(fixture, "kong")), "schema", "public", "owner", "kong", "server", 150004, "restore", "pg_restore"),
     };
 }
 

@@ -117,6 +117,12 @@ static void leave_too_late(struct fixture *fixture)
     fixture_key(fixture, 'L');
 }
 
+static void leave_restore(struct fixture *fixture)
+{
+    leave_too_late(fixture);
+    scenes_add_backup(fixture, 9);
+}
+
 static void leave_problem(struct fixture *fixture)
 {
     begin(fixture, STEP_UP, "1.2");
@@ -185,6 +191,7 @@ static const struct scene scenes[] = {
     {"leave-half", leave_half, false},
     {"leave-release", leave_release, false},
     {"leave-too-late", leave_too_late, false},
+    {"leave-restore", leave_restore, false},
     {"leave-problem", leave_problem, false},
     {"leave-dialog", leave_dialog, false},
     {"leave-countdown", leave_countdown, false},
