@@ -37,6 +37,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#define JOURNAL_LOST "lost: "   /* begins the notes of `rollback` that tell what is lost by it */
+
 /* The folder for a datastore; made (0700) where it is not there and `create`. NULL and an error if it can't be. The caller frees. */
 char *journal_folder(const struct datastore *datastore, bool create, struct error *error);
 

@@ -129,6 +129,20 @@ static void add_kong(struct buf *out, const struct run_view *view)
         }
 }
 
+/* What a rollback has lost is nowhere else. */
+static void add_lost(struct buf *out, const struct run_view *view)
+{
+    bool told = false;
+    for (size_t i = 0; i < view->log.count; i++) {
+        if (strncmp(view->log.list[i], JOURNAL_LOST, strlen(JOURNAL_LOST)) != 0)
+            continue;
+        buf_add(out, told ? "- " : "\nLost by it:\n\n- ");
+        report_add_text(out, view->log.list[i] + strlen(JOURNAL_LOST));
+        buf_add(out, "\n");
+        told = true;
+    }
+}
+
 static void add_run(struct buf *out, const char *path)
 {
     struct run_view view;
@@ -150,6 +164,7 @@ static void add_run(struct buf *out, const char *path)
             buf_add(out, ".\n");
         }
         add_kong(out, &view);
+        add_lost(out, &view);
         add_changes(out, &view);
         add_proof(out, &view);
         add_corrections(out, &view);

@@ -123,14 +123,12 @@ void loop_take_census(struct loop *loop)
     struct model *model = &loop->wizard->model;
     const struct fleet *fleet = &model->app.fleet;
     take_strangers(loop);
+    model->old_polls = census_count_old(loop->census);
     for (size_t i = 0; i < model->node_count; i++)
         model->nodes[i].poll_age = poll_age_of(loop, model->nodes[i].node);
-    free(model->fleet_polls);
-    model->fleet_polls = NULL;
-    if (!knows_polls(loop))
-        return;
-    model->fleet_polls = mem_zero(fleet->count, sizeof *model->fleet_polls);
-    for (size_t i = 0; i < fleet->count; i++)
+    model->fleet_poll_count = knows_polls(loop) ? fleet->count : 0;
+    model->fleet_polls = mem_grow(model->fleet_polls, model->fleet_poll_count, sizeof *model->fleet_polls);
+    for (size_t i = 0; i < model->fleet_poll_count; i++)
         model->fleet_polls[i] = census_poll_age(loop->census, &fleet->nodes[i], NULL);
 }
 

@@ -45,7 +45,9 @@ struct model {
     struct sessions sessions;
     const struct stranger **strangers;   /* of the sessions; belong to the census */
     size_t stranger_count;
-    int *fleet_polls;             /* by the fleet's nodes, NULL: not known: seconds since the database was polled from there; -1: none seen */
+    size_t old_polls;             /* addresses of old nodes alone from which the database is polled */
+    int *fleet_polls;             /* by the fleet's nodes: seconds since the database was polled from there; -1: none seen */
+    size_t fleet_poll_count;      /* 0: not known */
     int64_t old_session_at;       /* monotonic ms: a session that may be an old node's was seen; 0: never */
     struct api_guard guard;           /* between `up` and `finish` */
     int64_t began_ms, ended_ms;   /* of the upgrade, wall time; 0: it has not */
@@ -119,7 +121,7 @@ const char *model_refusal_to_finish_first(const struct model *model, char *text,
 /* Why the rollback that was looked at can't be started now; "" where it can. */
 const char *model_refusal_to_roll_back(const struct model *model, char *text, size_t size);
 
-/* A 0.14 node polls the database, or more nodes do than new ones are known. */
+/* A 0.14 node polls the database, or someone at an old node's address, or more nodes than new ones are known. */
 bool model_sees_old_sessions(const struct model *model);
 
 /* `up` has nothing left to do. */

@@ -173,6 +173,8 @@ static int confirm(const struct back *back)
     int exit_code = check_nodes(back);
     if (exit_code != 0 || confirmed != NULL)   /* what is lost, the worker tells */
         return exit_code;
+    say("Database %s at %s:%d would go back to Kong %s, in %zu changes.\n", database, back->rollback.state.host, back->rollback.state.port,
+        kong_version_names[back->to], plan_remaining(&back->plan));
     say_losses(&back->losses);
     run_say_backup(back->app);
     if (types_name(back))

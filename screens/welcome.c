@@ -84,9 +84,10 @@ static void fleet_cell(const void *context, size_t row, size_t column, struct ta
         return;
     }
     const struct fleet_node *node = &fleet->nodes[row];
-    int age = model->fleet_polls != NULL ? model->fleet_polls[row] : -1;
+    bool known = row < model->fleet_poll_count;
+    int age = known ? model->fleet_polls[row] : -1;
     snprintf(address, sizeof address, "%s%s%s", node->ssh != NULL ? node->ssh : "", node->ssh != NULL ? " " : "", node->url);
-    snprintf(poll, sizeof poll, model->fleet_polls == NULL ? "-" : age < 0 ? "not seen" : "%d s ago", age);
+    snprintf(poll, sizeof poll, !known ? "-" : age < 0 ? "not seen" : "%d s ago", age);
     const char *const texts[] = {cluster_name(node->cluster), node->name, address, poll};
     cell->text = texts[column];
     cell->style = column > 0 ? ROLE_TEXT : node->cluster == CLUSTER_OLD ? ROLE_OLD : ROLE_NEW;
@@ -316,8 +317,7 @@ static void save(struct wizard *wizard, const char *what)
 {
     struct error error = {0};
     const struct fleet *fleet = &wizard->model.app.fleet;
-    free(wizard->model.fleet_polls);
-    wizard->model.fleet_polls = NULL;
+    wizard->model.fleet_poll_count = 0;
     if (fleet_save(fleet, &error))
         wizard_say(wizard, MARK_OK, "%s; saved to %s.", what, fleet->file);
     else

@@ -17,6 +17,7 @@ int census_port = CENSUS_PORT;
 /* A host that fleet.ini, or kong.conf, names. */
 struct place {
     char *host;
+    bool has[2];               /* nodes, by enum cluster */
     struct names addresses;
     struct resolve *resolve;   /* NULL: it is an address, or can't be looked up */
     bool known;                /* looked up once */
@@ -283,6 +284,26 @@ const struct stranger *census_get(const struct census *census, size_t index)
     return census->strangers[index];
 }
 
+static bool has_nodes_at(const struct census *census, enum cluster cluster, const char *host)
+{
+    for (size_t i = 0; i < census->place_count; i++)
+        if (census->places[i]->has[cluster] && is_at(census, census->places[i], host))
+            return true;
+    return false;
+}
+
+size_t census_count_old(const struct census *census)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < census->sessions.count; i++) {
+        const struct session *session = &census->sessions.list[i];
+        const char *from = seen_from_here(census, session->address);
+        bool fresh = session->poll_age >= 0 && session->poll_age <= SESSIONS_FRESH_S;
+        count += fresh && has_nodes_at(census, CLUSTER_OLD, from) && !has_nodes_at(census, CLUSTER_NEW, from) ? 1 : 0;
+    }
+    return count;
+}
+
 int census_poll_age(const struct census *census, const struct fleet_node *node, const char *address)
 {
     char *host = address == NULL ? host_of(node) : NULL;
@@ -388,6 +409,8 @@ void census_know(struct census *census, const struct fleet *fleet)
             census->places = mem_grow(census->places, census->place_count + 1, sizeof(struct place *));
             census->places[census->place_count++] = place_new(census, host);
         }
+        if (host != NULL)
+            find_place(census, host)->has[fleet->nodes[i].cluster] = true;
         free(host);
     }
     sort_out(census);

@@ -57,6 +57,9 @@ const struct stranger *census_get(const struct census *census, size_t index);
 /* A session of a Kong node that the fleet does not name. One without application_name that never polled may be any program's. */
 bool census_is_stranger(const struct census *census, const struct session *session);
 
+/* Addresses with a fresh poll that are of old nodes alone: whatever their Admin APIs say, a Kong works there. */
+size_t census_count_old(const struct census *census);
+
 /* Seconds since a node of that entry of the fleet, or the one of its nodes that is at `address` (else NULL), polled the database, as the
  * last look saw it; -1: no poll was seen from there. */
 int census_poll_age(const struct census *census, const struct fleet_node *node, const char *address);

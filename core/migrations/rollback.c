@@ -447,14 +447,24 @@ static void add_loss(struct losses *losses, char *what, int64_t rows)
     losses->list[losses->count++] = (struct loss){what, rows, false};
 }
 
-static bool count_plugins(struct pg *pg, const struct subsystem *subsystem, int64_t *count, struct error *error)
+static bool count_rows(struct pg *pg, const char *sql, int64_t *count, struct error *error)
 {
-    const char *const values[] = {subsystem->name};
-    PGresult *result = pg_query_params(pg, error, "SELECT count(*) FROM plugins WHERE name = $1", 1, values);
+    PGresult *result = pg_query(pg, error, sql);
     if (result == NULL)
         return false;
     *count = atoll(PQgetvalue(result, 0, 0));
     PQclear(result);
+    return true;
+}
+
+/* Of grpc are routes since 1.3; older nodes pass them over (kong/router.lua at 1.2.3). */
+static bool add_grpc(struct pg *pg, enum kong_version to, struct losses *losses, struct error *error)
+{
+    int64_t count = 0;
+    if (!count_rows(pg, "SELECT count(*) FROM routes WHERE protocols && ARRAY['grpc', 'grpcs']", &count, error))
+        return false;
+    if (count > 0)
+        add_loss(losses, mem_printf("routes of grpc stay, and Kong %s passes them over", kong_version_names[to]), count);
     return true;
 }
 
@@ -465,7 +475,10 @@ static bool add_plugins(struct pg *pg, const struct rollback *rollback, enum kon
         int64_t count = 0;
         if ((*each)->migrations[0].since <= KONG_1_0)
             continue;
-        if (!count_plugins(pg, *each, &count, error))
+        char *sql = mem_printf("SELECT count(*) FROM plugins WHERE name = '%s'", (*each)->name);
+        bool counted = count_rows(pg, sql, &count, error);
+        free(sql);
+        if (!counted)
             return false;
         if (names_have(&rollback->used, (*each)->name) && !is_brought(rollback, state_of(rollback, *each), to))
             add_loss(losses, mem_printf("the tables of %s stay: they are in use, and no journal here says that `up` has made them", (*each)->name), -1);
@@ -480,7 +493,7 @@ bool rollback_losses(struct pg *pg, const struct rollback *rollback, const struc
 {
     if (!losses_count(pg, plan, losses, error))
         return false;
-    if (!add_plugins(pg, rollback, plan->to, losses, error)) {
+    if (!add_plugins(pg, rollback, plan->to, losses, error) || !add_grpc(pg, plan->to, losses, error)) {
         losses_free(losses);
         return false;
     }

@@ -112,7 +112,7 @@ static bool note_losses(struct run *run, struct error *error)
         return false;
     for (size_t i = 0; i < losses.count; i++) {
         const struct loss *loss = &losses.list[i];
-        char *text = loss->rows < 0 ? mem_dup(loss->what) : mem_printf("%s%s: %lld", loss->destroys ? "lost: " : "", loss->what, (long long)loss->rows);
+        char *text = loss->rows < 0 ? mem_dup(loss->what) : mem_printf("%s%s: %lld", loss->destroys ? JOURNAL_LOST : "", loss->what, (long long)loss->rows);
         journal_add(run->journal, false, json_pack("{s:s, s:o}", "event", "note", "text", json_text(text)));
         free(text);
     }

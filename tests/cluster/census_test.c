@@ -133,6 +133,7 @@ static void the_fleet_is_known_by_its_addresses(void **state)
     assert_string_equal(stranger->url, "http://10.0.0.13:8001");
     assert_int_equal(stranger->state, NODE_UNASKED);
     assert_string_equal(stranger_at(&place, "local")->url, "http://" DATABASE ":8001");
+    assert_int_equal(census_count_old(place.census), 2);   /* one and far: not the new nodes, nor who is unknown */
     assert_int_equal(census_poll_age(place.census, &place.fleet.nodes[0], NULL), 3);
     assert_int_equal(census_poll_age(place.census, &place.fleet.nodes[1], NULL), 2);
     assert_int_equal(census_poll_age(place.census, &place.fleet.nodes[2], NULL), 1);
@@ -140,6 +141,7 @@ static void the_fleet_is_known_by_its_addresses(void **state)
     assert_int_equal(census_poll_age(place.census, &place.fleet.nodes[2], "10.0.0.22"), -1);   /* another node of that name */
     assert_int_equal(census_poll_age(place.census, &place.fleet.nodes[3], NULL), 2);
 
+    place_add(&place, CLUSTER_NEW, "one-new", "http://10.0.0.11:8101");   /* on the same host: whose poll it is can't be told */
     place_add(&place, CLUSTER_OLD, "database", "http://10.0.0.99:8001");   /* the server's own host, under its address */
     census_know(place.census, &place.fleet);
     assert_false(census_is_ready(place.census));   /* no one is taken for a stranger meanwhile */
@@ -147,6 +149,10 @@ static void the_fleet_is_known_by_its_addresses(void **state)
     await_ready(&place);
     look(&place, list, sizeof list / sizeof list[0]);
     assert_int_equal(census_count(place.census), 1);
+    assert_int_equal(census_count_old(place.census), 2);   /* far, and the one on the database's host */
+    list[1].poll_age = list[8].poll_age = SESSIONS_FRESH_S + 1;
+    look(&place, list, sizeof list / sizeof list[0]);
+    assert_int_equal(census_count_old(place.census), 0);
     place_end(&place);
 }
 

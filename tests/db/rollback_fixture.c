@@ -1,19 +1,23 @@
 #include "tests/db/rollback_fixture.h"
 
+#include <stdio.h>
 #include <string.h>
 
+static bool begins(const char *line, const char *word)
+{
+    return strncmp(line, word, strlen(word)) == 0;
+}
+
+/* A line that begins otherwise is a body's. */
 char *rollback_schema(const char *database)
 {
-    char *catalog = db_catalog(database), *rest, *out = text_printf("%s", "");
-    for (char *line = strtok_r(catalog, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
-        bool kept = strncmp(line, "function ", strlen("function ")) == 0 || strncmp(line, "column ", strlen("column ")) == 0 ||
-                    strncmp(line, "index ", strlen("index ")) == 0 || strncmp(line, "constraint ", strlen("constraint ")) == 0 ||
-                    strncmp(line, "trigger ", strlen("trigger ")) == 0;
-        if (!kept)   /* a body's further lines */
-            continue;
-        size_t length = strncmp(line, "function ", strlen("function ")) == 0 ? strcspn(line, ")") + 1 : strlen(line);
-        out = text_printf("%s%.*s\n", out, (int)length, line);
-    }
+    static const char *const kinds[] = {"column ", "index ", "constraint ", "trigger ", "function "};
+    char *catalog = db_catalog(database), *out = text_printf("%s\n", catalog), *end = out, *rest;
+    for (char *line = strtok_r(catalog, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest))
+        for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+            if (begins(line, kinds[i]))
+                end += sprintf(end, "%.*s\n", (int)(begins(line, "function ") ? strcspn(line, ")") + 1 : strlen(line)), line);
+    *end = '\0';
     return out;
 }
 

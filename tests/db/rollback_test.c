@@ -137,7 +137,7 @@ static void test_tables_that_were_there(void **state)
 /* An old node at work. */
 
 struct client {
-    const char *database;
+    PGconn *connection;
     atomic_bool stop;
     int rounds;
     char error[400];
@@ -160,16 +160,14 @@ static void *work(void *pointer)
         "DELETE FROM plugins WHERE id = md5('load')::uuid; DELETE FROM consumers WHERE id = md5('load')::uuid;"
         "DELETE FROM routes WHERE id = md5('load')::uuid; DELETE FROM services WHERE id = md5('load')::uuid";
     struct client *client = pointer;
-    PGconn *connection = db_connect("kong", client->database);
-    PQclear(PQexec(connection, "SET TimeZone = 'UTC'"));
+    PQclear(PQexec(client->connection, "SET TimeZone = 'UTC'"));
     while (!client->stop && client->error[0] == '\0') {
-        PGresult *result = PQexec(connection, round);
+        PGresult *result = PQexec(client->connection, round);
         if (PQresultStatus(result) != PGRES_COMMAND_OK)
-            snprintf(client->error, sizeof client->error, "%s", PQerrorMessage(connection));
+            snprintf(client->error, sizeof client->error, "%s", PQerrorMessage(client->connection));
         PQclear(result);
         client->rounds++;
     }
-    PQfinish(connection);
     return NULL;
 }
 
@@ -177,16 +175,18 @@ static void test_old_nodes_work_on_meanwhile(void **state)
 {
     (void)state;
     for (size_t i = 0; i < 2; i++) {
-        struct client client = {.database = "load"};
+        struct client client = {0};
         pthread_t thread;
         if (!rollback_begin("load", &rollback_starts[i]))
             continue;
         char *schema_before = rollback_schema("load"), *rows_before = rollback_rows("load", rollback_starts[i].version);
         rollback_run_well("load", "up");
+        client.connection = db_connect("kong", "load");
         assert_int_equal(pthread_create(&thread, NULL, work, &client), 0);
         struct result result = kong("load", text_printf("rollback --to %s --confirm load", rollback_starts[i].version));
         client.stop = true;
         pthread_join(thread, NULL);
+        PQfinish(client.connection);
         expect_exit(&result, 0);
         assert_string_equal(client.error, "");
         assert_true(client.rounds > 3);
@@ -263,7 +263,8 @@ static void test_it_is_told_and_reported(void **state)
     assert_true(rollback_begin("told", &rollback_starts[4]));
     rollback_run_well("told", "up");
     db_run("told", new_data);
-    db_run("told", "INSERT INTO plugins (id, name, config, enabled, cache_key) VALUES ('" ROLLBACK_ID "c', 'session', '{}', true, 'c')");
+    db_run("told", "INSERT INTO plugins (id, name, config, enabled, cache_key) VALUES ('" ROLLBACK_ID "c', 'session', '{}', true, 'c');"
+                   "INSERT INTO routes (id, protocols) VALUES ('" ROLLBACK_ID "d', '{grpc}')");
     struct result result = kong("told", "rollback --to 1.2 --dry-run --json");
     expect_exit(&result, 0);
     json_t *json = json_loads(result.out, 0, NULL), *loss, *losses = json_object_get(json, "losses");
@@ -271,7 +272,7 @@ static void test_it_is_told_and_reported(void **state)
     json_array_foreach(losses, i, loss)
         lost += json_is_true(json_object_get(loss, "destroys")) && json_integer_value(json_object_get(loss, "rows")) == 1 ? 1 : 0;
     assert_int_equal(lost, 4);
-    assert_int_equal(json_array_size(losses), 5);
+    assert_int_equal(json_array_size(losses), 6);
     assert_string_equal(json_string_value(json_object_get(json_array_get(json_object_get(json, "changes"), 0), "phase")), "rollback");
     json_decref(json);
     result = kong("told", "rollback --to 1.2 --confirm told --json");
@@ -281,10 +282,13 @@ static void test_it_is_told_and_reported(void **state)
     expect_part(result.out, "\"result\":\"done\"");
     expect_part(result.out, "lost: column routes.headers is dropped with its values: 1");
     expect_part(result.out, "plugins named session stay, and Kong 1.2 does not start while they are there: delete them first: 1");
+    expect_part(result.out, "routes of grpc stay, and Kong 1.2 passes them over: 1");
     result = kong("told", "report");
     expect_exit(&result, 0);
     expect_part(result.out, "### rollback, ");
     expect_part(result.out, "| drop column routes.headers | made |");
+    expect_part(result.out, "Lost by it:\n\n- ");
+    expect_part(result.out, "- table sessions is dropped with its rows: 1\n");
     assert_null(strstr(result.out, "-secret"));
     assert_null(strstr(text_file(journal_newest("told")), "-secret"));
     db_drop("told");

@@ -258,8 +258,8 @@ void fixture_stranger(struct fixture *fixture, const char *address, enum node_st
 void fixture_polls(struct fixture *fixture, const int *ages, size_t count)
 {
     struct model *model = &fixture->wizard.model;
-    free(model->fleet_polls);
-    model->fleet_polls = mem_zero(model->app.fleet.count, sizeof *model->fleet_polls);
+    model->fleet_polls = mem_grow(model->fleet_polls, model->app.fleet.count, sizeof *model->fleet_polls);
+    model->fleet_poll_count = model->app.fleet.count;
     for (size_t i = 0; i < model->app.fleet.count; i++)
         model->fleet_polls[i] = i < count ? ages[i] : -1;
 }

@@ -1,7 +1,8 @@
 /*
  * The hooks in the wizard, by keys, on a whole cluster behind HAProxy with clients that send requests all the time: nodes are started,
  * traffic is moved there and back, a node is stopped, and no request is lost; a hook that fails changes nothing; one outlives the
- * wizard. Arguments: the binary, sandbox.sh.
+ * wizard; new nodes that fail keep more traffic from being moved to them. Arguments: the binary, sandbox.sh; `verdict` for the last of these,
+ * on a cluster of its own.
  */
 #include "tests/tui/drawn.h"
 #include "tests/tui/session.h"
@@ -299,6 +300,50 @@ static void a_hook_outlives_the_wizard(void **state)
     quit();
 }
 
+/* What hooks have left behind: one file a run. */
+static int count_runs(void)
+{
+    char command[200];
+    int count = -1;
+    snprintf(command, sizeof command, "ls %s/state/kong-upgrade/*/*.hook | wc -l", folder);
+    FILE *pipe = popen(command, "r");
+    assert_non_null(pipe);
+    assert_int_equal(fscanf(pipe, "%d", &count), 1);
+    pclose(pipe);
+    return count;
+}
+
+/* A quarter of the traffic goes to new nodes that begin to fail: no more is moved without another question; back it goes at once. */
+static void a_rising_error_rate_stops_it(void **state)
+{
+    (void)state;
+    sandbox("new", "");
+    start();
+    session_press("3");
+    session_see("Only the old cluster serves");
+    divert(TO_25, "divert to 25 %");
+    session_see("Moved to 25 %");
+    sandbox("fail", "30");
+    session_see("The new cluster answers");
+    session_see("Don't move more traffic to it");
+    int before = count_runs();
+    choose(TO_100);
+    session_see("Move traffic now?");
+    session_see("with 5xx");
+    session_press(ENTER);                      /* the safe answer has the focus */
+    session_listen(500);
+    assert_int_equal(count_runs(), before);
+    divert(BACK, "divert to 0 %");
+    assert_int_equal(count_runs(), before + 1);
+    session_listen(1500);                      /* what was under way has ended, and has been written down */
+    long long failed = clients("failed"), requests = clients("requests");
+    assert_true(failed > 0);
+    session_listen(2000);
+    assert_int_equal(clients("failed"), failed);
+    assert_true(clients("requests") > requests);
+    quit();
+}
+
 int main(int count, char **arguments)
 {
     if (count < 3) {
@@ -312,6 +357,9 @@ int main(int count, char **arguments)
         cmocka_unit_test_teardown(a_hook_that_fails_changes_nothing, session_tear_down),
         cmocka_unit_test_teardown(a_hook_outlives_the_wizard, session_tear_down),
     };
+    const struct CMUnitTest verdict_tests[] = {cmocka_unit_test_teardown(a_rising_error_rate_stops_it, session_tear_down)};
     setlocale(LC_ALL, "C.UTF-8");
+    if (count > 3 && strcmp(arguments[3], "verdict") == 0)
+        return cmocka_run_group_tests_name("verdict", verdict_tests, set_up, remove_all);
     return cmocka_run_group_tests_name("hooks", tests, set_up, remove_all);
 }

@@ -179,8 +179,7 @@ static void welcome_restricted(struct fixture *fixture)
     sessions_free(&fixture->wizard.model.sessions);
     fixture_session(fixture, "hidden", false, -1);
     fixture->wizard.model.sessions.restricted = true;
-    free(fixture->wizard.model.fleet_polls);
-    fixture->wizard.model.fleet_polls = NULL;
+    fixture->wizard.model.fleet_poll_count = 0;
 }
 
 static void welcome_message(struct fixture *fixture)
