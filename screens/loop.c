@@ -12,6 +12,7 @@
 #include <uv.h>
 
 #define TICK_MS 250              /* the face wants to be asked four times a second */
+#define IDLE_MS 450              /* between frames in which nothing but ages and figures can have changed */
 #define SEEK_MS 1000             /* between looks for a worker that someone else started */
 #define SETTLE_MS 4000           /* after the database's first answer the screen is no longer chosen for the operator */
 #define LEAVE_MS 400             /* how long leaving waits for what is under way */
@@ -20,7 +21,8 @@
 
 void loop_draw(struct loop *loop)
 {
-    loop->wizard->model.now = clock_ms();
+    loop->wizard->model.now = loop->drawn_at = clock_ms();
+    loop->wizard->view.touched = false;
     loop->wizard->face->show(loop->wizard);
 }
 
@@ -134,6 +136,13 @@ static void load(struct loop *loop)
     loop_derive(loop);
 }
 
+/* Whoever watches for hours sees figures that change once a second; a run, a hook and a countdown are painted as they come. */
+static bool moves(const struct wizard *wizard)
+{
+    return wizard->view.touched || wizard->view.overlay != OVERLAY_NONE || wizard->model.run_alive || wizard->model.starting ||
+           hooks_run(&wizard->model);
+}
+
 static void on_tick(uv_timer_t *timer)
 {
     struct loop *loop = timer->data;
@@ -160,7 +169,8 @@ static void on_tick(uv_timer_t *timer)
     }
     loop_derive(loop);
     countdown_tick(loop->wizard);
-    loop_draw(loop);
+    if (moves(loop->wizard) || clock_ms() - loop->drawn_at >= IDLE_MS)
+        loop_draw(loop);
 }
 
 void loop_load(struct wizard *wizard, const char *conf)

@@ -39,7 +39,7 @@ struct loop {
     int64_t seen_at;
     struct census *census;
     struct traffic *traffic;
-    int64_t sought_at, settles_at;
+    int64_t sought_at, drawn_at, settles_at;
 
     char *wanted_conf;           /* another kong.conf is to be read; "" the one by default */
     bool loads;

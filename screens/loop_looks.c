@@ -5,6 +5,7 @@
 #include "core/base/mem.h"
 #include "core/decisions.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -195,6 +196,8 @@ static void on_checked(uv_work_t *work, int status)
     }
     loop_derive(loop);
     loop_draw(loop);
+    /* Comparing thousands of routes takes many times what the wizard needs for hours afterwards. */
+    malloc_trim(0);
 }
 
 void loop_begin_checks(struct loop *loop)

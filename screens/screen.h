@@ -86,6 +86,7 @@ struct view {
     struct complete complete;
     void (*submitted)(struct wizard *wizard, const char *text);
 
+    bool touched;                       /* a key or another size came since the last frame */
     char message[400];                  /* of the last thing done; "" none */
     enum mark message_mark;
     int64_t message_until;

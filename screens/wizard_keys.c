@@ -475,6 +475,7 @@ bool wizard_is_typing(struct wizard *wizard)
 
 void wizard_key(struct wizard *wizard, const struct input *input)
 {
+    wizard->view.touched = true;
     if (wizard->view.overlay == OVERLAY_COUNTDOWN && input->kind != INPUT_NONE) {
         countdown_stop(wizard, input->kind == INPUT_KEY ? "a key was pressed" : "the window has another size");
         return;

@@ -41,6 +41,8 @@ static void look_behaviour(const struct check_subject *subject, struct check_res
     for (size_t i = 0; look_is_kong(subject) && version != NULL && i < COUNT_OF(behaviours); i++)
         if (behaviours[i].before == NULL || strcmp(version, behaviours[i].before) < 0)
             look_at_one(subject, result, &behaviours[i]);
+    if (version != NULL && strcmp(version, "0.14") == 0)
+        look_note(result, "not to be seen in rows: 1.0's Admin API writes foreign keys, arrays and pages otherwise, so that scripts which use it need a look");
     if (result->outcome == CHECK_OK)
         look_note(result, "no row that new nodes are known to take otherwise (which route is chosen: see the check `router`)");
 }
@@ -48,5 +50,5 @@ static void look_behaviour(const struct check_subject *subject, struct check_res
 const struct check check_behaviour = {
     .id = "behaviour", .title = "Changed behaviour", .severity = CHECK_INFORMS, .reach = CHECK_ROWS, .look = look_behaviour,
     .why = "The same configuration does not mean the same to every release. Where clients rely on the old, say it explicitly in those rows.",
-    .source = "Kong's changelog, 1.1.0 and 1.3.0",
+    .source = "Kong's changelog, 1.0.0, 1.1.0 and 1.3.0",
 };

@@ -74,7 +74,7 @@ static const struct expectation {
     {"prepared-transactions", CHECK_WARNS, {"transaction 'forgotten' of role postgres"}, "ROLLBACK PREPARED"},
     {"running-maintenance", CHECK_WARNS, {"holds ShareLock on certificates"}, "pg_cancel_backend"},
     {"authentication", CHECK_INFORMS, {"asks role together for SCRAM"}, "PASSWORD"},
-    {"behaviour", CHECK_INFORMS, {"cors without methods", "401 instead of 403", "a timeout of 0", "an extra `/`"}, "SELECT * FROM"},
+    {"behaviour", CHECK_INFORMS, {"cors without methods", "401 instead of 403", "a timeout of 0", "an extra `/`", "1.0's Admin API writes foreign keys"}, "SELECT * FROM"},
     {"router", CHECK_WARNS, {"/route/fixture goes to exact in 1.2"}, "kong-upgrade routes"},
     {"old-counters", CHECK_INFORMS, {"ratelimiting_metrics: 12"}, "DELETE FROM"},
     {"configuration", CHECK_WARNS, {"custom_plugins is ignored", "upstream_keepalive is deprecated", "after 100 requests, or 60s idle"}, "nginx_http_upstream_keepalive = 10"},

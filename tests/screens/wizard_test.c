@@ -67,12 +67,14 @@ static int remove_all(void **state)
     return 0;
 }
 
+static const char *copy_way = "auto";
+
 static void start_with(int width, int height, const char *conf, const char *variable)
 {
     char conf_path[128], fleet_path[128];
     snprintf(conf_path, sizeof conf_path, conf[0] == '/' ? "%s%s" : "%s/%s", conf[0] == '/' ? "" : folder, conf);
     snprintf(fleet_path, sizeof fleet_path, "%s/fleet.ini", folder);
-    const char *const arguments[] = {binary, "--conf", conf_path, "--fleet", fleet_path, NULL};
+    const char *const arguments[] = {binary, "--conf", conf_path, "--fleet", fleet_path, "--copy", copy_way, NULL};
     const char *const environment[] = {home, state_folder, config_folder, variable, NULL};
     session_start(width, height, arguments, environment);
 }
@@ -264,6 +266,23 @@ static void it_opens_where_the_upgrade_stands(void **state)
     quit();
 }
 
+static void what_is_copied_goes_where_it_is_told_to(void **state)
+{
+    (void)state;
+    for (int terminal = 0; terminal <= 1; terminal++) {
+        copy_way = terminal == 1 ? "terminal" : "off";
+        start(80, 24);
+        session_see("Kong upgrade to 1.3");
+        session_press("4");
+        session_see("old-1");
+        session_press("y");
+        session_see(terminal == 1 ? "Copied to the terminal's clipboard" : "--copy is off");
+        assert_true((strstr(session.raw, "\033]52;c;") != NULL) == (terminal == 1));
+        quit();
+    }
+    copy_way = "auto";
+}
+
 static void a_closed_terminal_ends_it_at_once(void **state)
 {
     (void)state;
@@ -394,6 +413,7 @@ int main(int count, char **arguments)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(an_upgrade_is_walked_by_keys, session_tear_down),
         cmocka_unit_test_teardown(it_opens_where_the_upgrade_stands, session_tear_down),
+        cmocka_unit_test_teardown(what_is_copied_goes_where_it_is_told_to, session_tear_down),
         cmocka_unit_test_teardown(a_closed_terminal_ends_it_at_once, session_tear_down),
         cmocka_unit_test_teardown(another_conf_can_be_chosen, session_tear_down),
         cmocka_unit_test_teardown(garbage_and_other_databases_are_said, session_tear_down),
