@@ -198,6 +198,20 @@ static void test_another_node_is_told(void **state)
     db_drop("other");
 }
 
+/* C7: Kong takes it for a time, and does not renew it. */
+static void test_its_lock_is_renewed(void **state)
+{
+    (void)state;
+    make_kong("renewed", "base", "engine = kong\n", "MODE=slow LOCK=20");
+    struct process process = kong_start("renewed", line_of("renewed", "up --yes"));
+    await_true("renewed", "SELECT count(*) > 0 FROM locks WHERE ttl > now() + interval '30 s'");
+    text_save(path_of("renewed", ".go"), "");
+    struct result result = kong_wait(&process);
+    expect_exit(&result, 0);
+    assert_string_equal(db_ask("renewed", "SELECT count(*) FROM locks"), "0");
+    db_drop("renewed");
+}
+
 static void test_it_is_stopped(void **state)
 {
     (void)state;
@@ -341,6 +355,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_no_secret_reaches_it_but_by_a_file),
         cmocka_unit_test(test_what_it_says_of_itself_counts_for_nothing),
         cmocka_unit_test(test_another_node_is_told),
+        cmocka_unit_test(test_its_lock_is_renewed),
         cmocka_unit_test(test_it_is_stopped),
         cmocka_unit_test(test_only_a_1_3_is_run),
         cmocka_unit_test(test_custom_plugins_follow),
