@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define RENEW_MS (LOCK_SECONDS * 1000 / 3)
+#define RENEW_FIRST_MS 1000
 #define SHORT_MS 5000            /* for each of our own statements */
 #define NAMED 8                  /* migrations that a sentence names */
 #define ABORTED "another node is performing database changes"   /* kong/cmd/utils/migrations.lua at 1.3.0, with exit code 0 */
@@ -191,7 +192,7 @@ static bool run_command(struct kong *kong, struct error *error)
         .arguments = (char *const *)(uintptr_t)(task->words[1] != NULL ? migrations : start), .output_path = output_path,
         .deadline_seconds = job->kong_deadline, .stop = kong->stop, .tick = on_tick, .context = kong,
     };
-    kong->renewed_at = clock_ms();
+    kong->renewed_at = clock_ms() - RENEW_MS + RENEW_FIRST_MS;
     bool run = supervise(&supervision, &kong->child, error);
     if (run)
         tell_lines(kong, &kong->child.lines, true);

@@ -281,7 +281,8 @@ static int work(const struct run_job *job, struct journal *journal)
     bool is_backup = strcmp(job->command, BACKUP_COMMAND) == 0;
     struct run_outcome outcome = is_backup ? backup_run(job, journal, &stop_asked) : job->kong != NULL ? kong_run(job, journal, &stop_asked)
                                                                                                        : run_job(job, journal, &stop_asked);
-    if ((job->kind == PLAN_FINISH || job->kind == PLAN_ROLLBACK) && outcome.result == RUN_DONE)
+    bool over = strcmp(job->command, "finish") == 0 || job->kind == PLAN_ROLLBACK;
+    if (over && outcome.result == RUN_DONE)
         close_decisions(journal);
     journal_add(journal, true, json_pack("{s:s, s:s, s:i, s:o}", "event", "end", "result", run_result_name(outcome.result), "exit",
         outcome.exit_code, "message", json_text(outcome.message)));

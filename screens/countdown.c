@@ -57,7 +57,7 @@ void countdown_tick(struct wizard *wizard)
     }
     countdown->at = now;
     if (countdown->drawn)
-        countdown->left_ms -= gap;
+        countdown->left_ms -= gap < COUNTDOWN_TICK_MS ? gap : COUNTDOWN_TICK_MS;
     if (countdown->left_ms > 0)
         return;
     wizard->view.overlay = OVERLAY_NONE;

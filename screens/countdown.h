@@ -16,7 +16,8 @@
 struct wizard;
 
 #define COUNTDOWN_MS 5000
-#define COUNTDOWN_GAP_MS 1500   /* between two ticks: no one saw what was between them */
+#define COUNTDOWN_TICK_MS 500    /* counts at most, of the time between two ticks: a busy machine makes the seconds longer, not shorter */
+#define COUNTDOWN_GAP_MS 10000   /* between two ticks: whoever began it may be gone */
 
 struct countdown {
     const char *what;             /* "Step 5 begins in": a few words, static */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 /* A choice. */
 
@@ -222,7 +223,9 @@ void dialogue_line(struct wizard *wizard, struct dialogue *dialogue, const char 
     char *text = mem_dup(line + strspn(line, " \t"));
     for (size_t length = strlen(text); length > 0 && isspace((unsigned char)text[length - 1]); length--)
         text[length - 1] = '\0';
-    dialogue->prompted = false;   /* the newline has left it */
+    if (!isatty(STDIN_FILENO) && dialogue->prompt_shown)
+        buf_add(&dialogue->out, "\n");   /* a terminal's echo has left the prompt */
+    dialogue->prompted = false;
     dialogue->interrupts = 0;
     wizard->view.settled = true;
     takers[dialogue->asks](wizard, dialogue, dialogue->asks == DIALOGUE_NAME ? line : text);

@@ -255,7 +255,10 @@ static const char *refuse(const struct model *model, enum plan_kind kind, const 
 const char *model_refusal(const struct model *model, enum step step, char *text, size_t size)
 {
     enum plan_kind kind = step == STEP_FINISH ? PLAN_FINISH : model->state.stage == STAGE_EMPTY ? PLAN_BOOTSTRAP : PLAN_UP;
-    return refuse(model, kind, &model->upgrade.gates[step], text, size);
+    refuse(model, kind, &model->upgrade.gates[step], text, size);
+    if (text[0] == '\0' && model->app.fleet.kong_engine && model->kong.problem != NULL)
+        snprintf(text, size, "fleet.ini says engine = kong, but %s.", model->kong.problem);
+    return text;
 }
 
 const char *model_refusal_to_finish_first(const struct model *model, char *text, size_t size)

@@ -3,10 +3,10 @@
 # nothing), schema_meta. It knows a custom plugin, my-plugin, with two migrations; Kong's own it makes from 1.2 on, as the plan of
 # kong-upgrade says, and an empty database it fills from another.
 #
-# Settings beside it, in FILE.settings: VERSION; MODE (what goes wrong, see below); UPGRADE, the kong-upgrade; TEMPLATE, a database of
+# Settings beside it, in FILE.settings: VERSION; MODE (what goes wrong, see below); LOCK, the seconds for which it takes its lock; UPGRADE, the kong-upgrade; TEMPLATE, a database of
 # Kong 1.3 to copy; PSQL_BIN, the folder of psql and pg_dump. What it was given is then in FILE.arguments, FILE.environment, FILE.conf.
 set -eu
-VERSION=1.3.0 MODE=well UPGRADE=kong-upgrade TEMPLATE= PSQL_BIN=
+VERSION=1.3.0 MODE=well LOCK=60 UPGRADE=kong-upgrade TEMPLATE= PSQL_BIN=
 [ ! -f "$0.settings" ] || . "$0.settings"
 [ -z "$PSQL_BIN" ] || PATH=$PSQL_BIN:$PATH
 
@@ -63,11 +63,13 @@ fi
 
 sql -c "DELETE FROM locks WHERE ttl < now()"
 owner=$(cat /proc/sys/kernel/random/uuid)
-if [ -z "$(sql -c "INSERT INTO locks (key, owner, ttl) VALUES ('migrations', '$owner', now() + interval '60 s') ON CONFLICT DO NOTHING RETURNING 1")" ]; then
+if [ -z "$(sql -c "INSERT INTO locks (key, owner, ttl) VALUES ('migrations', '$owner', now() + interval '$LOCK s') ON CONFLICT DO NOTHING RETURNING 1")" ]; then
   echo "aborted: another node is performing database changes"
   exit 0
 fi
 trap 'sql -c "DELETE FROM locks WHERE owner = '"'$owner'"'"' EXIT
+
+if [ "$MODE" = slow ]; then while [ ! -e "$0.go" ]; do sleep 0.1; done; fi
 
 case $command in
   "migrations up")

@@ -361,6 +361,10 @@ static void test_the_last_seconds_can_be_stopped(void **state)
 
     begin_countdown(&fixture);
     pass(&fixture, 1000);
+    fixture.wizard.model.now += COUNTDOWN_MS;
+    countdown_tick(&fixture.wizard);
+    assert_int_equal(fixture.wizard.view.overlay, OVERLAY_COUNTDOWN);
+    assert_true(fixture.wizard.view.countdown.left_ms >= COUNTDOWN_MS - 1000 - COUNTDOWN_TICK_MS);
     fixture.wizard.model.now += 60000;
     countdown_tick(&fixture.wizard);
     assert_sent(&fixture, false, "the program was stopped meanwhile");
