@@ -8,7 +8,7 @@
 #include "screens/losses_note.h"
 #include "tui/layout.h"
 
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { ACTION_BACK = ACTION_OWN, ACTION_RELEASE, ACTION_STAY };
@@ -21,6 +21,14 @@ static bool has_begun(const struct model *model)
 static bool is_too_late(const struct model *model)
 {
     return model_finish_begun(model) || model->way_back.rollback.too_late;
+}
+
+/* A hook may be just starting new nodes. */
+static const char *refuse(const struct model *model, char *text, size_t size)
+{
+    if (model_refusal_to_roll_back(model, text, size)[0] == '\0' && hooks_run(model))
+        snprintf(text, size, "A hook of fleet.ini still runs: wait until it has ended.");
+    return text;
 }
 
 bool leave_enabled(const struct wizard *wizard)
@@ -165,7 +173,7 @@ static void add_open(struct prose *prose, const struct model *model)
     add_losses(prose, &back->losses);
     add_not_restored(prose, back->to);
     add_nodes(prose, model);
-    model_refusal_to_roll_back(model, reason, sizeof reason);
+    refuse(model, reason, sizeof reason);
     if (model->starting)
         prose_add_mark(prose, MARK_WAIT, "Asking the nodes once more, then starting the worker.");
     else if (reason[0] != '\0')
@@ -243,7 +251,7 @@ static void ask_release(struct wizard *wizard)
 
 static const char *refusal(const struct wizard *wizard, char *text, size_t size)
 {
-    return model_refusal_to_roll_back(&wizard->model, text, size);
+    return refuse(&wizard->model, text, size);
 }
 
 /* Step 1 shows the run, and is where the upgrade stands after it. */
@@ -323,7 +331,7 @@ static bool is_enabled(const void *context, int action)
     const struct model *model = &((const struct wizard *)context)->model;
     char reason[512];
     if (action == ACTION_BACK)
-        return model_refusal_to_roll_back(model, reason, sizeof reason)[0] == '\0';
+        return refuse(model, reason, sizeof reason)[0] == '\0';
     return action != ACTION_RELEASE || (!model->looking_back && way_back_is_open(&model->way_back) && is_in_doubt(model));
 }
 

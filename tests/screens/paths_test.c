@@ -14,6 +14,7 @@
 static const char *binary, *sandbox_sh, *reference, *path;
 static char folder[64], home[96], state_folder[96], config_folder[96];
 
+#define LEFT "\033[D"
 #define RIGHT "\033[C"
 #define TAB "\t"
 #define ENTER "\r"
@@ -184,10 +185,20 @@ static void from_014(void **state)
         skip();
     snprintf(environment, sizeof environment, "DUMP='%s/kong-0.14.1-data.sql' OLD=0.14.1", reference);
     set_up_sandbox(environment);
+    sql("INSERT INTO apis (id, name, preserve_host) VALUES (md5('x')::uuid, 'forgotten', true)", NULL);
     start(80, 24);
     session_see("Kong 0.14's. Five steps lead straight to 1.3");
     session_see("Coming from 0.14");
     session_press(RIGHT);
+    session_see("API forgotten");    /* 1.0 has no APIs */
+    session_press("1");
+    session_see("must be mended first");
+    session_press("s");
+    session_listen(300);
+    assert_null(strstr(session_text(), "Migrate up?"));
+    sql("DELETE FROM apis", NULL);
+    session_press(LEFT);
+    session_press("r");
     session_see("Nothing of");
     session_press(RIGHT);
     migrate_up();

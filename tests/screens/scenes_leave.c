@@ -69,6 +69,13 @@ static void leave_ready(struct fixture *fixture)
     fixture_key(fixture, 'L');
 }
 
+static void leave_hook(struct fixture *fixture)
+{
+    set_ready(fixture);
+    fixture->wizard.model.hook_starting = true;
+    fixture_key(fixture, 'L');
+}
+
 static void leave_nodes(struct fixture *fixture)
 {
     begin(fixture, STEP_DECOMMISSION, "1.2");
@@ -186,6 +193,7 @@ static const struct scene scenes[] = {
     {"leave-early", leave_early, false},
     {"leave-looking", leave_looking, false},
     {"leave-ready", leave_ready, true},
+    {"leave-hook", leave_hook, false},
     {"leave-nodes", leave_nodes, false},
     {"leave-014", leave_014, false},
     {"leave-half", leave_half, false},
