@@ -67,7 +67,9 @@ static void draw_item(struct area area, const struct steps_item *item, bool brie
     if (item->viewed)
         area_fill(area, style);
     area_glyph(area, 0, 0, style, looks[item->progress].glyph);
-    area_text(area, 2, 0, style, label);
+    int end = area_text(area, 2, 0, style, label);
+    if (item->irreversible && !item->viewed && item->progress != STEPS_DONE)
+        area_glyph(area, end - 1, 0, ROLE_DANGER, GLYPH_NO_RETURN);
 }
 
 /* The whole on one line with full or brief names; false if it does not fit. */
