@@ -123,6 +123,19 @@ static enum node_match match_schema(const char *theirs, const char *ours, char *
     return theirs == NULL || ours == NULL ? MATCH_PERHAPS : MATCH_OTHER;
 }
 
+/* Another host or port may lead to the same server: another name of it, a pooler, a tunnel. */
+static enum node_match match_server(const char *host, int port, const struct datastore *ours, char **text)
+{
+    bool same_host = strcasecmp(host, ours->host) == 0;
+    if (same_host && port == ours->port)
+        return MATCH_SAME;
+    if (same_host)
+        *text = mem_printf("pg_port is %d, not %d, which may lead to the same server", port, ours->port);
+    else
+        *text = mem_printf("pg_host is %.100s, not %.100s, which may be the same server", host, ours->host);
+    return MATCH_PERHAPS;
+}
+
 static enum node_match match_datastore(const json_t *configuration, const struct datastore *ours, char **text)
 {
     const char *kind = json_get_text(configuration, "database"), *host = json_get_text(configuration, "pg_host");
@@ -135,18 +148,12 @@ static enum node_match match_datastore(const json_t *configuration, const struct
     }
     if (host[0] == '\0' || database[0] == '\0' || port <= 0)
         return MATCH_UNKNOWN;
-    if (strcmp(database, ours->database) != 0)
+    if (strcmp(database, ours->database) != 0) {
         *text = mem_printf("pg_database is %.100s, not %.100s", database, ours->database);
-    else if (port != ours->port)
-        *text = mem_printf("pg_port is %d, not %d", port, ours->port);
-    if (*text != NULL)
         return MATCH_OTHER;
-    enum node_match match = match_schema(json_string_value(json_object_get(configuration, "pg_schema")), ours->schema, text);
-    if (match == MATCH_SAME && strcasecmp(host, ours->host) != 0) {
-        *text = mem_printf("pg_host is %.100s, not %.100s, which may be the same server", host, ours->host);
-        return MATCH_PERHAPS;
     }
-    return match;
+    enum node_match match = match_schema(json_string_value(json_object_get(configuration, "pg_schema")), ours->schema, text);
+    return match == MATCH_SAME ? match_server(host, port, ours, text) : match;
 }
 
 char *answer_read_root(const struct answer *answer, const struct datastore *datastore, struct node *node)

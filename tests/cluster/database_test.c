@@ -225,7 +225,7 @@ static void without_a_database(void **state)
     char *text = run_text(START("nodes"), 0);
     fixture_write(conf, "pg_host = 127.0.0.1\npg_port = %d\n", port);
     assert_non_null(strstr(text, "kong-upgrade: can't connect to database kong at 127.0.0.1:1"));
-    assert_non_null(strstr(text, "uses another database (pg_port is "));
+    assert_non_null(strstr(text, ", not 1, which may lead to the same server"));
     free(text);
 }
 

@@ -171,6 +171,35 @@ static void test_paused_runs(void **state)
     }
 }
 
+static void test_it_is_followed_and_stopped(void **state)
+{
+    (void)state;
+    db_create("stopped", NULL);
+    rollback_run_well("stopped", "bootstrap --to 1.2");
+    char *schema_before = rollback_schema("stopped"), *rows_before = db_rows("stopped");
+    rollback_run_well("stopped", "up");
+    PGconn *holder = db_connect("kong", "stopped");
+    PQclear(PQexec(holder, "BEGIN; SELECT 1 FROM upstreams LIMIT 1"));
+    struct process follower = kong_start("stopped", "rollback --to 1.2 --confirm stopped");
+    await_journal("stopped", "\"event\":\"wait\"");
+    struct result result = kong("stopped", "up");
+    expect_exit(&result, 9);
+    expect_part(result.err, "`rollback` runs on this database");
+    result = kong("stopped", "status");
+    expect_part(result.out, "Worker     rollback runs");
+    struct process second = kong_start("stopped", "attach");
+    rollback_run_well("stopped", "stop");
+    result = kong_wait(&follower);
+    expect_exit(&result, 10);
+    result = kong_wait(&second);
+    expect_exit(&result, 10);
+    PQfinish(holder);
+    rollback_run_well("stopped", "rollback --to 1.2 --confirm stopped");
+    rollback_expect_same("schema", schema_before, rollback_schema("stopped"));
+    rollback_expect_same("rows", rows_before, db_rows("stopped"));
+    db_drop("stopped");
+}
+
 static void test_what_kongs_own_up_left(void **state)
 {
     (void)state;
@@ -204,6 +233,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_half_an_up),
         cmocka_unit_test(test_half_a_rollback),
         cmocka_unit_test(test_paused_runs),
+        cmocka_unit_test(test_it_is_followed_and_stopped),
         cmocka_unit_test(test_what_kongs_own_up_left),
     };
     return harness_arguments(argc, argv) ? cmocka_run_group_tests(tests, harness_setup, harness_teardown) : 64;

@@ -229,10 +229,12 @@ static void test_refusals(void **state)
     result = kong("no", "XDG_STATE_HOME=/tmp/none rollback --to 1.0 --dry-run");
     expect_exit(&result, 0);
     expect_part(result.out, "back to Kong 1.0");
-    rollback_run_well("no", text_printf("backup %s/backups", harness.folder));
+    struct result backup = kong("no", text_printf("backup %s/backups", harness.folder));
+    bool dumps = strstr(backup.err, "can't dump a newer server") == NULL;
+    expect_exit(&backup, dumps ? 0 : 1);
     rollback_run_well("no", "finish --confirm no");
     refuse("no", "rollback --to 1.2 --confirm no", 7, "only a backup brings an older Kong back");
-    refuse("no", "rollback --to 1.2 --confirm no", 7, "pg_restore");
+    refuse("no", "rollback --to 1.2 --confirm no", 7, dumps ? "pg_restore" : "no backup");
     refuse("no", "XDG_STATE_HOME=/tmp/none rollback --to 1.2 --confirm no", 7, "no backup that was made from here is known");
     db_drop("no");
     if (!rollback_begin("no", &rollback_starts[0]))
