@@ -234,15 +234,19 @@ static bool is_provisioned(struct answers *answers, struct wizard *wizard)
     return false;
 }
 
-/* The new cluster answers worse. */
+/* The new cluster answers worse. Back is where all old nodes are. */
 static void retreat(struct answers *answers, struct wizard *wizard)
 {
     const struct model *model = &wizard->model;
-    bool can_go_back = hooks_enabled(model, HOOK_DIVERT) && model->diverted_at != 0 && model->diverted > 0;
+    size_t old = model_count_nodes(model, CLUSTER_OLD, NULL), there = model_count_nodes(model, CLUSTER_OLD, node_is_there);
+    bool can_go_back = hooks_enabled(model, HOOK_DIVERT) && model->diverted_at != 0 && model->diverted > 0 && there == old && old > 0;
     if (answers->worse == WORSE_STOP || !can_go_back)
         stop(wizard, 7, "%s", model->verdict.sentence);
-    else if (is_at(answers, wizard, STEP_DIVERT))
-        will_say(answers, "divert", "0 %", NULL);
+    if (wizard->leaving || !is_at(answers, wizard, STEP_DIVERT))
+        return;
+    free(answers->retreat);
+    answers->retreat = mem_dup(model->verdict.sentence);
+    will_say(answers, "divert", "0 %", NULL);
 }
 
 static const char *label_of_percent(int percent)
@@ -283,6 +287,10 @@ static bool is_diverted(struct answers *answers, struct wizard *wizard)
 {
     const struct model *model = &wizard->model;
     int now = model->diverted_at != 0 ? model->diverted : 0;
+    if (answers->retreat != NULL && now == 0)
+        stop(wizard, 7, "%s Traffic was moved back: the old cluster serves all of it", answers->retreat);
+    if (wizard->leaving)
+        return false;
     if (model->verdict.level == VERDICT_WORSE && answers->worse != WORSE_IGNORE) {
         retreat(answers, wizard);
         return false;
