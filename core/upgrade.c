@@ -25,7 +25,7 @@ const struct step_text step_texts[STEPS] = {
         "Move traffic from the old cluster to the new one, gradually, at your load balancer: 1 %, 5 %, 25 %, 50 %, 100 %. Watch errors and latency at each stage.",
         "Both clusters serve side by side. Move traffic back at any time.",
         "Move the traffic back to the old cluster; nothing is lost."},
-    [STEP_DECOMMISSION] = {4, "Decommission", "Decomm.", "decommission", false,
+    [STEP_DECOMMISSION] = {4, "Decommission", "Decom.", "decommission", false,
         "Stop the old nodes once they serve no traffic, and see to it that nothing starts them again (service managers, autoscaling, cron).",
         "An old node that is stopped can be started again until step 5.",
         "Start the old nodes again and move the traffic back."},

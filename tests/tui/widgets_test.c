@@ -787,16 +787,16 @@ static void steps_fit_any_shape(void **state)
 {
     (void)state;
     steps_draw(blank_area(20, 5, CHARSET_UTF8), items, 5);
-    assert_drawn(&canvas, "✓   Welcome\n✓ 1 Migrate up\n▸ 2 Divert\n○ 3 Decommission\n· 4 Finish !\n");
+    assert_drawn(&canvas, "✓   Welcome\n✓ 1 Migrate up\n▸ 2 Divert\n○ 3 Decommission\n· 4 Finish !!\n");
     assert_roles(&canvas, "e...eeeeeee.........\n"
                           "e.eeeeeeeeeeee......\n"
                           "jjjjjjjjjjjjjjjjjjjj\n"
                           "....................\n"
-                          "a.aaaaaaaaah........\n");
+                          "a.aaaaaaaaahh.......\n");
     steps_draw(blank_area(80, 1, CHARSET_UTF8), items, 5);
-    assert_drawn(&canvas, "✓ Welcome  ✓ 1 Migrate up  ▸ 2 Divert  ○ 3 Decommission  · 4 Finish !\n");
+    assert_drawn(&canvas, "✓ Welcome  ✓ 1 Migrate up  ▸ 2 Divert  ○ 3 Decommission  · 4 Finish !!\n");
     steps_draw(blank_area(60, 1, CHARSET_ASCII), items, 5);
-    assert_drawn(&canvas, "+ Welcome  + 1 Up  > 2 Divert  o 3 Stop  . 4 Finish !\n");
+    assert_drawn(&canvas, "+ Welcome  + 1 Up  > 2 Divert  o 3 Stop  . 4 Finish !!\n");
     steps_draw(blank_area(30, 1, CHARSET_UTF8), items, 5);
     assert_drawn(&canvas, "step 2 of 4: Divert\n");
     steps_draw(blank_area(20, 3, CHARSET_UTF8), items + 2, 3);
