@@ -254,6 +254,16 @@ static void tell_here(struct wizard *wizard, struct dialogue *dialogue)
     free(sentence);
 }
 
+/* A worker that waits says so again and again, with other figures: now and then is enough. */
+static bool is_news(struct dialogue *dialogue, const char *line, int64_t now)
+{
+    char *gist = told_gist(line);
+    bool again = dialogue->log_gist != NULL && strcmp(dialogue->log_gist, gist) == 0 && now - dialogue->told_at < PROGRESS_MS;
+    free(dialogue->log_gist);
+    dialogue->log_gist = gist;
+    return !again;
+}
+
 /* Of a run that had ended before, only how it ended is told, by its screen. */
 static void tell_log(struct wizard *wizard, struct dialogue *dialogue)
 {
@@ -267,10 +277,11 @@ static void tell_log(struct wizard *wizard, struct dialogue *dialogue)
         dialogue->log_path = mem_dup(model->journal_path);
         dialogue->log_count = old || (!model->run_alive && model->run.ended && !dialogue->entered) ? log->count : 0;
     }
-    for (; dialogue->log_count < log->count; dialogue->log_count++) {
-        dialogue_say(dialogue, "", log->list[dialogue->log_count]);
-        dialogue->told_at = model->now;
-    }
+    for (; dialogue->log_count < log->count; dialogue->log_count++)
+        if (is_news(dialogue, log->list[dialogue->log_count], model->now)) {
+            dialogue_say(dialogue, "", log->list[dialogue->log_count]);
+            dialogue->told_at = model->now;
+        }
 }
 
 static void tell_hook(struct wizard *wizard, struct dialogue *dialogue)
@@ -408,6 +419,7 @@ void dialogue_free(struct dialogue *dialogue)
     free(dialogue->choices_before);
     free(dialogue->message);
     free(dialogue->log_path);
+    free(dialogue->log_gist);
     free(dialogue->hook_path);
     *dialogue = (struct dialogue){0};
 }
