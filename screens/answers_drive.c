@@ -19,17 +19,15 @@
 #define STATE_WAIT_S 60          /* for the database's first answer */
 #define SETTLE_MS 15000          /* after a run or a backup, until the database has been looked at again */
 
-/* Ends, with a sentence on stderr. */
 void answers_stop(struct wizard *wizard, int exit_code, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    char *text = mem_vprintf(format, arguments);
+    free(wizard->answers->stopped_by);
+    wizard->answers->stopped_by = mem_vprintf(format, arguments);
     va_end(arguments);
-    complain_text("stopped: %s", text);
     wizard->exit_code = exit_code;
     wizard->leaving = true;
-    free(text);
 }
 
 /* What is said now, and what its dialog is answered. Ended by NULL. */

@@ -4,7 +4,7 @@
 
 #include "screens/answers.h"
 
-/* Ends, with a sentence on stderr. */
+/* Ends, with a sentence: it is said once all that was told is written. */
 void answers_stop(struct wizard *wizard, int exit_code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* What is said now, and what its dialog is answered. Ended by NULL. */
