@@ -224,7 +224,9 @@ static void derive_gates(const struct upgrade_facts *facts, struct upgrade *upgr
         bool needs_up = step > STEP_PROVISION && step < STEP_DONE;
         if (needs_up && !is_up_complete(facts->state))
             shut(gate, false, "The database must be migrated up first (step 1).");
-        if (!gate->open && gate->can_overrule && facts->overruled[step])
+        if (!gate->open && gate->can_overrule && facts->state->stage == STAGE_CURRENT)
+            *gate = (struct gate){.open = true};   /* what it would keep from is done */
+        else if (!gate->open && gate->can_overrule && facts->overruled[step])
             gate->open = gate->overruled = true;
     }
 }

@@ -191,6 +191,7 @@ void answers_free(struct answers *answers)
     names_free(&answers->lines);
     names_free(&answers->stopped);
     free(answers->retreat);
+    free(answers->stopped_by);
     free(answers->backup);
     free(answers->confirm);
     free(answers->report);

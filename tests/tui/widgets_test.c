@@ -506,8 +506,10 @@ static void keys_agree_with_footer_and_help(void **state)
     struct keys_map map = {rows, 3, may, &finish, &own};
     struct input input = key('f');
     assert_int_equal(keys_action(&map, &input), 0);
+    assert_string_equal(keys_disabled(&map, &input), "finish");
     finish = true;
     assert_int_equal(keys_action(&map, &input), 2);
+    assert_null(keys_disabled(&map, &input));
     input.pasted = true;
     assert_int_equal(keys_action(&map, &input), 0);
     input = key(K_F1 + 1);
