@@ -3,6 +3,14 @@
 #include <stdio.h>
 #include <string.h>
 
+bool rollback_all;
+
+bool rollback_arguments(int argc, char **argv)
+{
+    rollback_all = argc == 5 && strcmp(argv[4], "--all") == 0;
+    return harness_arguments(rollback_all ? argc - 1 : argc, argv);
+}
+
 static bool begins(const char *line, const char *word)
 {
     return strncmp(line, word, strlen(word)) == 0;

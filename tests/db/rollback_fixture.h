@@ -12,6 +12,10 @@ struct rollback_start {
 #define ROLLBACK_STARTS 5
 extern const struct rollback_start rollback_starts[ROLLBACK_STARTS];
 
+/* Given --all behind the arguments of every test of the database's: all points. Otherwise some, for the everyday run. */
+extern bool rollback_all;
+bool rollback_arguments(int argc, char **argv);
+
 #define ROLLBACK_ID "00000000-0000-4000-8000-00000000000"
 extern const char rollback_data[];
 
