@@ -32,6 +32,8 @@ void loop_take_nodes(struct loop *loop)
         int poll_age = i < before && model->nodes[i].node == node ? model->nodes[i].poll_age : poll_age_of(loop, node);
         model->nodes[i] = (struct node_view){node, traffic_node_rps(loop->traffic, node), poll_age};
     }
+    if (model_count_nodes(model, CLUSTER_OLD, node_is_there) > 0)
+        model->old_answered_at = clock_ms();
     for (int cluster = CLUSTER_OLD; cluster <= CLUSTER_NEW; cluster++) {
         for (int step = 0; step < TRAFFIC_STEPS; step++)
             model->history[step][cluster] = traffic_history(loop->traffic, (enum cluster)cluster, (enum traffic_step)step, &model->history_count[step][cluster]);
