@@ -58,6 +58,34 @@ void loop_restart_nodes(struct loop *loop)
     loop_take_census(loop);
 }
 
+static bool is_same(const char *one, const char *other)
+{
+    return one == other || (one != NULL && other != NULL && strcmp(one, other) == 0);
+}
+
+/* Whatever reads the fleet beside the screen has ended. A file that is being written, or is wrong, leaves the fleet as it was; `finish` is
+ * refused meanwhile. */
+void loop_renew_fleet(struct loop *loop)
+{
+    struct model *model = &loop->wizard->model;
+    struct error error = {0};
+    struct fleet_stamp stamp;
+    struct fleet fleet;
+    if (loop->jobs > 0 || !fleet_has_changed(&model->app.fleet, &stamp) || fleet_stamp_equal(&stamp, &loop->bad_fleet))
+        return;
+    if (!fleet_load(&fleet, loop->wizard->options->fleet, &error)) {
+        loop->bad_fleet = stamp;
+        wizard_say_error(loop->wizard, &error);
+        return;
+    }
+    wizard_say(loop->wizard, MARK_INFO, "fleet.ini has been changed, by hand or by another kong-upgrade: it was read anew.");
+    loop->loads = !is_same(fleet.kong_conf, model->app.fleet.kong_conf);
+    fleet_free(&model->app.fleet);
+    model->app.fleet = fleet;
+    model->fleet_poll_count = 0;
+    loop_restart_nodes(loop);
+}
+
 void loop_note_traffic(struct loop *loop)
 {
     if (loop->nodes == NULL)
