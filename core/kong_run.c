@@ -1,14 +1,10 @@
 #include "core/kong_run.h"
 
-#include "core/base/child.h"
 #include "core/base/clock.h"
 #include "core/base/json.h"
 #include "core/base/mem.h"
-#include "core/conf/conf_copy.h"
 #include "core/db/lock.h"
 #include "core/db/pg.h"
-#include "core/hook.h"
-#include "core/kong_binary.h"
 #include "core/migrations/aside.h"
 #include "core/migrations/order.h"
 #include "core/migrations/run_internal.h"
@@ -24,73 +20,11 @@
 #define NAMED 8                  /* migrations that a sentence names */
 #define ABORTED "another node is performing database changes"   /* kong/cmd/utils/migrations.lua at 1.3.0, with exit code 0 */
 
-static const struct task {
-    const char *command;         /* of the job */
-    const char *words[2];        /* Kong's */
-    bool custom;
-} tasks[] = {
-    {"up", {"migrations", "up"}, false}, {"finish", {"migrations", "finish"}, false}, {"bootstrap", {"migrations", "bootstrap"}, false},
-    {KONG_CUSTOM_UP, {"migrations", "up"}, true}, {KONG_CUSTOM_FINISH, {"migrations", "finish"}, true}, {KONG_START, {"start", NULL}, false},
-};
-
-static const struct task *find_task(const char *command)
-{
-    for (size_t i = 0; i < COUNT_OF(tasks); i++)
-        if (strcmp(tasks[i].command, command) == 0)
-            return &tasks[i];
-    return NULL;
-}
-
-/* Before a worker. */
-
-bool kong_job_make(struct run_job *job, const struct fleet *fleet, const char *conf_file, struct error *error)
-{
-    struct kong_binary binary;
-    kong_binary_find(fleet, &binary);
-    if (binary.path == NULL) {
-        error_set(error, ERROR_CONFIG, "%s", binary.problem);
-        kong_binary_free(&binary);
-        return false;
-    }
-    char *folder = journal_folder(job->datastore, true, error), *running = folder != NULL ? journal_find_running(folder) : NULL;
-    if (folder != NULL && running == NULL)
-        conf_copy_sweep(folder);
-    job->kong_conf = folder != NULL ? conf_copy_make(conf_file, environ, folder, error) : NULL;
-    free(running);
-    free(folder);
-    if (job->kong_conf != NULL) {
-        job->kong = mem_dup(binary.path);
-        job->kong_deadline = fleet_kong_deadline(fleet);
-        job->environment = hook_environment(fleet);
-    }
-    kong_binary_free(&binary);
-    return job->kong_conf != NULL;
-}
-
-void kong_job_free(struct run_job *job, bool started)
-{
-    if (job->kong_conf != NULL && !started)
-        unlink(job->kong_conf);
-    if (job->environment != NULL)
-        child_free_environment(job->environment);
-    free(job->kong);
-    free(job->kong_conf);
-    job->environment = NULL;
-    job->kong = job->kong_conf = NULL;
-}
-
-char *kong_command_text(const char *command, const char *binary, const char *conf_file)
-{
-    const struct task *task = find_task(command);
-    return mem_printf("%s %s%s%s%s%s", binary != NULL ? binary : "kong", task->words[0], task->words[1] != NULL ? " " : "",
-                      task->words[1] != NULL ? task->words[1] : "", conf_file != NULL ? " -c " : "", conf_file != NULL ? conf_file : "");
-}
-
 /* In the worker. */
 
 struct kong {
     const struct run_job *job;
-    const struct task *task;
+    const struct kong_task *task;
     struct journal *journal;
     const volatile sig_atomic_t *stop;
     struct pg *pg;               /* holds the advisory lock; NULL for KONG_START */
@@ -183,7 +117,7 @@ static void on_tick(void *context, const struct hook_lines *lines)
 static bool run_command(struct kong *kong, struct error *error)
 {
     const struct run_job *job = kong->job;
-    const struct task *task = kong->task;
+    const struct kong_task *task = kong->task;
     char *timeout = mem_printf("%d", job->kong_deadline), *output_path = mem_printf("%s.out", job->kong_conf);
     /* A client that gives up before the server does leaves changes without their record (C9). */
     const char *const migrations[] = {job->kong, task->words[0], task->words[1], "-c", job->kong_conf, "--db-timeout", timeout, NULL};
@@ -317,7 +251,7 @@ static void tell_records(struct kong *kong, const struct state *after)
 
 static char *command_of(const struct kong *kong)
 {
-    const struct task *task = kong->task;
+    const struct kong_task *task = kong->task;
     return mem_printf("kong %s%s%s", task->words[0], task->words[1] != NULL ? " " : "", task->words[1] != NULL ? task->words[1] : "");
 }
 
@@ -467,7 +401,7 @@ static struct run_outcome run_on_database(struct kong *kong)
 struct run_outcome kong_run(const struct run_job *job, struct journal *journal, const volatile sig_atomic_t *stop)
 {
     struct error error = {0};
-    struct kong kong = {.job = job, .task = find_task(job->command), .journal = journal, .stop = stop};
+    struct kong kong = {.job = job, .task = kong_task_find(job->command), .journal = journal, .stop = stop};
     struct run_outcome outcome;
     if (kong.task == NULL)
         outcome = (struct run_outcome){RUN_REFUSED, 7, mem_dup("Kong has no such command")};

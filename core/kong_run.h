@@ -18,6 +18,14 @@
 #define KONG_CUSTOM_FINISH "custom-finish"
 #define KONG_START "start"
 
+struct kong_task {
+    const char *command;         /* of the job */
+    const char *words[2];        /* Kong's: "migrations", "up" */
+    bool custom;                 /* for custom plugins alone */
+};
+
+const struct kong_task *kong_task_find(const char *command);   /* NULL: there is none */
+
 #define KONG_OUTPUT_LINES 1000   /* so many go into the journal as they come, and then the last that are kept (HOOK_LINES) */
 
 /* Makes the job one of Kong's command: finds that (up to KONG_VERSION_MS), and copies `conf_file` with our environment's KONG_*.

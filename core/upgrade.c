@@ -25,7 +25,7 @@ const struct step_text step_texts[STEPS] = {
         "Move traffic from the old cluster to the new one, gradually, at your load balancer: 1 %, 5 %, 25 %, 50 %, 100 %. Watch errors and latency at each stage.",
         "Both clusters serve side by side. Move traffic back at any time.",
         "Move the traffic back to the old cluster; nothing is lost."},
-    [STEP_DECOMMISSION] = {4, "Decommission", "Decomm.", "decommission", false,
+    [STEP_DECOMMISSION] = {4, "Decommission", "Decom.", "decommission", false,
         "Stop the old nodes once they serve no traffic, and see to it that nothing starts them again (service managers, autoscaling, cron).",
         "An old node that is stopped can be started again until step 5.",
         "Start the old nodes again and move the traffic back."},
@@ -230,7 +230,9 @@ static void derive_gates(const struct upgrade_facts *facts, struct upgrade *upgr
         bool needs_up = step > STEP_PROVISION && step < STEP_DONE;
         if (needs_up && !is_up_complete(facts->state))
             shut(gate, false, "The database must be migrated up first (step 1).");
-        if (!gate->open && gate->can_overrule && facts->overruled[step])
+        if (!gate->open && gate->can_overrule && facts->state->stage == STAGE_CURRENT)
+            *gate = (struct gate){.open = true};   /* what it would keep from is done */
+        else if (!gate->open && gate->can_overrule && facts->overruled[step])
             gate->open = gate->overruled = true;
     }
 }

@@ -190,6 +190,8 @@ void answers_free(struct answers *answers)
     names_free(&answers->acknowledged);
     names_free(&answers->lines);
     names_free(&answers->stopped);
+    free(answers->retreat);
+    free(answers->stopped_by);
     free(answers->backup);
     free(answers->confirm);
     free(answers->report);

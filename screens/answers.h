@@ -60,6 +60,8 @@ struct answers {
     bool run_begun, backs_up;    /* a run, or a backup, was begun from here, and how it ended was not looked at yet */
     bool provisioned, reported;
     struct names stopped;        /* old nodes whose hook was run */
+    char *stopped_by;            /* why it ends before the upgrade does; NULL: nothing stops it */
+    char *retreat;               /* traffic was moved back, and why; NULL: it was not */
     int64_t line_at;             /* when something was said last */
     int64_t message_until;       /* of the last message that was looked at */
 };

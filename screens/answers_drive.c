@@ -2,7 +2,7 @@
  * Answers from a file: what is said next. Looked at anew each time, from where the upgrade stands: so a start in the middle, after a
  * crash or an operator's own steps goes on from there.
  */
-#include "screens/answers.h"
+#include "screens/answers_internal.h"
 
 #include "core/base/clock.h"
 #include "core/base/mem.h"
@@ -19,25 +19,19 @@
 #define STATE_WAIT_S 60          /* for the database's first answer */
 #define SETTLE_MS 15000          /* after a run or a backup, until the database has been looked at again */
 
-/* Ends, with a sentence on stderr. */
-static void stop(struct wizard *wizard, int exit_code, const char *format, ...) __attribute__((format(printf, 3, 4)));
-
-static void stop(struct wizard *wizard, int exit_code, const char *format, ...)
+void answers_stop(struct wizard *wizard, int exit_code, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    char *text = mem_vprintf(format, arguments);
+    free(wizard->answers->stopped_by);
+    wizard->answers->stopped_by = mem_vprintf(format, arguments);
     va_end(arguments);
-    complain_text("stopped: %s", text);
     wizard->exit_code = exit_code;
     wizard->leaving = true;
-    free(text);
 }
 
 /* What is said now, and what its dialog is answered. Ended by NULL. */
-static void will_say(struct answers *answers, ...) __attribute__((sentinel));
-
-static void will_say(struct answers *answers, ...)
+void answers_will_say(struct answers *answers, ...)
 {
     va_list lines;
     names_free(&answers->lines);
@@ -57,21 +51,21 @@ static void say_next(struct answers *answers, struct wizard *wizard, struct dial
 }
 
 /* On that step's screen; else goes there, and is not yet. */
-static bool is_at(struct answers *answers, const struct wizard *wizard, enum step step)
+bool answers_is_at(struct answers *answers, const struct wizard *wizard, enum step step)
 {
     char number[8];
     if (wizard->view.shown == step)
         return true;
     snprintf(number, sizeof number, "%d", step_texts[step].number);
     if (step == STEP_PREFLIGHT || step == STEP_DONE)
-        will_say(answers, (int)wizard->view.shown < (int)step ? "next" : "back", NULL);
+        answers_will_say(answers, (int)wizard->view.shown < (int)step ? "next" : "back", NULL);
     else
-        will_say(answers, number, NULL);
+        answers_will_say(answers, number, NULL);
     return false;
 }
 
 /* Waiting for a step's gate, or for what else must be so before. False once its time is over. */
-static bool may_wait(struct answers *answers, enum step step)
+bool answers_may_wait(struct answers *answers, enum step step)
 {
     if (answers->waits_since == 0 || answers->waits != step) {
         answers->waits = step;
@@ -85,20 +79,20 @@ static void force(struct answers *answers, struct wizard *wizard, enum step step
 {
     const struct gate *gate = &wizard->model.upgrade.gates[step];
     if (!gate->can_overrule || !answers->overrule[step])
-        stop(wizard, 7, "step %d, %s, stays shut: %s", step_texts[step].number, step_texts[step].title, gate->reason);
-    else if (is_at(answers, wizard, step))
-        will_say(answers, "o", "Overrule", step_texts[step].word, NULL);
+        answers_stop(wizard, 7, "step %d, %s, stays shut: %s", step_texts[step].number, step_texts[step].title, gate->reason);
+    else if (answers_is_at(answers, wizard, step))
+        answers_will_say(answers, "o", "Overrule", step_texts[step].word, NULL);
 }
 
 /* True: the gate is open. Else it is waited for, so long as it may. */
-static bool passes(struct answers *answers, struct wizard *wizard, enum step step)
+bool answers_pass(struct answers *answers, struct wizard *wizard, enum step step)
 {
     const struct gate *gate = &wizard->model.upgrade.gates[step];
     if (gate->open) {
         answers->waits_since = 0;
         return true;
     }
-    if (!may_wait(answers, step))
+    if (!answers_may_wait(answers, step))
         force(answers, wizard, step);
     return false;
 }
@@ -127,7 +121,7 @@ static void say_of_row(struct answers *answers, const struct dialogue *dialogue,
     size_t number = find_row(dialogue, cell);
     char *choice = mem_printf("%s %zu", word, number);
     if (number > 0)
-        will_say(answers, choice, answer, name, NULL);
+        answers_will_say(answers, choice, answer, name, NULL);
     free(choice);
 }
 
@@ -142,9 +136,9 @@ static bool passes_checks(struct answers *answers, struct wizard *wizard, const 
         if (!check_is_open(each, &wizard->model.acknowledged))
             continue;
         if (blocks || !names_have(&answers->acknowledged, each->check->id)) {
-            stop(wizard, 7, "the check %s %s: %s%s", each->check->id, blocks ? "blocks" : "warns", found,
+            answers_stop(wizard, 7, "the check %s %s: %s%s", each->check->id, blocks ? "blocks" : "warns", found,
                  blocks ? "" : " (mend it, or acknowledge it in [preflight])");
-        } else if (is_at(answers, wizard, STEP_PREFLIGHT)) {
+        } else if (answers_is_at(answers, wizard, STEP_PREFLIGHT)) {
             char *cell = mem_printf("check %s", each->check->title);
             say_of_row(answers, dialogue, "acknowledge", cell, NULL, NULL);
             free(cell);
@@ -169,15 +163,15 @@ static bool has_ended_well(struct answers *answers, struct wizard *wizard)
             return false;
         answers->backs_up = false;
         if (!has_fresh_backup(model))
-            stop(wizard, 1, "no backup was made%s%s", model->backups.failure != NULL ? ": " : "", model->backups.failure != NULL ? model->backups.failure : "");
+            answers_stop(wizard, 1, "no backup was made%s%s", model->backups.failure != NULL ? ": " : "", model->backups.failure != NULL ? model->backups.failure : "");
         return !wizard->leaving;
     }
     if (answers->run_begun && model->journal_path != NULL) {
         answers->run_begun = false;
         if (!model->run.ended)
-            stop(wizard, 1, "the worker ended without a word; nothing half done is left, and starting again goes on from there");
+            answers_stop(wizard, 1, "the worker ended without a word; nothing half done is left, and starting again goes on from there");
         else if (model->run.exit_code != 0)
-            stop(wizard, model->run.exit_code, "%s", model->run.message);
+            answers_stop(wizard, model->run.exit_code, "%s", model->run.message);
     }
     return !wizard->leaving;
 }
@@ -188,24 +182,24 @@ static void start_up(struct answers *answers, struct wizard *wizard, const struc
     bool installs = model->state.stage == STAGE_EMPTY, makes_backup = answers->backup != NULL && answers->backup[0] == '/';
     char reason[512];
     if (model_finish_first(model)) {
-        stop(wizard, 7, "%s", model->upgrade.gates[STEP_UP].reason);
+        answers_stop(wizard, 7, "%s", model->upgrade.gates[STEP_UP].reason);
         return;
     }
-    if (!passes_checks(answers, wizard, dialogue) || !passes(answers, wizard, STEP_UP) || !is_at(answers, wizard, STEP_UP))
+    if (!passes_checks(answers, wizard, dialogue) || !answers_pass(answers, wizard, STEP_UP) || !answers_is_at(answers, wizard, STEP_UP))
         return;
     if (!model->has_plan || model_refusal(model, STEP_UP, reason, sizeof reason)[0] != '\0') {
-        if (!may_wait(answers, STEP_UP))
-            stop(wizard, 7, "step 1 can't be started: %s", model->has_plan ? reason : "there is no plan yet");
+        if (!answers_may_wait(answers, STEP_UP))
+            answers_stop(wizard, 7, "step 1 can't be started: %s", model->has_plan ? reason : "there is no plan yet");
         return;
     }
     if (!installs && makes_backup && !has_fresh_backup(model)) {
         answers->backs_up = true;
-        will_say(answers, "back up", answers->backup, NULL);
+        answers_will_say(answers, "back up", answers->backup, NULL);
     } else if (!installs && !backup_is_there(model) && answers->backup == NULL) {
-        stop(wizard, 7, "no backup was made here: say in [up] where to (backup = FOLDER), or that there is another (backup = another)");
+        answers_stop(wizard, 7, "no backup was made here: say in [up] where to (backup = FOLDER), or that there is another (backup = another)");
     } else {
         answers->run_begun = true;
-        will_say(answers, "start", installs || backup_is_there(model) ? "Start" : "I have another: start", NULL);
+        answers_will_say(answers, "start", installs || backup_is_there(model) ? "Start" : "I have another: start", NULL);
     }
 }
 
@@ -215,88 +209,23 @@ static bool is_provisioned(struct answers *answers, struct wizard *wizard)
     const struct model *model = &wizard->model;
     size_t ready = model_count_nodes(model, CLUSTER_NEW, node_is_ready), all = model_count_nodes(model, CLUSTER_NEW, NULL);
     if (all > 0 && ready == all)
-        return passes(answers, wizard, STEP_DIVERT);
+        return answers_pass(answers, wizard, STEP_DIVERT);
     if (answers->hook[STEP_PROVISION] && !hooks_has(model, HOOK_PROVISION)) {
-        stop(wizard, 7, "[provision] wants the hook, and fleet.ini has no provision hook");
+        answers_stop(wizard, 7, "[provision] wants the hook, and fleet.ini has no provision hook");
     } else if (answers->hook[STEP_PROVISION] && !answers->provisioned && all > 0) {
-        if (is_at(answers, wizard, STEP_PROVISION) && hooks_enabled(model, HOOK_PROVISION)) {
+        if (answers_is_at(answers, wizard, STEP_PROVISION) && hooks_enabled(model, HOOK_PROVISION)) {
             answers->provisioned = true;
-            will_say(answers, "provision", "Run the hook", NULL);
+            answers_will_say(answers, "provision", "Run the hook", NULL);
         }
-    } else if (is_at(answers, wizard, STEP_PROVISION) && !may_wait(answers, STEP_PROVISION)) {
+    } else if (answers_is_at(answers, wizard, STEP_PROVISION) && !answers_may_wait(answers, STEP_PROVISION)) {
         if (model->upgrade.gates[STEP_DIVERT].open && answers->overrule[STEP_DIVERT])
             return true;
         if (!model->upgrade.gates[STEP_DIVERT].open)
             force(answers, wizard, STEP_DIVERT);
         else
-            stop(wizard, 7, "%zu of %zu new nodes are ready, and the time for it is over", ready, all);
+            answers_stop(wizard, 7, "%zu of %zu new nodes are ready, and the time for it is over", ready, all);
     }
     return false;
-}
-
-/* The new cluster answers worse. */
-static void retreat(struct answers *answers, struct wizard *wizard)
-{
-    const struct model *model = &wizard->model;
-    bool can_go_back = hooks_enabled(model, HOOK_DIVERT) && model->diverted_at != 0 && model->diverted > 0;
-    if (answers->worse == WORSE_STOP || !can_go_back)
-        stop(wizard, 7, "%s", model->verdict.sentence);
-    else if (is_at(answers, wizard, STEP_DIVERT))
-        will_say(answers, "divert", "0 %", NULL);
-}
-
-static const char *label_of_percent(int percent)
-{
-    static char label[16];
-    snprintf(label, sizeof label, "%d %%", percent);
-    return label;
-}
-
-/* The next stage, once the one before has lasted. */
-static void divert_on(struct answers *answers, struct wizard *wizard, int now)
-{
-    const struct model *model = &wizard->model;
-    char advice[512];
-    size_t next = 0;
-    int pause_s = answers->pause_s >= 0 ? answers->pause_s : hooks_wait(&model->app.fleet.hooks);
-    while (next < answers->percent_count && answers->percents[next] <= now)
-        next++;
-    if (next == answers->percent_count || (now > 0 && model->now - model->diverted_at < (int64_t)pause_s * 1000))
-        return;
-    divert_advice(model, answers->percents[next], advice, sizeof advice);
-    bool pauses_less = divert_wait_left(model) > 0 && answers->pause_s >= 0;   /* the file says for how long, and that is over */
-    if (advice[0] != '\0' && !pauses_less && may_wait(answers, STEP_DIVERT))
-        return;
-    if (advice[0] != '\0' && !pauses_less && answers->worse != WORSE_IGNORE)
-        stop(wizard, 7, "%s", advice);
-    else if (!is_at(answers, wizard, STEP_DIVERT))
-        return;
-    else if (advice[0] != '\0')
-        will_say(answers, "divert", label_of_percent(answers->percents[next]), "Move it now", NULL);
-    else
-        will_say(answers, "divert", label_of_percent(answers->percents[next]), NULL);
-    answers->waits_since = 0;
-}
-
-/* All traffic is the new cluster's, and has been for long enough. */
-static bool is_diverted(struct answers *answers, struct wizard *wizard)
-{
-    const struct model *model = &wizard->model;
-    int now = model->diverted_at != 0 ? model->diverted : 0;
-    if (model->verdict.level == VERDICT_WORSE && answers->worse != WORSE_IGNORE) {
-        retreat(answers, wizard);
-        return false;
-    }
-    if (answers->percent_count > 0 && now < 100 && !model->upgrade.gates[STEP_DECOMMISSION].open) {
-        if (!hooks_has(model, HOOK_DIVERT))
-            stop(wizard, 7, "[divert] wants traffic moved, and fleet.ini has no divert hook");
-        else
-            divert_on(answers, wizard, now);
-        return false;
-    }
-    if (wizard->view.shown < STEP_DIVERT && !is_at(answers, wizard, STEP_DIVERT))
-        return false;
-    return passes(answers, wizard, STEP_DECOMMISSION);
 }
 
 /* The old nodes are stopped, one by one where that is the hook's. */
@@ -304,23 +233,23 @@ static bool is_decommissioned(struct answers *answers, struct wizard *wizard, co
 {
     const struct model *model = &wizard->model;
     if (model_count_nodes(model, CLUSTER_OLD, node_is_there) == 0 || !answers->hook[STEP_DECOMMISSION])
-        return passes(answers, wizard, STEP_FINISH);
+        return answers_pass(answers, wizard, STEP_FINISH);
     if (!hooks_has(model, HOOK_DECOMMISSION)) {
-        stop(wizard, 7, "[decommission] wants the hook, and fleet.ini has no decommission hook");
+        answers_stop(wizard, 7, "[decommission] wants the hook, and fleet.ini has no decommission hook");
         return false;
     }
     for (size_t i = 0; i < model->node_count; i++) {
         const struct node *node = model->nodes[i].node;
         if (node->cluster != CLUSTER_OLD || !node_is_there(node) || names_have(&answers->stopped, node->name))
             continue;
-        if (is_at(answers, wizard, STEP_DECOMMISSION) && hooks_enabled(model, HOOK_DECOMMISSION)) {
+        if (answers_is_at(answers, wizard, STEP_DECOMMISSION) && hooks_enabled(model, HOOK_DECOMMISSION)) {
             say_of_row(answers, dialogue, "stop node", node->name, "Run the hook", node->name);
             if (answers->lines.count > 0)
                 names_add(&answers->stopped, node->name);
         }
         return false;
     }
-    return passes(answers, wizard, STEP_FINISH);
+    return answers_pass(answers, wizard, STEP_FINISH);
 }
 
 static void start_finish(struct answers *answers, struct wizard *wizard)
@@ -329,14 +258,14 @@ static void start_finish(struct answers *answers, struct wizard *wizard)
     char reason[512];
     bool refused = !model->has_plan || model->plan.kind != PLAN_FINISH || model_refusal(model, STEP_FINISH, reason, sizeof reason)[0] != '\0';
     if (answers->confirm == NULL)
-        stop(wizard, 7, "the answers do not confirm step 5, which can't be undone: say in [finish] confirm = %s", model->state.database);
+        answers_stop(wizard, 7, "the answers do not confirm step 5, which can't be undone: say in [finish] confirm = %s", model->state.database);
     else if (strcmp(answers->confirm, model->state.database) != 0)
-        stop(wizard, 7, "[finish] confirms database %s, and this one is %s", answers->confirm, model->state.database);
+        answers_stop(wizard, 7, "[finish] confirms database %s, and this one is %s", answers->confirm, model->state.database);
     else if (!backup_is_there(model) && (answers->backup == NULL || answers->backup[0] == '/'))
-        stop(wizard, 7, "no backup is there; say in [up] that there is another (backup = another), or make one");
-    else if (is_at(answers, wizard, STEP_FINISH) && !refused) {
+        answers_stop(wizard, 7, "no backup is there; say in [up] that there is another (backup = another), or make one");
+    else if (answers_is_at(answers, wizard, STEP_FINISH) && !refused) {
         answers->run_begun = true;
-        will_say(answers, "finish", backup_is_there(model) ? "Finish" : "I have another: finish", answers->confirm, NULL);
+        answers_will_say(answers, "finish", backup_is_there(model) ? "Finish" : "I have another: finish", answers->confirm, NULL);
     }
 }
 
@@ -344,9 +273,9 @@ static void end_well(struct answers *answers, struct wizard *wizard)
 {
     if (answers->report == NULL || answers->reported) {
         wizard->leaving = true;
-    } else if (is_at(answers, wizard, STEP_DONE) && wizard->model.report != NULL) {
+    } else if (answers_is_at(answers, wizard, STEP_DONE) && wizard->model.report != NULL) {
         answers->reported = true;
-        will_say(answers, "save report", answers->report, NULL);
+        answers_will_say(answers, "save report", answers->report, NULL);
     }
 }
 
@@ -364,20 +293,20 @@ static void decide(struct answers *answers, struct wizard *wizard, const struct 
         if (answers->begun_at == 0)
             answers->begun_at = clock_ms();
         if (model->conf_error != NULL || clock_ms() - answers->begun_at > STATE_WAIT_S * 1000)
-            stop(wizard, EXIT_ERROR, "%s", model->conf_error != NULL ? model->conf_error : model->state_error != NULL ? model->state_error : "the database does not answer");
+            answers_stop(wizard, EXIT_ERROR, "%s", model->conf_error != NULL ? model->conf_error : model->state_error != NULL ? model->state_error : "the database does not answer");
         return;
     }
     if (is_busy(model) || !has_ended_well(answers, wizard))
         return;
     if (!gate->open)
-        stop(wizard, 7, "%s", gate->reason);
+        answers_stop(wizard, 7, "%s", gate->reason);
     else if (model->state.stage == STAGE_CURRENT)
         end_well(answers, wizard);
     else if (!model->checks_run)
         return;
     else if (!model_is_up(model))
         start_up(answers, wizard, dialogue);
-    else if (is_provisioned(answers, wizard) && is_diverted(answers, wizard) && is_decommissioned(answers, wizard, dialogue))
+    else if (is_provisioned(answers, wizard) && answers_are_diverted(answers, wizard) && is_decommissioned(answers, wizard, dialogue))
         start_finish(answers, wizard);
 }
 
@@ -388,7 +317,7 @@ static bool has_failed(struct answers *answers, struct wizard *wizard)
     bool bad = view->message[0] != '\0' && view->message_mark == MARK_DANGER && view->message_until != answers->message_until;
     answers->message_until = view->message_until;
     if (bad && !(answers->run_begun && wizard->model.run.ended))
-        stop(wizard, EXIT_ERROR, "%s", view->message);
+        answers_stop(wizard, EXIT_ERROR, "%s", view->message);
     return bad;
 }
 
@@ -405,10 +334,10 @@ void answers_go_on(struct answers *answers, struct wizard *wizard, struct dialog
         if (more)
             say_next(answers, wizard, dialogue);
         else
-            stop(wizard, 7, "the dialogue asks what the answers do not say: %s", dialogue->asks == DIALOGUE_TEXT ? wizard->view.title : wizard->view.dialog.title);
+            answers_stop(wizard, 7, "the dialogue asks what the answers do not say: %s", dialogue->asks == DIALOGUE_TEXT ? wizard->view.title : wizard->view.dialog.title);
         return;
     }
-    will_say(answers, NULL);   /* what is left was for a dialog that did not open */
+    answers_will_say(answers, NULL);   /* what is left was for a dialog that did not open */
     decide(answers, wizard, dialogue);
     if (answers->lines.count > 0 && !wizard->leaving)
         say_next(answers, wizard, dialogue);

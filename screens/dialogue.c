@@ -5,111 +5,12 @@
 #include "screens/hooks.h"
 #include "screens/why.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #define ROWS_TOLD 20         /* of a list that was not asked for in full */
 #define PROGRESS_MS 10000    /* between lines on how far a run is, where it says nothing else */
-
-/* One line. */
-
-/* A pipe takes lines of any length. */
-static int terminal_width(void)
-{
-    struct winsize size = {0};
-    if (!isatty(STDOUT_FILENO))
-        return 100000;
-    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col - 1 : 79;
-}
-
-static void leave_prompt(struct dialogue *dialogue)
-{
-    if (dialogue->prompted && dialogue->prompt_shown)
-        buf_add(&dialogue->out, "\n");
-    dialogue->prompted = false;
-}
-
-/* The one key on the screens that is no letter. The caller frees. */
-static char *without_arrow(const char *text)
-{
-    static const char arrow[] = "Press → ";
-    const char *found = strstr(text, arrow);
-    return found != NULL ? mem_printf("%.*sPress next %s", (int)(found - text), text, found + strlen(arrow)) : mem_dup(text);
-}
-
-void dialogue_say(struct dialogue *dialogue, const char *prefix, const char *text)
-{
-    enum charset charset = text_locale_charset();
-    int indent = (int)strspn(prefix, " ");
-    size_t count;
-    char *named = without_arrow(text), *whole = mem_printf("%s%s", prefix + indent, named);
-    struct text_line *lines = text_wrap(whole, terminal_width() - indent, charset, &count);
-    leave_prompt(dialogue);
-    for (size_t i = 0; i < count; i++) {
-        char *line = mem_ndup(lines[i].start, lines[i].length), *plain = text_plain(line);
-        buf_addf(&dialogue->out, "%*s%s\n", indent, "", plain);
-        free(plain);
-        free(line);
-    }
-    free(lines);
-    free(whole);
-    free(named);
-}
-
-void dialogue_echo(struct dialogue *dialogue, const char *line)
-{
-    char *plain = text_plain(line);
-    buf_addf(&dialogue->out, "> %s\n", plain);
-    free(plain);
-}
-
-static void say_marked(struct dialogue *dialogue, enum mark mark, const char *text)
-{
-    char *prefix = mark == MARK_INFO ? mem_dup("") : mem_printf("%s: ", mark_word(mark));
-    dialogue_say(dialogue, prefix, text);
-    free(prefix);
-}
-
-static void say_line(struct dialogue *dialogue, const struct told_line *line)
-{
-    char number[32];
-    switch (line->kind) {
-    case TOLD_HEADING:
-        dialogue_say(dialogue, "", "");
-        dialogue_say(dialogue, "", line->text);
-        break;
-    case TOLD_MARK:
-        say_marked(dialogue, line->mark, line->text);
-        break;
-    case TOLD_ROW:
-        snprintf(number, sizeof number, "  %zu. ", line->number);
-        dialogue_say(dialogue, number, line->text);
-        break;
-    case TOLD_ITEM:
-    case TOLD_LISTED:
-        dialogue_say(dialogue, "  - ", line->text);
-        break;
-    default:
-        dialogue_say(dialogue, line->kind == TOLD_LITERAL ? "    " : "", line->text);
-    }
-}
-
-/* A text that stands over the screen. */
-static void say_prose(struct dialogue *dialogue, const struct prose *prose)
-{
-    struct told told = {0};
-    struct canvas canvas;
-    struct prose_state state = {0};
-    told_begin(&told, &canvas);
-    prose_draw(canvas_area(&canvas), prose->blocks, prose->count, &state);
-    for (size_t i = 0; i < told.count; i++)
-        say_line(dialogue, &told.lines[i]);
-    told_free(&told);
-}
 
 /* The screen. */
 
@@ -135,7 +36,7 @@ void dialogue_say_why(struct wizard *wizard, struct dialogue *dialogue)
 {
     const struct step_text text = why_text(wizard);
     dialogue_say(dialogue, "", text.does);
-    say_marked(dialogue, text.irreversible ? MARK_DANGER : MARK_INFO, text.safe);
+    dialogue_say_marked(dialogue, text.irreversible ? MARK_DANGER : MARK_INFO, text.safe);
     dialogue_say(dialogue, "Way out: ", text.out);
     dialogue->why_told[wizard->view.shown] = true;
 }
@@ -161,7 +62,7 @@ static void say_screen(struct wizard *wizard, struct dialogue *dialogue)
         bool row = told->lines[i].kind == TOLD_ROW || told->lines[i].kind == TOLD_LISTED;
         rows += row ? 1 : 0;
         if (!row || rows <= ROWS_TOLD || dialogue->read_all)
-            say_line(dialogue, &told->lines[i]);
+            dialogue_say_line(dialogue, &told->lines[i]);
     }
     if (rows > ROWS_TOLD && !dialogue->read_all) {
         char *more = mem_printf("%zu more; `all` tells them.", rows - ROWS_TOLD);
@@ -183,7 +84,7 @@ static void say_news(struct wizard *wizard, struct dialogue *dialogue)
         bool tells = !(runs && (row || line->kind == TOLD_TEXT));
         if (!tells || names_have(&dialogue->said, line->gist) || !names_have(&dialogue->before, line->gist))
             continue;
-        say_line(dialogue, line);
+        dialogue_say_line(dialogue, line);
         news = true;
     }
     if (news)
@@ -202,7 +103,7 @@ static void say_progress(struct wizard *wizard, struct dialogue *dialogue)
         return;
     for (size_t i = 0; i < dialogue->told.count; i++)
         if (dialogue->told.lines[i].kind == TOLD_TEXT)
-            say_line(dialogue, &dialogue->told.lines[i]);
+            dialogue_say_line(dialogue, &dialogue->told.lines[i]);
     dialogue->told_at = model->now;
 }
 
@@ -235,7 +136,7 @@ static void tell_message(struct wizard *wizard, struct dialogue *dialogue)
     free(dialogue->message);
     dialogue->message = mem_dup(view->message);
     dialogue->message_until = view->message_until;
-    say_marked(dialogue, view->message_mark, view->message);
+    dialogue_say_marked(dialogue, view->message_mark, view->message);
     dialogue->told_at = wizard->model.now;
 }
 
@@ -254,6 +155,16 @@ static void tell_here(struct wizard *wizard, struct dialogue *dialogue)
     free(sentence);
 }
 
+/* A worker that waits says so again and again, with other figures: now and then is enough. */
+static bool is_news(struct dialogue *dialogue, const char *line, int64_t now)
+{
+    char *gist = told_gist(line);
+    bool again = dialogue->log_gist != NULL && strcmp(dialogue->log_gist, gist) == 0 && now - dialogue->told_at < PROGRESS_MS;
+    free(dialogue->log_gist);
+    dialogue->log_gist = gist;
+    return !again;
+}
+
 /* Of a run that had ended before, only how it ended is told, by its screen. */
 static void tell_log(struct wizard *wizard, struct dialogue *dialogue)
 {
@@ -267,10 +178,11 @@ static void tell_log(struct wizard *wizard, struct dialogue *dialogue)
         dialogue->log_path = mem_dup(model->journal_path);
         dialogue->log_count = old || (!model->run_alive && model->run.ended && !dialogue->entered) ? log->count : 0;
     }
-    for (; dialogue->log_count < log->count; dialogue->log_count++) {
-        dialogue_say(dialogue, "", log->list[dialogue->log_count]);
-        dialogue->told_at = model->now;
-    }
+    for (; dialogue->log_count < log->count; dialogue->log_count++)
+        if (is_news(dialogue, log->list[dialogue->log_count], model->now)) {
+            dialogue_say(dialogue, "", log->list[dialogue->log_count]);
+            dialogue->told_at = model->now;
+        }
 }
 
 static void tell_hook(struct wizard *wizard, struct dialogue *dialogue)
@@ -297,8 +209,8 @@ static void tell_dialog(struct wizard *wizard, struct dialogue *dialogue)
     struct view *view = &wizard->view;
     const struct dialog_model *dialog = &view->dialog;
     dialogue_say(dialogue, "", "");
-    say_marked(dialogue, dialog->mark, dialog->title);
-    say_prose(dialogue, &view->text);
+    dialogue_say_marked(dialogue, dialog->mark, dialog->title);
+    dialogue_say_prose(dialogue, &view->text);
     view->dialog_state.prose.end_seen = true;   /* all of it was told */
     for (size_t i = 0; i < dialog->answer_count; i++) {
         char letter[8];
@@ -328,7 +240,7 @@ static void tell_prompt(struct wizard *wizard, struct dialogue *dialogue)
 static void tell_countdown(struct wizard *wizard, struct dialogue *dialogue)
 {
     char *text = mem_printf("%s %d s, and can't be undone. Enter stops it.", wizard->view.countdown.what, COUNTDOWN_MS / 1000);
-    say_marked(dialogue, MARK_DANGER, text);
+    dialogue_say_marked(dialogue, MARK_DANGER, text);
     free(text);
     dialogue->asks = DIALOGUE_COUNTDOWN;
 }
@@ -345,7 +257,7 @@ static void tell_overlay(struct wizard *wizard, struct dialogue *dialogue)
     if (view->overlay == OVERLAY_TEXT) {
         dialogue_say(dialogue, "", "");
         dialogue_say(dialogue, "", view->title);
-        say_prose(dialogue, &view->text);
+        dialogue_say_prose(dialogue, &view->text);
         view->overlay = OVERLAY_NONE;
         dialogue->overlay_told = false;
     } else if (view->overlay == OVERLAY_DIALOG) {
@@ -408,6 +320,7 @@ void dialogue_free(struct dialogue *dialogue)
     free(dialogue->choices_before);
     free(dialogue->message);
     free(dialogue->log_path);
+    free(dialogue->log_gist);
     free(dialogue->hook_path);
     *dialogue = (struct dialogue){0};
 }

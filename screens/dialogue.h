@@ -40,7 +40,8 @@ struct dialogue {
     char *message;
     int64_t message_until;       /* the message that was told last, and until when it stands */
     char *log_path;              /* the journal whose log is told */
-    size_t log_count;            /* lines of it that were told */
+    size_t log_count;            /* lines of it that were told, or passed over */
+    char *log_gist;              /* of the last one told */
     char *hook_path;
     size_t hook_count;
     int64_t told_at;             /* monotonic ms */

@@ -80,7 +80,7 @@ static void act(struct wizard *wizard, struct dialogue *dialogue, int action)
         help(wizard, dialogue);
     else if (action == ACTION_WHY)
         dialogue_say_why(wizard, dialogue);
-    else if (action == ACTION_GLYPHS || action == ACTION_THEME || action == ACTION_REPAINT)
+    else if (action == ACTION_GLYPHS || action == ACTION_THEME || action == ACTION_REPAINT || action == ACTION_COPY || action == ACTION_FOCUS)
         refuse(dialogue, "That is for the full screen.");
     else if (!dialogue_enabled(wizard, action))
         refuse(dialogue, "That can't be done now.%s%s", gate->open ? "" : " ", gate->open ? "" : gate->reason);

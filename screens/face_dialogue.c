@@ -63,6 +63,7 @@ static void on_interrupt(uv_signal_t *handle, int signal_number)
         wizard->leaving = true;
     } else if (runs) {
         loop_stop_worker(wizard);
+        dialogue_show(wizard, &dialogue);
         dialogue_say(&dialogue, "", "Ctrl-C once more leaves it running.");
     } else {
         dialogue_say(&dialogue, "", "q leaves, and so does Ctrl-C once more. Nothing is lost.");

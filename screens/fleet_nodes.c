@@ -40,12 +40,18 @@ static char *not_stopped(const struct node *node)
     return NULL;
 }
 
+bool fleet_is_newer(const struct node *node, enum kong_version release)
+{
+    int major = 0, minor = 0, back_major = 0, back_minor = 0;
+    bool known = node_is_there(node) && node->version != NULL && sscanf(node->version, "%d.%d", &major, &minor) == 2 &&
+                 sscanf(kong_version_names[release], "%d.%d", &back_major, &back_minor) == 2;
+    return known && (major > back_major || (major == back_major && minor > back_minor));
+}
+
 /* An old node of a later release than `to` needs what would be undone. */
 static char *too_new(const struct node *node, enum kong_version to)
 {
-    int major = 0, minor = 0, back_major = 0, back_minor = 0;
-    if (!node_is_there(node) || node->version == NULL || sscanf(node->version, "%d.%d", &major, &minor) != 2 ||
-        sscanf(kong_version_names[to], "%d.%d", &back_major, &back_minor) != 2 || major < back_major || (major == back_major && minor <= back_minor))
+    if (!fleet_is_newer(node, to))
         return NULL;
     return mem_printf("old node %s runs Kong %s and needs what a rollback to %s undoes: roll back to its release, or stop it", node->name, node->version,
                       kong_version_names[to]);

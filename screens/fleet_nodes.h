@@ -2,6 +2,7 @@
 #ifndef SCREENS_FLEET_NODES_H
 #define SCREENS_FLEET_NODES_H
 
+#include "core/cluster/node.h"
 #include "core/migrations/change.h"
 #include "screens/app.h"
 
@@ -16,6 +17,9 @@ bool fleet_against_finish(const struct fleet *fleet, const struct datastore *dat
  * a newer Kong. *old_nodes: how many old ones there are. */
 bool fleet_against_rollback(const struct fleet *fleet, const struct datastore *datastore, enum kong_version to, int milliseconds,
                             struct names *against, size_t *old_nodes, struct error *error);
+
+/* Whether the node answers as a later Kong than that. */
+bool fleet_is_newer(const struct node *node, enum kong_version release);
 
 /* What speaks against finishing an earlier upgrade from 0.14 (order_finish_first), likewise: old nodes of 0.14 that answer, or of which it
  * is not known that they are none. Nodes of 1.0 to 1.2 work on. */

@@ -18,4 +18,14 @@ void leave_key(struct wizard *wizard, const struct input *input);
 /* Its keys, for the footer. */
 struct keys_map leave_keys(const struct wizard *wizard);
 
+/* What its files share: leave_text.c, leave.c (the pane, its questions and keys). */
+void leave_fill(struct prose *prose, const struct model *model);
+void leave_add_losses(struct prose *prose, const struct way_back *back);   /* and what is not restored */
+
+/* Why the rollback can't be started now; "" where it can. */
+const char *leave_refusal(const struct model *model, char *text, size_t size);
+
+/* It is for the operator to say to which release. */
+bool leave_is_in_doubt(const struct model *model);
+
 #endif

@@ -67,6 +67,15 @@ static void on_hangup(int signal_number)
     hung_up->hang_up();
 }
 
+/* Who was started by `nohup` is to go on. */
+static void watch_hangup(const struct face *face)
+{
+    struct sigaction before;
+    hung_up = face;
+    if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+        sigaction(SIGHUP, &(struct sigaction){.sa_handler = on_hangup}, NULL);
+}
+
 /* The wizard opens where the upgrade stands: nodes take a moment to be known. From then on the operator alone changes the screen. */
 static void settle(struct loop *loop)
 {
@@ -203,8 +212,7 @@ static void begin(struct loop *loop)
     uv_signal_init(&loop->uv, &loop->terminate);
     loop->terminate.data = loop;
     uv_signal_start(&loop->terminate, on_terminate, SIGTERM);
-    hung_up = loop->wizard->face;
-    sigaction(SIGHUP, &(struct sigaction){.sa_handler = on_hangup}, NULL);
+    watch_hangup(loop->wizard->face);
     loop->traffic = traffic_new();
     loop_begin_checks(loop);
 }

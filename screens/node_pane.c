@@ -199,11 +199,15 @@ static void node_cell(const void *context, size_t row, size_t column, struct tab
         break;
     case COLUMN_AGE: {
         enum mark age_mark;
+        char words[FRAME_AGE_SIZE];
         long long age = node->answered_at > 0 ? rows->wizard->model.now - node->answered_at : -1;
-        cell->text = frame_age(age, 2 * NODE_POLL_MS + 500, text, &age_mark);
-        cell->style = age_mark == MARK_OK ? ROLE_TEXT : mark_role(age_mark);
-        if (age_mark == MARK_OK)
-            cell->text = "now";
+        frame_age(age, 2 * NODE_POLL_MS + 500, words, &age_mark);
+        bool gone = is_well_gone(rows->wizard, node);
+        if (age_mark == MARK_OK || gone)
+            snprintf(text, sizeof text, "%s", age_mark == MARK_OK ? "now" : words);
+        else
+            snprintf(text, sizeof text, "%s %s", theme_glyph(rows->charset, mark_glyph(age_mark)), age_mark == MARK_UNKNOWN ? mark_word(age_mark) : words);
+        cell->style = age_mark == MARK_OK ? ROLE_TEXT : gone ? ROLE_DIM : mark_role(age_mark);
         break;
     }
     default:

@@ -371,6 +371,8 @@ int wizard_main(const struct options *options)
     if (wizard.face == &face_screen)
         terminal_close();
     close_trace(&wizard);
+    if (wizard.answers != NULL && wizard.answers->stopped_by != NULL)
+        complain_text("stopped: %s", wizard.answers->stopped_by);
     if (!lost)
         say_what_goes_on(&wizard);
     if (!ended) {

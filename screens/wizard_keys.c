@@ -473,6 +473,14 @@ bool wizard_is_typing(struct wizard *wizard)
     return view->overlay == OVERLAY_PROMPT || (view->overlay == OVERLAY_DIALOG && view->must_type != NULL);
 }
 
+/* Where the last lines say already what is in the way, that stays. */
+static void say_disabled(struct wizard *wizard, const char *label)
+{
+    char text[512];
+    if (wizard_status(wizard, text, sizeof text).text == NULL)
+        wizard_say(wizard, MARK_INFO, "`%s` is not possible now.", label);
+}
+
 void wizard_key(struct wizard *wizard, const struct input *input)
 {
     wizard->view.touched = true;
@@ -491,11 +499,15 @@ void wizard_key(struct wizard *wizard, const struct input *input)
     struct pane pane;
     bool there = pane_here(wizard, &pane);
     wizard_fill_maps(&maps, wizard, &pane);
-    int action = there && pane_is_typing(&pane) ? 0 : keys_action(&maps.here, input);
+    bool typing = there && pane_is_typing(&pane);
+    int action = typing ? 0 : keys_action(&maps.here, input);
+    const char *disabled = typing ? NULL : keys_disabled(&maps.here, input);
     if (input->key == K_CTRL('c'))
         wizard_say(wizard, MARK_INFO, "Press q to leave; a running worker goes on, and x stops it.");
     else if (action > 0)
         wizard_act(wizard, action);
+    else if (disabled != NULL)
+        say_disabled(wizard, disabled);
     else if (there)
         pane_key(wizard, &pane, input);
     pane_free(&pane);

@@ -21,18 +21,33 @@ static bool has_key(const struct keys_row *row, uint32_t key)
     return false;
 }
 
-int keys_action(const struct keys_map *map, const struct input *input)
+/* The row in sight whose key this is; NULL: none. */
+static const struct keys_row *find(const struct keys_map *map, const struct input *input, bool *enabled)
 {
     if (input->kind != INPUT_KEY || input->pasted || input->alt)
-        return 0;
+        return NULL;
     for (; map != NULL; map = map->next)
         for (size_t i = 0; i < map->count; i++) {
             const struct keys_row *row = &map->rows[i];
-            bool enabled = is_enabled(map, row->action);
-            if (row->action > 0 && (enabled || row->importance >= 0) && has_key(row, input->key))
-                return enabled ? row->action : 0;
+            *enabled = is_enabled(map, row->action);
+            if (row->action > 0 && (*enabled || row->importance >= 0) && has_key(row, input->key))
+                return row;
         }
-    return 0;
+    return NULL;
+}
+
+int keys_action(const struct keys_map *map, const struct input *input)
+{
+    bool enabled = false;
+    const struct keys_row *row = find(map, input, &enabled);
+    return row != NULL && enabled ? row->action : 0;
+}
+
+const char *keys_disabled(const struct keys_map *map, const struct input *input)
+{
+    bool enabled = false;
+    const struct keys_row *row = find(map, input, &enabled);
+    return row != NULL && !enabled ? row->label : NULL;
 }
 
 static const struct {

@@ -1,6 +1,6 @@
 /*
  * One table says which key does what. The footer line, the help and the meaning of a key all come from it, so they
- * can't disagree. A disabled action stays in sight, dimmed, and its key does nothing.
+ * can't disagree. A disabled action stays in sight, dimmed; its key can be answered, but does nothing.
  */
 #ifndef TUI_KEYS_H
 #define TUI_KEYS_H
@@ -37,6 +37,9 @@ struct keys_map {
 
 /* The action of an enabled row that has this key, or 0. A disabled row that is in sight keeps its key from the others. Pasted text is never a command. */
 int keys_action(const struct keys_map *map, const struct input *input);
+
+/* The label of a disabled row in sight that has this key, so that pressing it can be answered; NULL: there is none. */
+const char *keys_disabled(const struct keys_map *map, const struct input *input);
 
 /* The footer: "Enter open  / search  ? help  q quit", the least important left out as the area is narrower. */
 void keys_draw(struct area area, const struct keys_map *map);

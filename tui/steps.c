@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define SEPARATOR_WIDTH 2
+#define NO_RETURN       " !!" /* not the mark of a warning, which is gone once it is heeded */
 
 static const struct {
     enum glyph glyph;
@@ -22,14 +23,21 @@ static unsigned style_of(const struct steps_item *item)
     return item->viewed ? ROLE_HERE : looks[item->progress].role;
 }
 
-/* "3 Divert !" as text. */
+/* "5 Finish !!" as text. */
 static void label_of(const struct steps_item *item, bool brief, char *label, size_t size)
 {
     char number[16] = "";
     if (item->number > 0)
         snprintf(number, sizeof(number), "%d ", item->number);
     snprintf(label, size, "%s%.80s%s", number, brief && item->name != NULL ? item->name : item->label,
-             item->irreversible ? " !" : "");
+             item->irreversible ? NO_RETURN : "");
+}
+
+/* What can't be undone stands out until it is done. */
+static void mark_irreversible(struct area line, int end, const struct steps_item *item)
+{
+    if (item->irreversible && !item->viewed && item->progress != STEPS_DONE)
+        area_text(line, end - (int)strlen(NO_RETURN) + 1, 0, ROLE_DANGER, NO_RETURN + 1);
 }
 
 static void draw_column(struct area area, const struct steps_item *items, size_t count)
@@ -51,11 +59,8 @@ static void draw_column(struct area area, const struct steps_item *items, size_t
         label_of(&items[i], false, label, sizeof(label));
         if (x + text_width(label, area.canvas->charset) > line.width)
             label_of(&items[i], true, label, sizeof(label));
-        area_text(line, x, 0, style, label);
-        if (items[i].irreversible && !items[i].viewed && items[i].progress != STEPS_DONE) {
-            int end = x + text_width(label, area.canvas->charset);
-            area_glyph(line, end - 1, 0, ROLE_DANGER, GLYPH_NO_RETURN);
-        }
+        int end = area_text(line, x, 0, style, label);
+        mark_irreversible(line, end, &items[i]);
     }
 }
 
@@ -67,7 +72,8 @@ static void draw_item(struct area area, const struct steps_item *item, bool brie
     if (item->viewed)
         area_fill(area, style);
     area_glyph(area, 0, 0, style, looks[item->progress].glyph);
-    area_text(area, 2, 0, style, label);
+    int end = area_text(area, 2, 0, style, label);
+    mark_irreversible(area, end, item);
 }
 
 /* The whole on one line with full or brief names; false if it does not fit. */
@@ -104,7 +110,7 @@ static void draw_summary(struct area area, const struct steps_item *items, size_
         here = &items[0];
     if (here->number > 0)
         area_textf(area, 0, 0, ROLE_TITLE, "step %d of %d: %s%s", here->number, numbered, here->label,
-                   here->irreversible ? " !" : "");
+                   here->irreversible ? NO_RETURN : "");
     else
         area_text(area, 0, 0, ROLE_TITLE, here->label);
 }

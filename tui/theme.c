@@ -189,7 +189,7 @@ static const char *const glyphs[GLYPH_COUNT][2] = {
     [GLYPH_TOP_RIGHT] = {"┐", "+"},  [GLYPH_BOTTOM_LEFT] = {"└", "+"}, [GLYPH_BOTTOM_RIGHT] = {"┘", "+"},
     [GLYPH_TEE_LEFT] = {"├", "+"},   [GLYPH_TEE_RIGHT] = {"┤", "+"},   [GLYPH_TEE_TOP] = {"┬", "+"},
     [GLYPH_TEE_BOTTOM] = {"┴", "+"}, [GLYPH_DONE] = {"✓", "+"},        [GLYPH_HERE] = {"▸", ">"},
-    [GLYPH_NEXT] = {"○", "o"},       [GLYPH_LOCKED] = {"·", "."},      [GLYPH_NO_RETURN] = {"!", "!"},
+    [GLYPH_NEXT] = {"○", "o"},       [GLYPH_LOCKED] = {"·", "."},
     [GLYPH_INFO] = {"i", "i"},       [GLYPH_WARN] = {"!", "!"},        [GLYPH_DANGER] = {"✗", "X"},
     [GLYPH_WAIT] = {"◌", "~"},       [GLYPH_UNKNOWN] = {"?", "?"},     [GLYPH_STALE] = {"≈", "="},
     [GLYPH_BULLET] = {"•", "*"},     [GLYPH_DOT] = {"·", "-"},         [GLYPH_MORE_UP] = {"▴", "^"},

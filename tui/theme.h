@@ -83,7 +83,6 @@ enum glyph {
     GLYPH_HERE, /* pointing right */
     GLYPH_NEXT, /* to come */
     GLYPH_LOCKED,
-    GLYPH_NO_RETURN, /* can't be undone */
     GLYPH_INFO,
     GLYPH_WARN,
     GLYPH_DANGER,

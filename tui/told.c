@@ -33,8 +33,7 @@ void told_free(struct told *told)
     *told = (struct told){0};
 }
 
-/* Without figures, and the points in them. */
-static char *gist_of(const char *text)
+char *told_gist(const char *text)
 {
     char *gist = memory_copy(text, strlen(text)), *to = gist;
     for (const char *from = text; *from != '\0'; from++) {
@@ -53,7 +52,7 @@ static struct told_line *append(struct told *told, enum told_kind kind, const ch
         told->lines = memory_grow(told->lines, told->capacity, sizeof(*told->lines));
     }
     struct told_line *line = &told->lines[told->count++];
-    *line = (struct told_line){.kind = kind, .text = memory_copy(text, strlen(text)), .gist = gist_of(gist)};
+    *line = (struct told_line){.kind = kind, .text = memory_copy(text, strlen(text)), .gist = told_gist(gist)};
     told->y = -1;
     return line;
 }
@@ -95,7 +94,7 @@ void told_paint(struct told *told, int y, const char *text)
         free(last->text);
         free(last->gist);
         last->text = joined;
-        last->gist = gist_of(joined);
+        last->gist = told_gist(joined);
         return;
     }
     if (joined[0] != '\0') {

@@ -47,6 +47,9 @@ void told_free(struct told *told);
 void told_add(struct told *told, enum told_kind kind, enum mark mark, const char *text);
 void told_add_row(struct told *told, enum told_kind kind, const char *text, const char *gist);
 
+/* A text without figures, and the points in them: what makes it news. The caller frees. */
+char *told_gist(const char *text);
+
 /* For the canvas: text painted on line `y`; pieces of one line are put together. */
 void told_paint(struct told *told, int y, const char *text);
 

@@ -11,9 +11,12 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define NAME "kong.conf."   /* the file's, and six letters */
+#define LEFT_SECONDS 60     /* a younger one may be that of a worker which is being started */
 #define PREFIX "KONG_"
 #define OURS "KONG_UPGRADE_"
 
@@ -154,8 +157,10 @@ void conf_copy_sweep(const char *folder)
 {
     DIR *directory = opendir(folder);
     struct dirent *entry;
+    struct stat status;
     while (directory != NULL && (entry = readdir(directory)) != NULL)
-        if (strncmp(entry->d_name, NAME, strlen(NAME)) == 0)
+        if (strncmp(entry->d_name, NAME, strlen(NAME)) == 0 && fstatat(dirfd(directory), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+            status.st_mtime < time(NULL) - LEFT_SECONDS)
             unlinkat(dirfd(directory), entry->d_name, 0);
     if (directory != NULL)
         closedir(directory);

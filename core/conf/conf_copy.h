@@ -15,7 +15,7 @@
  * (a line's end in it); Kong would read another value of a setting than with `file` and `environment`. */
 char *conf_copy_make(const char *file, char *const *environment, const char *folder, struct error *error);
 
-/* Removes those that were left in the folder by a crash: only where no one runs who may have made one. */
+/* Removes those that a crash has left in the folder: not for while one is in use. Those of the last minute stay. */
 void conf_copy_sweep(const char *folder);
 
 #endif

@@ -57,7 +57,8 @@ bool rollback_plan(struct pg *pg, const struct rollback *rollback, enum kong_ver
  * (not destroys); only what there is any of. By reading, a table at a time. */
 bool rollback_losses(struct pg *pg, const struct rollback *rollback, const struct plan *plan, struct losses *losses, struct error *error);
 
-/* Whether the subsystem is the release's, and stays. */
+/* Whether the subsystem has come with `up`, and goes with it; whether it is the release's, and stays. */
+bool rollback_brought(const struct rollback *rollback, const struct subsystem *subsystem, enum kong_version to);
 bool rollback_keeps(const struct rollback *rollback, const struct subsystem *subsystem, enum kong_version to);
 
 /* Whether the record of a migration goes. */

@@ -94,7 +94,7 @@ static void traffic_goes_back_where_the_new_cluster_is_worse(void **state)
 {
     (void)state;
     assert_int_equal(shell("sh '%s' run %s nodes >/dev/null 2>&1; sh '%s' fail %s 60", sandbox_sh, folder, sandbox_sh, folder), 0);
-    expect(7, "stopped: ", PROVISIONED "[divert]\npercent = 25 100\npause = 40\n");
+    expect(7, "Traffic was moved back: the old cluster serves all of it", PROVISIONED "[divert]\npercent = 25 100\npause = 40\n");
     assert_non_null(strstr(output, "> 25 %"));
     assert_non_null(strstr(output, "> 0 %"));
     assert_non_null(strstr(output, "divert to 0 % went well"));
@@ -110,7 +110,6 @@ static void without_the_name_nothing_is_finished(void **state)
     assert_int_equal(status(), 4);
     expect(0, "the upgrade is complete", UP "[finish]\nconfirm = kong\n");
     assert_int_equal(status(), 0);
-    expect(0, "is Kong 1.3's", UP "[finish]\nconfirm = kong\n");   /* nothing is left to do */
 }
 
 int main(int count, char **arguments)

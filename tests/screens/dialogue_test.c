@@ -225,6 +225,18 @@ static void signals_are_heard(void **state)
     assert_int_equal(ended(true), 0);
 }
 
+static void nohup_is_respected(void **state)
+{
+    (void)state;
+    signal(SIGHUP, SIG_IGN);             /* as nohup hands it on */
+    start(-1, "--plain", NULL);
+    signal(SIGHUP, SIG_DFL);
+    hear("== Welcome");
+    kill(run.child, SIGHUP);
+    hear_and_answer("Choices: ", "q");
+    assert_int_equal(ended(true), 0);
+}
+
 static void nobody_who_reads_ends_it(void **state)
 {
     (void)state;
@@ -355,6 +367,7 @@ int main(int count, char **arguments)
         cmocka_unit_test_teardown(the_end_of_the_input_ends_the_view, tear_down),
         cmocka_unit_test_teardown(a_file_is_read_line_by_line, tear_down),
         cmocka_unit_test_teardown(signals_are_heard, tear_down),
+        cmocka_unit_test_teardown(nohup_is_respected, tear_down),
         cmocka_unit_test_teardown(nobody_who_reads_ends_it, tear_down),
         cmocka_unit_test_teardown(a_reader_who_stalls_holds_up_nothing, tear_down),
         cmocka_unit_test_teardown(what_is_no_choice_is_refused, tear_down),

@@ -45,12 +45,17 @@ static int set_up(void **state)
     return 0;
 }
 
-static void start(const char *database, const char *fleet, const char *variable)
+static void start_command(const char *database, const char *fleet, const char *variable, const char *command)
 {
-    const char *const arguments[] = {harness.binary, "-c", harness.conf, "-f", path_of(fleet), NULL};
+    const char *const arguments[] = {harness.binary, "-c", harness.conf, "-f", path_of(fleet), command, NULL};
     const char *const environment[] = {text_printf("HOME=%s", harness.folder), text_printf("XDG_STATE_HOME=%s", harness.state),
                                        text_printf("XDG_CONFIG_HOME=%s/config", harness.folder), text_printf("KONG_PG_DATABASE=%s", database), variable, NULL};
     session_start(80, 24, arguments, environment);
+}
+
+static void start(const char *database, const char *fleet, const char *variable)
+{
+    start_command(database, fleet, variable, NULL);
 }
 
 static void quit(void)
@@ -207,6 +212,42 @@ static void everything_is_left_to_kong(void **state)
     expect_exit(&result, 4);
 }
 
+/* The plain commands, on a terminal. */
+static void the_commands_ask(void **state)
+{
+    (void)state;
+    settings("");
+    start_command("asked", "fleet.ini", NULL, "bootstrap");
+    session_see("There is no database asked");
+    session_press("y" ENTER);
+    session_see("Start now?");
+    session_press("y" ENTER);
+    session_see("Start Kong on this machine now");
+    session_press("y" ENTER);
+    session_see("kong: Kong started");
+    session_see("Kong runs on this machine");
+    assert_int_equal(session_ended(true, NULL), 0);
+    session_tear_down(NULL);
+
+    db_create("asked-up", "base");
+    db_run("asked-up", "INSERT INTO schema_meta (key, subsystem, executed) VALUES ('schema_meta', 'my-plugin', '{}')");
+    start_command("asked-up", "fleet.ini", NULL, "up");
+    session_see("Start now?");
+    session_press("y" ENTER);
+    session_see("Run `");
+    session_press("n" ENTER);
+    session_see("Not run: `");
+    session_see("by itself refuses until");
+    assert_int_equal(session_ended(true, NULL), 0);
+    session_tear_down(NULL);
+    assert_string_equal(db_ask("asked-up", "SELECT executed::text FROM schema_meta WHERE subsystem = 'my-plugin'"), "{}");
+    start_command("asked-up", "fleet.ini", NULL, "up");   /* nothing to do but that */
+    session_see("Run `");
+    session_press("y" ENTER);
+    session_see("has run: my-plugin 000_base");
+    assert_int_equal(session_ended(true, NULL), 0);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -214,6 +255,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_teardown(what_may_not_be_created_is_said, session_tear_down),
         cmocka_unit_test_teardown(custom_plugins_follow_by_keys, session_tear_down),
         cmocka_unit_test_teardown(everything_is_left_to_kong, session_tear_down),
+        cmocka_unit_test_teardown(the_commands_ask, session_tear_down),
     };
     setlocale(LC_ALL, "C.UTF-8");
     fake_kong_sh = argc > 4 ? argv[4] : "";

@@ -121,14 +121,16 @@ static size_t find_runs(const struct canvas *canvas, struct run_of_cells *runs)
     return count;
 }
 
-static void test_no_two_severities_differ_by_colour_alone(void **state)
+/* Without what may be over it, of which an edge can cut a mark in two. */
+static void assert_severities_are_apart(int width, int height, bool overlays)
 {
-    (void)state;
     for (size_t i = 0; scene_at(i) != NULL; i++) {
         struct fixture fixture;
-        fixture_begin(&fixture, scene_at(i), 80, 24, CHARSET_UTF8, NULL);
+        fixture_begin(&fixture, scene_at(i), width, height, CHARSET_UTF8, NULL);
+        if (!overlays)
+            fixture.wizard.view.overlay = OVERLAY_NONE;
         fixture_draw(&fixture);
-        struct run_of_cells *runs = mem_zero(80 * 24, sizeof *runs);
+        struct run_of_cells *runs = mem_zero((size_t)(width * height), sizeof *runs);
         size_t count = find_runs(&fixture.canvas, runs);
         for (size_t a = 0; a < count; a++)
             for (size_t b = 0; b < a; b++)
@@ -139,6 +141,13 @@ static void test_no_two_severities_differ_by_colour_alone(void **state)
         free(runs);
         fixture_free(&fixture);
     }
+}
+
+static void test_no_two_severities_differ_by_colour_alone(void **state)
+{
+    (void)state;
+    assert_severities_are_apart(80, 24, true);
+    assert_severities_are_apart(120, 40, false);
 }
 
 /* The cursor. */

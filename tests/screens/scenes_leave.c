@@ -115,6 +115,15 @@ static void leave_release(struct fixture *fixture)
     fixture_key(fixture, 'c');
 }
 
+/* The old nodes are 1.2.1's: it can't go back to 1.1 under them. */
+static void leave_newer(struct fixture *fixture)
+{
+    begin(fixture, STEP_UP, "1.2");
+    add_stopped(fixture, 60000);
+    open_back(fixture, KONG_1_1, 1u << KONG_1_0 | 1u << KONG_1_1 | 1u << KONG_1_2, 8);
+    fixture_key(fixture, 'L');
+}
+
 static void leave_too_late(struct fixture *fixture)
 {
     begin(fixture, STEP_DECOMMISSION, "1.2");
@@ -198,6 +207,7 @@ static const struct scene scenes[] = {
     {"leave-014", leave_014, false},
     {"leave-half", leave_half, false},
     {"leave-release", leave_release, false},
+    {"leave-newer", leave_newer, false},
     {"leave-too-late", leave_too_late, false},
     {"leave-restore", leave_restore, false},
     {"leave-problem", leave_problem, false},

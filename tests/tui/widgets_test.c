@@ -506,8 +506,10 @@ static void keys_agree_with_footer_and_help(void **state)
     struct keys_map map = {rows, 3, may, &finish, &own};
     struct input input = key('f');
     assert_int_equal(keys_action(&map, &input), 0);
+    assert_string_equal(keys_disabled(&map, &input), "finish");
     finish = true;
     assert_int_equal(keys_action(&map, &input), 2);
+    assert_null(keys_disabled(&map, &input));
     input.pasted = true;
     assert_int_equal(keys_action(&map, &input), 0);
     input = key(K_F1 + 1);
@@ -787,16 +789,16 @@ static void steps_fit_any_shape(void **state)
 {
     (void)state;
     steps_draw(blank_area(20, 5, CHARSET_UTF8), items, 5);
-    assert_drawn(&canvas, "✓   Welcome\n✓ 1 Migrate up\n▸ 2 Divert\n○ 3 Decommission\n· 4 Finish !\n");
+    assert_drawn(&canvas, "✓   Welcome\n✓ 1 Migrate up\n▸ 2 Divert\n○ 3 Decommission\n· 4 Finish !!\n");
     assert_roles(&canvas, "e...eeeeeee.........\n"
                           "e.eeeeeeeeeeee......\n"
                           "jjjjjjjjjjjjjjjjjjjj\n"
                           "....................\n"
-                          "a.aaaaaaaaah........\n");
+                          "a.aaaaaaaaahh.......\n");
     steps_draw(blank_area(80, 1, CHARSET_UTF8), items, 5);
-    assert_drawn(&canvas, "✓ Welcome  ✓ 1 Migrate up  ▸ 2 Divert  ○ 3 Decommission  · 4 Finish !\n");
+    assert_drawn(&canvas, "✓ Welcome  ✓ 1 Migrate up  ▸ 2 Divert  ○ 3 Decommission  · 4 Finish !!\n");
     steps_draw(blank_area(60, 1, CHARSET_ASCII), items, 5);
-    assert_drawn(&canvas, "+ Welcome  + 1 Up  > 2 Divert  o 3 Stop  . 4 Finish !\n");
+    assert_drawn(&canvas, "+ Welcome  + 1 Up  > 2 Divert  o 3 Stop  . 4 Finish !!\n");
     steps_draw(blank_area(30, 1, CHARSET_UTF8), items, 5);
     assert_drawn(&canvas, "step 2 of 4: Divert\n");
     steps_draw(blank_area(20, 3, CHARSET_UTF8), items + 2, 3);

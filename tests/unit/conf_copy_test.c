@@ -4,6 +4,8 @@
 #include "core/conf/conf_copy.h"
 #include "core/conf/kong_conf.h"
 
+#include <fcntl.h>
+
 static const char *text_of(const struct kong_conf *conf, const char *name)
 {
     const char *value = kong_conf_get(conf, name)->value;
@@ -83,6 +85,10 @@ static void what_a_crash_left_is_swept(void **state)
     char *left = conf_copy_make(NULL, environment, *state, &error), *other = path_in(*state, "kong.config");
     assert_non_null(left);
     write_text(other, "");
+    conf_copy_sweep(*state);
+    assert_int_equal(access(left, F_OK), 0);   /* it may be about to be used */
+    const struct timespec old[2] = {{.tv_sec = 1000000000}, {.tv_sec = 1000000000}};
+    assert_int_equal(utimensat(AT_FDCWD, left, old, 0), 0);
     conf_copy_sweep(*state);
     assert_int_equal(access(left, F_OK), -1);
     assert_int_equal(access(other, F_OK), 0);

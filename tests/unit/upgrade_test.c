@@ -444,6 +444,20 @@ static void overruling_opens_what_may_be_overruled(void **state)
         assert_false(upgrade.gates[step].overruled);
 }
 
+/* But a node that must not run any more is told of even then. */
+static void nothing_is_left_to_overrule_in_the_end(void **state)
+{
+    (void)state;
+    struct upgrade_facts facts = all_is_well(state_of(STAGE_CURRENT, 0, 0));
+    facts.old_nodes = facts.new_nodes = facts.new_ready = 0;
+    struct upgrade upgrade = derive(&facts);
+    for (int step = STEP_UP; step <= STEP_DONE; step++)
+        assert_true(upgrade.gates[step].open);
+    facts.old_nodes = facts.old_answering = 1;
+    upgrade = derive(&facts);
+    assert_shut(&upgrade, STEP_FINISH, false, "still answers");
+}
+
 static void finish_is_not_overruled_while_an_old_node_answers(void **state)
 {
     (void)state;
@@ -551,6 +565,7 @@ int main(void)
         cmocka_unit_test(a_rollback_waits_for_nodes_of_1_3),
         cmocka_unit_test(each_later_gate_can_be_shut),
         cmocka_unit_test(overruling_opens_what_may_be_overruled),
+        cmocka_unit_test(nothing_is_left_to_overrule_in_the_end),
         cmocka_unit_test(finish_is_not_overruled_while_an_old_node_answers),
         cmocka_unit_test(a_running_worker_keeps_its_step),
         cmocka_unit_test(random_facts_break_no_rule),
