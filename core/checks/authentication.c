@@ -16,7 +16,7 @@
 #define ASK_SECONDS 3
 
 /* What the server asks for, of protocol 3.0's authentication requests. */
-enum request { REQUEST_NONE = 0, REQUEST_CLEARTEXT = 3, REQUEST_MD5 = 5, REQUEST_SASL = 10, REQUEST_UNKNOWN = -1 };
+enum request { REQUEST_SASL = 10, REQUEST_UNKNOWN = -1 };
 
 static int open_socket(const struct datastore *to)
 {
@@ -95,9 +95,12 @@ static void look_authentication(const struct check_subject *subject, struct chec
         look_has_state(subject, result);
         return;
     }
-    bool asked = !to->ssl && to->host[0] != '/', scram = asked && ask_server(to) == REQUEST_SASL;
-    if (!asked && !read_hash(subject, result, &scram)) {
-        look_note(result, "what the server asks for over %s is seen only by a superuser, in pg_authid", to->ssl ? "TLS" : "a Unix socket");
+    bool direct = !to->ssl && to->host[0] != '/';
+    enum request request = direct ? ask_server(to) : REQUEST_UNKNOWN;
+    bool scram = request == REQUEST_SASL;
+    if (request == REQUEST_UNKNOWN && !read_hash(subject, result, &scram)) {
+        look_note(result, "what the server asks for %s is seen only by a superuser, in pg_authid",
+                  to->ssl ? "over TLS" : direct ? "did not come to light: how the password is kept" : "over a Unix socket");
         return;
     }
     if (!scram) {

@@ -25,6 +25,8 @@ static void look_at_one(const struct check_subject *subject, struct check_result
     PGresult *rows = look_query(subject, result, buf_text(&sql));
     long long count = rows != NULL ? atoll(PQgetvalue(rows, 0, 0)) : 0;
     if (count > 0) {
+        if (result->remedy == NULL)
+            look_remedy_path(subject, result);
         look_found(result, CHECK_INFORMS, "%lld row%s of %s (%s\xE2\x80\xA6): %s", count, look_s(count), behaviour->table, PQgetvalue(rows, 0, 1),
                    behaviour->what);
         look_remedy(result, "SELECT * FROM %s WHERE %s;", behaviour->table, behaviour->where);

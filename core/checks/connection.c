@@ -42,16 +42,18 @@ const struct check check_connection = {
 static void look_pgbouncer(const struct check_subject *subject, struct check_result *result)
 {
     PGresult *rows = look_query(subject, result,
-        "SELECT pg_backend_pid(), coalesce(host(inet_server_addr()), 'local'), coalesce(inet_server_port(), 0)");
+        "SELECT pg_backend_pid(), host(inet_server_addr()), coalesce(inet_server_port()::text, current_setting('port'))");
     if (rows == NULL)
         return;
     int server = atoi(PQgetvalue(rows, 0, 0)), seen = pg_backend_pid(subject->pg);
+    /* A pooler that goes through a Unix socket stands on the server's own host. */
+    const char *host = PQgetisnull(rows, 0, 1) ? subject->conf->pg.host : PQgetvalue(rows, 0, 1), *port = PQgetvalue(rows, 0, 2);
     if (server == seen) {
         look_note(result, "connected directly: backend %d", server);
     } else {
         look_found(result, CHECK_BLOCKS, "the connection was announced as backend %d, but backend %d of the server at %s:%s answers: a pooler is in between",
-                   seen, server, PQgetvalue(rows, 0, 1), PQgetvalue(rows, 0, 2));
-        look_remedy(result, "pg_host = %s\npg_port = %s", PQgetvalue(rows, 0, 1), PQgetvalue(rows, 0, 2));
+                   seen, server, host, port);
+        look_remedy(result, "pg_host = %s\npg_port = %s", host, port);
     }
     PQclear(rows);
 }

@@ -17,6 +17,9 @@ static const char found_sql[] =
     " UNION ALL SELECT 'index', c.relname, x.relname, '' FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indrelid"
     " JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid WHERE c.relnamespace = " SCHEMA_OID
     " AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_constraint k WHERE k.conindid = x.oid)"
+    " UNION ALL SELECT 'key', c.relname, (SELECT string_agg(a.attname::text, ', ') FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid"
+    " AND a.attnum = ANY (i.indkey)), '' FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indrelid WHERE c.relnamespace = " SCHEMA_OID
+    " AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL"
     " UNION ALL SELECT 'trigger', c.relname, t.tgname, '' FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid"
     " WHERE c.relnamespace = " SCHEMA_OID " AND NOT t.tgisinternal"
     " UNION ALL SELECT 'table', c.relname, '', '' FROM pg_catalog.pg_class c WHERE c.relnamespace = " SCHEMA_OID " AND c.relkind IN ('r', 'p')"
@@ -29,6 +32,7 @@ struct drift {
     struct expected expected;
     PGresult *found;
     struct names missing, wrong, strange;   /* a sentence each */
+    bool has_path;                          /* the remedy has set search_path */
 };
 
 static void note(struct names *sentences, char *sentence)
@@ -85,6 +89,53 @@ static void look_at_columns(struct drift *drift)
     }
 }
 
+static bool has_key(const struct drift *drift, const struct expected_key *key)
+{
+    for (int row = 0; row < PQntuples(drift->found); row++)
+        if (strcmp(PQgetvalue(drift->found, row, 0), "key") == 0 && strcmp(PQgetvalue(drift->found, row, 1), key->table) == 0 &&
+            expected_same_columns(PQgetvalue(drift->found, row, 2), key->columns))
+            return true;
+    return false;
+}
+
+static bool has_columns(const struct drift *drift, const struct expected_key *key, bool *has_table)
+{
+    bool has_all = true;
+    char *columns = mem_dup(key->columns), *rest = NULL;
+    for (char *each = strtok_r(columns, ", ", &rest); each != NULL; each = strtok_r(NULL, ", ", &rest))
+        has_all = has_all && type_of(drift, key->table, each, has_table) != NULL;
+    free(columns);
+    return has_all;
+}
+
+/* By PostgreSQL's own name for such a key, and without holding anyone up. */
+static void remedy_key(struct drift *drift, const struct expected_key *key)
+{
+    char *schema = look_identifier(pg_schema(drift->subject->pg)), *name = key->primary ? mem_printf("%s_pkey", key->table) : NULL;
+    if (name == NULL)
+        name = mem_printf("%s_%s_key", key->table, key->columns);
+    look_remedy(drift->result, "CREATE UNIQUE INDEX CONCURRENTLY \"%s\" ON %s.%s (%s);", name, schema, key->table, key->columns);
+    look_remedy(drift->result, "ALTER TABLE %s.%s ADD CONSTRAINT \"%s\" %s USING INDEX \"%s\";", schema, key->table, name,
+                key->primary ? "PRIMARY KEY" : "UNIQUE", name);
+    free(name);
+    free(schema);
+}
+
+/* Where a column is missing, that is said, and the remedy makes its key again after it. */
+static void look_at_keys(struct drift *drift)
+{
+    bool has_table = false;
+    for (size_t i = 0; i < drift->expected.key_count; i++) {
+        const struct expected_key *key = &drift->expected.keys[i];
+        if (has_key(drift, key))
+            continue;
+        if (has_columns(drift, key, &has_table))
+            note(&drift->missing, mem_printf("the %s key (%s) of table %s is missing", key->primary ? "primary" : "unique", key->columns, key->table));
+        if (has_table && drift->missing.count <= LOOK_ROWS)
+            remedy_key(drift, key);
+    }
+}
+
 static const char *object_word(const struct change *change)
 {
     switch (change->kind) {
@@ -105,9 +156,13 @@ static void remedy_object(struct drift *drift, const struct change *change)
     if (change->kind == CHANGE_CREATE_TABLE)
         look_remedy(drift->result, "pg_dump --schema-only -t %s  # of an empty database where `kong-upgrade bootstrap --to %s` has run; into this one with psql",
                     change->table, drift->subject->state->version != NULL ? drift->subject->state->version : "1.3");
-    else if (change_statements(drift->subject->pg, change, true, &statements, &error))
+    else if (change_statements(drift->subject->pg, change, false, &statements, &error)) {
+        if (!drift->has_path)
+            look_remedy_path(drift->subject, drift->result);
+        drift->has_path = true;
         for (size_t i = 0; i < statements.count; i++)
             look_remedy(drift->result, "%s;", statements.list[i].sql);
+    }
     statements_free(&statements);
     error_clear(&error);
 }
@@ -168,6 +223,8 @@ static void look_at_strangers(struct drift *drift)
     struct names tables = {0};
     for (int row = 0; row < PQntuples(drift->found); row++) {
         const char *word = PQgetvalue(drift->found, row, 0), *table = PQgetvalue(drift->found, row, 1), *name = PQgetvalue(drift->found, row, 2);
+        if (strcmp(word, "key") == 0)
+            continue;
         bool whole = strcmp(word, "table") == 0, kongs = expected_knows(CHANGE_CREATE_TABLE, table, NULL);
         if (whole ? kongs || expected_knows(CHANGE_DROP_TABLE, table, NULL) : !kongs || expected_knows(kind_of(word), table, name) || is_left_by_a_run(word, name))
             continue;
@@ -176,9 +233,13 @@ static void look_at_strangers(struct drift *drift)
             names_add(&tables, table);
     }
     char *schema = look_identifier(pg_schema(drift->subject->pg));
+    if (tables.count > 0)
+        look_remedy(drift->result, "-- what others have added may stay, where nothing fails for it; psql shows it:");
     for (size_t i = 0; i < tables.count && i < LOOK_ROWS; i++) {
         char *table = look_identifier(tables.list[i]);
-        look_remedy(drift->result, "\\d %s.%s  -- in psql: it may stay, where nothing fails for it", schema, table);
+        /* psql ends such a command at a newline, and takes what follows for the next. */
+        if (!look_is_unruly(schema) && !look_is_unruly(table))
+            look_remedy(drift->result, "\\d %s.%s", schema, table);
         free(table);
     }
     free(schema);
@@ -198,6 +259,7 @@ static void look_drift(const struct check_subject *subject, struct check_result 
     drift.found = look_query(subject, result, found_sql);
     if (drift.found != NULL && look_at_objects(&drift)) {
         look_at_columns(&drift);
+        look_at_keys(&drift);
         look_at_strangers(&drift);
     }
     tell(result, CHECK_BLOCKS, &drift.missing);

@@ -97,6 +97,23 @@ void look_remedy(struct check_result *result, const char *format, ...)
     free(line);
 }
 
+void look_remedy_path(const struct check_subject *subject, struct check_result *result)
+{
+    if (strcmp(pg_schema(subject->pg), "public") == 0)
+        return;
+    char *schema = look_identifier(pg_schema(subject->pg));
+    look_remedy(result, "SET search_path TO %s;", schema);
+    free(schema);
+}
+
+bool look_is_unruly(const char *text)
+{
+    for (; *text != '\0'; text++)
+        if ((unsigned char)*text < ' ' || *text == 127)
+            return true;
+    return false;
+}
+
 PGresult *look_query(const struct check_subject *subject, struct check_result *result, const char *sql)
 {
     struct error error = {0};
@@ -164,10 +181,13 @@ char *look_literal(const char *text)
     return buf_take(&buf);
 }
 
-const char *look_old_admin(const struct check_subject *subject)
+void look_remedy_delete(const struct check_subject *subject, struct check_result *result, const char *collection, const char *id)
 {
-    for (size_t i = 0; i < subject->fleet->count; i++)
+    const struct fleet_node *node = NULL;
+    for (size_t i = 0; node == NULL && i < subject->fleet->count; i++)
         if (subject->fleet->nodes[i].cluster == CLUSTER_OLD)
-            return subject->fleet->nodes[i].url;
-    return "http://127.0.0.1:8001";
+            node = &subject->fleet->nodes[i];
+    bool far = node != NULL && node->ssh != NULL;
+    look_remedy(result, "%s%s%scurl -X DELETE %s/%s/%s", far ? "ssh " : "", far ? node->ssh : "", far ? " " : "",
+                node != NULL ? node->url : "http://127.0.0.1:8001", collection, id);
 }

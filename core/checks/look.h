@@ -34,6 +34,12 @@ void look_unable_for(struct check_result *result, const struct error *error);
 /* A further line of the remedy; never cut, since it is copied. */
 void look_remedy(struct check_result *result, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* What the operator's own session needs before SQL that names Kong's tables without their schema; nothing where that is `public`. */
+void look_remedy_path(const struct check_subject *subject, struct check_result *result);
+
+/* Whether `text` has control characters: a newline in it would end a comment, or a command that is pasted. */
+bool look_is_unruly(const char *text);
+
 /* At most `limit` bytes, cut before a byte that begins a character. Takes `text`; the caller frees what is returned. */
 char *look_cut(char *text, size_t limit);
 
@@ -62,8 +68,8 @@ void look_add_shell(struct buf *buf, const char *text);
 char *look_identifier(const char *name);
 char *look_literal(const char *text);
 
-/* The Admin API to use in a remedy: the first old node's, else Kong's default address. Belongs to the fleet. */
-const char *look_old_admin(const struct check_subject *subject);
+/* A line of the remedy that deletes what the Admin API has there: through the first old node, else at Kong's default address. */
+void look_remedy_delete(const struct check_subject *subject, struct check_result *result, const char *collection, const char *id);
 
 extern const struct check check_connection, check_pgbouncer, check_server_version, check_standby, check_connections, check_privileges,
     check_ownership, check_stage, check_apis, check_lock, check_custom_migrations, check_unknown_plugins, check_duplicates,

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define ASK_MS 4500
+#define ASK_SSH_MS 6000  /* where some are behind ssh, which has to log in first */
 #define SPARE_MS 500     /* before the check's own deadline */
 
 /* Releases that are no good to begin from. */
@@ -19,26 +20,19 @@ static bool is_release(const struct node *node, const char *release)
     return node->version != NULL && strcmp(node->version, release) == 0;
 }
 
-/* To ask through ssh takes its own time, and a login: the wizard's later steps do that. */
-static size_t copy_near_nodes(const struct fleet *fleet, bool new_ones_only, struct fleet *near)
+static void copy_new_nodes(const struct fleet *fleet, struct fleet *new_nodes)
 {
-    size_t behind_ssh = 0;
-    fleet_copy(near, fleet);
-    for (size_t i = near->count; i-- > 0;) {
-        const struct fleet_node *node = &near->nodes[i];
-        bool wanted = !new_ones_only || node->cluster == CLUSTER_NEW;
-        behind_ssh += wanted && node->ssh != NULL ? 1 : 0;
-        if (!wanted || node->ssh != NULL)
-            fleet_remove(near, node->name);
-    }
-    return behind_ssh;
+    fleet_copy(new_nodes, fleet);
+    for (size_t i = new_nodes->count; i-- > 0;)
+        if (new_nodes->nodes[i].cluster != CLUSTER_NEW)
+            fleet_remove(new_nodes, new_nodes->nodes[i].name);
 }
 
-static bool ask(const struct check_subject *subject, struct check_result *result, const struct fleet *near, node_judge *judge, void *context)
+static bool ask(const struct check_subject *subject, struct check_result *result, const struct fleet *fleet, node_judge *judge, void *context)
 {
     struct error error = {0};
-    int64_t left = subject->deadline_ms - clock_ms() - SPARE_MS;
-    bool asked = nodes_ask(near, &subject->conf->pg, left < ASK_MS ? (int)left : ASK_MS, judge, context, &error);
+    int64_t left = subject->deadline_ms - clock_ms() - SPARE_MS, patience = fleet_has_ssh(fleet) ? ASK_SSH_MS : ASK_MS;
+    bool asked = nodes_ask(fleet, &subject->conf->pg, (int)(left < 0 ? 0 : left < patience ? left : patience), judge, context, &error);
     if (!asked)
         look_unable_for(result, &error);
     error_clear(&error);
@@ -48,7 +42,7 @@ static bool ask(const struct check_subject *subject, struct check_result *result
 struct round {
     const struct check_subject *subject;
     struct check_result *result;
-    size_t found, old_there, new_there, silent;
+    size_t found, old_there, new_there, silent, unasked;
 };
 
 static void __attribute__((format(printf, 2, 3))) tell_node(struct round *round, const char *format, ...)
@@ -77,13 +71,16 @@ static void see_node(const struct node *node, void *context)
 {
     struct round *round = context;
     round->silent += node_is_there(node) ? 0 : 1;
+    if (node->state == NODE_UNKNOWN && node->ssh != NULL && node->problem != NULL && round->unasked++ < LOOK_ROWS)
+        look_note(round->result, "%s node %s %s", cluster_name(node->cluster), node->name, node->problem);
     if (!node_is_there(node))
         return;
     round->old_there += node->cluster == CLUSTER_OLD ? 1 : 0;
     round->new_there += node->cluster == CLUSTER_NEW ? 1 : 0;
     if (node->problem != NULL) {
         tell_node(round, "%s node %s %s", cluster_name(node->cluster), node->name, node->problem);
-        look_remedy(round->result, "curl %s/  # what %s says of itself", node->url, node->name);
+        look_remedy(round->result, "%s%s%scurl %s/  # what %s says of itself", node->ssh != NULL ? "ssh " : "", node->ssh != NULL ? node->ssh : "",
+                    node->ssh != NULL ? " " : "", node->url, node->name);
     }
     judge_release(round, node);
 }
@@ -91,16 +88,11 @@ static void see_node(const struct node *node, void *context)
 static void look_nodes(const struct check_subject *subject, struct check_result *result)
 {
     struct round round = {.subject = subject, .result = result};
-    struct fleet near;
-    size_t behind_ssh = copy_near_nodes(subject->fleet, false, &near);
-    if (ask(subject, result, &near, see_node, &round))
+    if (ask(subject, result, subject->fleet, see_node, &round))
         look_note(result, "%zu old and %zu new node%s answer, %zu %s not%s", round.old_there, round.new_there, look_s((long long)round.new_there), round.silent,
                   round.silent == 1 ? "does" : "do", round.silent > 0 ? ": those that are new need not, yet" : "");
     if (round.found > LOOK_ROWS)
         look_note(result, "and %zu more", round.found - LOOK_ROWS);
-    if (behind_ssh > 0)
-        look_note(result, "%zu behind ssh %s not asked here, but on steps 2 to 5", behind_ssh, behind_ssh == 1 ? "is" : "are");
-    fleet_free(&near);
 }
 
 const struct check check_nodes = {
@@ -131,7 +123,7 @@ static bool is_harmless(const struct api_guard_kind *kind)
     return strcmp(kind->id, "upstreams.algorithm") == 0 || strcmp(kind->id, "ca_certificates") == 0;
 }
 
-static void tell_rows(struct check_result *result, const struct api_guard_rows *rows)
+static void tell_rows(const struct check_subject *subject, struct check_result *result, const struct api_guard_rows *rows)
 {
     struct buf names = {0};
     for (size_t i = 0; i < rows->examples.count; i++)
@@ -140,6 +132,7 @@ static void tell_rows(struct check_result *result, const struct api_guard_rows *
         look_note(result, "%lld: %s (%s). %s", (long long)rows->count, rows->kind->what, buf_text(&names), rows->kind->means);
     } else {
         look_found(result, CHECK_WARNS, "%lld: %s (%s). %s", (long long)rows->count, rows->kind->what, buf_text(&names), rows->kind->means);
+        look_remedy_path(subject, result);
         look_remedy(result, "SELECT %s;", rows->kind->rows);
     }
     buf_free(&names);
@@ -159,29 +152,27 @@ static void look_at_guard(const struct check_subject *subject, struct check_resu
     if (guard.write_count > 0)
         look_remedy(result, "admin_listen = off  # in the new nodes' kong.conf, until `finish` is done");
     for (size_t i = 0; i < guard.row_count; i++)
-        tell_rows(result, &guard.rows[i]);
+        tell_rows(subject, result, &guard.rows[i]);
     api_guard_free(&guard);
 }
 
 static void look_admin_api(const struct check_subject *subject, struct check_result *result)
 {
     struct names ids = {0};
-    struct fleet near;
+    struct fleet new_nodes;
     if (!look_has_state(subject, result))
         return;
     if (subject->state->stage != STAGE_PENDING) {
         look_note(result, "matters between `up` and `finish` only: use the old nodes' Admin API until then");
         return;
     }
-    size_t behind_ssh = copy_near_nodes(subject->fleet, true, &near);
-    if (ask(subject, result, &near, see_new_node, &ids))
+    copy_new_nodes(subject->fleet, &new_nodes);
+    if (ask(subject, result, &new_nodes, see_new_node, &ids))
         look_at_guard(subject, result, &ids);
     if (result->outcome == CHECK_OK)
         look_note(result, "nothing was written through the %zu new node%s that %s, and there is nothing that only 1.3 understands", ids.count, look_s((long long)ids.count),
                   ids.count == 1 ? "answers" : "answer");
-    if (behind_ssh > 0)
-        look_note(result, "%zu behind ssh %s not asked here, but on steps 2 to 5", behind_ssh, behind_ssh == 1 ? "is" : "are");
-    fleet_free(&near);
+    fleet_free(&new_nodes);
     names_free(&ids);
 }
 

@@ -53,7 +53,7 @@ static void add_plugin_remedies(const struct check_subject *subject, struct chec
         look_remedy(result, "plugins = %s%s  # in the new nodes' kong.conf, where these are installed there",
                     setting != NULL && setting->value != NULL && strcmp(setting->value, "off") != 0 ? setting->value : "bundled", buf_text(&list));
     for (int row = 0; row < PQntuples(rows) && row < LOOK_ROWS; row++)
-        look_remedy(result, "curl -X DELETE %s/plugins/%s", look_old_admin(subject), PQgetvalue(rows, row, 2));
+        look_remedy_delete(subject, result, "plugins", PQgetvalue(rows, row, 2));
     buf_free(&list);
 }
 

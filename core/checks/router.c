@@ -36,6 +36,16 @@ static char *winners_text(const struct routes *routes, const struct router_resul
     return text.length > 0 ? buf_take(&text) : mem_dup("no route");
 }
 
+/* In a shell, too: no newline of a route's may end it. Takes `comment`. */
+static void add_comment(struct check_result *result, char *comment)
+{
+    for (char *c = comment; *c != '\0'; c++)
+        if ((unsigned char)*c < ' ' || *c == 127)
+            *c = '?';
+    look_remedy(result, "%s", comment);
+    free(comment);
+}
+
 static void add_pair(struct check_result *result, const struct routes *routes, const struct difference *difference)
 {
     struct request request = difference_request(difference, 0);
@@ -44,7 +54,7 @@ static void add_pair(struct check_result *result, const struct routes *routes, c
     look_found(result, CHECK_WARNS, "%s %s goes to %s in 1.2, to %s in 1.3%s: %s", method, url, old, new,
                difference->count > 1 ? " (and others like it)" : "", reason_text(difference->reason));
     if (difference->remedy != NULL)
-        look_remedy(result, "# %s %s: %s", method, url, difference->remedy);
+        add_comment(result, mem_printf("# %s %s: %s", method, url, difference->remedy));
     free(method);
     free(url);
     free(old);

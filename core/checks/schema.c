@@ -73,7 +73,7 @@ static void look_apis(const struct check_subject *subject, struct check_result *
     for (int row = 0; row < PQntuples(rows); row++) {
         look_found_row(result, CHECK_BLOCKS, (size_t)row, count, "API %s", PQgetvalue(rows, row, 1));
         if (row < LOOK_ROWS)
-            look_remedy(result, "curl -X DELETE %s/apis/%s", look_old_admin(subject), PQgetvalue(rows, row, 0));
+            look_remedy_delete(subject, result, "apis", PQgetvalue(rows, row, 0));
     }
     if (count == 0)
         look_note(result, "no row in apis");
@@ -108,6 +108,7 @@ static void look_lock(const struct check_subject *subject, struct check_result *
     } else if (lock->held) {
         look_found(result, CHECK_BLOCKS, "`kong migrations` holds the lock (owner %s) for another %d s, until %s", lock->owner, lock->seconds_left,
                    lock->expires);
+        look_remedy_path(subject, result);
         look_remedy(result, "SELECT owner, ttl, ttl - now() AS time_left FROM locks WHERE key = 'migrations';  -- wait until it is gone or has expired");
     } else if (lock->worker_alive) {
         look_found(result, CHECK_BLOCKS, "a worker of kong-upgrade runs on this database");

@@ -61,14 +61,18 @@ const struct check check_server_version = {
 static void add_read_only_remedy(struct check_result *result, const char *source, const char *role, const char *database)
 {
     char *quoted_role = look_identifier(role), *quoted_database = look_identifier(database);
+    /* Who takes it away is mostly under it, too. */
+    look_remedy(result, "SET default_transaction_read_only = off;");
     if (strcmp(source, "user") == 0)
         look_remedy(result, "ALTER ROLE %s RESET default_transaction_read_only;", quoted_role);
     else if (strcmp(source, "database") == 0)
         look_remedy(result, "ALTER DATABASE %s RESET default_transaction_read_only;", quoted_database);
     else if (strcmp(source, "database user") == 0)
         look_remedy(result, "ALTER ROLE %s IN DATABASE %s RESET default_transaction_read_only;", quoted_role, quoted_database);
+    else if (strcmp(source, "global") == 0)
+        look_remedy(result, "ALTER ROLE ALL RESET default_transaction_read_only;");
     else
-        look_remedy(result, "ALTER SYSTEM RESET default_transaction_read_only; SELECT pg_reload_conf();");
+        look_remedy(result, "ALTER SYSTEM SET default_transaction_read_only = off;\nSELECT pg_reload_conf();");
     free(quoted_role);
     free(quoted_database);
 }

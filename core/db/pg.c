@@ -268,6 +268,10 @@ static PGconn *open_connection(const struct datastore *datastore, const char *ro
  * is what a role or database may have been given otherwise, and we rely on. */
 static bool prepare_session(struct pg *pg, const char *schema, int statement_timeout_ms, struct error *error)
 {
+    const char *encoding = PQparameterStatus(pg->connection, "server_encoding");
+    /* Such a server knows of no encoding, but would refuse to hand out as UTF-8 what is none. */
+    if (encoding != NULL && strcmp(encoding, "SQL_ASCII") == 0 && !pg_run(pg, error, "SET client_encoding TO 'SQL_ASCII'"))
+        return false;
     const char *const configured[] = {schema};
     PGresult *result = pg_query_params(pg, error,
         "SELECT coalesce($1, current_schema(), 'public'), current_setting('server_version')", 1, configured);

@@ -2,7 +2,8 @@
  * A connection to Kong's PostgreSQL, and its errors as sentences.
  *
  * Every connection is one as Kong makes it (TimeZone UTC, search_path = the configured schema; kong/db/strategies/postgres/
- * connector.lua at 1.3.0), and says `kong-upgrade` as its application_name. Calls wait for the server, but never blindly: while
+ * connector.lua at 1.3.0), and says `kong-upgrade` as its application_name. Texts come in UTF-8, but from a database in SQL_ASCII as the
+ * bytes that they are. Calls wait for the server, but never blindly: while
  * they wait, a tick of the caller's runs, which may stop the statement. The wizard calls them from libuv's thread pool, the
  * worker from its only thread. One connection is used by one thread at a time.
  */

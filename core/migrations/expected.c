@@ -85,6 +85,84 @@ static void set_column(struct expected *expected, const char *table, char *name,
     expected->columns[expected->column_count++] = (struct expected_column){table, name, type};
 }
 
+/* Keys. */
+
+static bool has_column(const char *columns, const char *name, size_t length)
+{
+    for (const char *at = columns; *at != '\0';) {
+        size_t each = strcspn(at, ",");
+        if (each == length && strncmp(at, name, length) == 0)
+            return true;
+        at += each;
+        at += strspn(at, ", ");
+    }
+    return false;
+}
+
+bool expected_same_columns(const char *a, const char *b)
+{
+    for (const char *at = a; *at != '\0';) {
+        size_t length = strcspn(at, ",");
+        if (!has_column(b, at, length))
+            return false;
+        at += length;
+        at += strspn(at, ", ");
+    }
+    return strlen(a) == strlen(b);
+}
+
+static void remove_key(struct expected *expected, size_t number)
+{
+    free(expected->keys[number].columns);
+    expected->keys[number] = expected->keys[--expected->key_count];
+}
+
+/* Those of that table with these columns; where `column`, those that it is in; NULL: all. */
+static void remove_keys(struct expected *expected, const char *table, const char *columns, const char *column)
+{
+    for (size_t i = expected->key_count; i-- > 0;) {
+        const struct expected_key *key = &expected->keys[i];
+        if (strcmp(key->table, table) == 0 && (columns == NULL || expected_same_columns(key->columns, columns)) &&
+            (column == NULL || has_column(key->columns, column, strlen(column))))
+            remove_key(expected, i);
+    }
+}
+
+/* Takes `columns`. */
+static void add_key(struct expected *expected, const char *table, char *columns, bool primary)
+{
+    expected->keys = mem_grow(expected->keys, expected->key_count + 1, sizeof *expected->keys);
+    expected->keys[expected->key_count++] = (struct expected_key){table, columns, primary};
+}
+
+/* "name type … UNIQUE …", "name type PRIMARY KEY …", or, of several columns, "PRIMARY KEY (a, b)", "UNIQUE (a, b)". */
+static void read_key(struct expected *expected, const char *table, const char *item, const char *end)
+{
+    static const char *const words[] = {"UNIQUE", "PRIMARY KEY"};
+    const char *name, *type;
+    size_t name_length, type_length;
+    char *text = mem_ndup(item, (size_t)(end - item));
+    bool of_column = read_column(item, end, &name, &name_length, &type, &type_length);
+    for (size_t i = 0; i < COUNT_OF(words); i++) {
+        const char *word = strstr(text, words[i]), *open = word != NULL ? strchr(word, '(') : NULL;
+        if (word != NULL && of_column)
+            add_key(expected, table, mem_ndup(name, name_length), i == 1);
+        else if (open != NULL)
+            add_key(expected, table, mem_ndup(open + 1, strcspn(open + 1, ")")), i == 1);
+    }
+    free(text);
+}
+
+static void add_keys(struct expected *expected, const struct change *change)
+{
+    for (const char *item = change->definition, *end; *item != '\0'; item = *end != '\0' ? end + 1 : end) {
+        end = item_end(item);
+        read_key(expected, change->table, item, end);
+    }
+}
+
+/* Columns. */
+
 static void add_columns(struct expected *expected, const struct change *change)
 {
     const char *name, *type;
@@ -126,6 +204,8 @@ static void take_away(struct expected *expected, const struct change *change)
     for (size_t i = expected->column_count; i-- > 0 && change->kind == CHANGE_DROP_TABLE;)
         if (strcmp(expected->columns[i].table, change->table) == 0)
             remove_column(expected, i);
+    if (change->kind == CHANGE_DROP_TABLE)
+        remove_keys(expected, change->table, NULL, NULL);
 }
 
 static void add_object(struct expected *expected, const struct change *change)
@@ -140,6 +220,7 @@ static void play(struct expected *expected, const struct change *change)
     switch (change->kind) {
     case CHANGE_CREATE_TABLE:
         add_columns(expected, change);
+        add_keys(expected, change);
         add_object(expected, change);
         break;
     case CHANGE_ADD_COLUMN:
@@ -152,11 +233,15 @@ static void play(struct expected *expected, const struct change *change)
         break;
     case CHANGE_DROP_COLUMN:
         remove_column(expected, find_column(expected, change->table, change->name));
+        remove_keys(expected, change->table, NULL, change->name);
+        break;
+    case CHANGE_SET_PRIMARY_KEY:
+        remove_keys(expected, change->table, change->before, NULL);
+        add_object(expected, change);
         break;
     case CHANGE_CREATE_INDEX:
     case CHANGE_CREATE_FUNCTION:
     case CHANGE_CREATE_TRIGGER:
-    case CHANGE_SET_PRIMARY_KEY:
     case CHANGE_ADD_UNIQUE:
         add_object(expected, change);
         break;
@@ -198,6 +283,8 @@ static void play_legacy(struct expected *expected, const struct state *state, co
         if (is_dropped_some_day(subsystem, &expected->columns[i]))
             remove_column(expected, i);
     expected->object_count = 0;
+    while (expected->key_count > 0)
+        remove_key(expected, expected->key_count - 1);
 }
 
 void expected_play(struct expected *expected, const struct state *state)
@@ -225,7 +312,10 @@ void expected_free(struct expected *expected)
 {
     while (expected->column_count > 0)
         remove_column(expected, expected->column_count - 1);
+    while (expected->key_count > 0)
+        remove_key(expected, expected->key_count - 1);
     free(expected->columns);
+    free(expected->keys);
     free(expected->objects);
     *expected = (struct expected){0};
 }

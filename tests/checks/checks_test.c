@@ -216,6 +216,21 @@ static void test_statement_fails(void **state)
     check_results_free(&results);
 }
 
+/* As into psql: a statement a line, one after another in one session of a superuser's on that database. */
+static void paste(const char *database, char *remedy)
+{
+    PGconn *session = place_session(database, "postgres");
+    char *rest = NULL;
+    for (char *line = strtok_r(remedy, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
+        PGresult *result = PQexec(session, line);
+        if (PQresultStatus(result) != PGRES_COMMAND_OK && PQresultStatus(result) != PGRES_TUPLES_OK)
+            fail_msg("%s: %s", line, PQerrorMessage(session));
+        PQclear(result);
+    }
+    PQfinish(session);
+    free(remedy);
+}
+
 static void test_read_only(void **state)
 {
     (void)state;
@@ -225,10 +240,13 @@ static void test_read_only(void **state)
         snprintf(sql, sizeof sql, "ALTER %s %s SET default_transaction_read_only = on", i == 0 ? "DATABASE" : "ROLE kong IN DATABASE", database);
         place_sql("postgres", sql);
         char *remedy = expect_found(database, NULL, "standby", CHECK_BLOCKS, "default_transaction_read_only is on");
-        place_sql("postgres", remedy);
-        free(remedy);
+        paste(database, remedy);
         expect_clean(database, NULL);
     }
+    place_sql("postgres", "ALTER ROLE ALL SET default_transaction_read_only = on");
+    char *everyone = expect_found(database, NULL, "standby", CHECK_BLOCKS, "(set for: global)");
+    paste(database, everyone);
+    expect_clean(database, NULL);
 }
 
 static void test_standby(void **state)
@@ -460,11 +478,10 @@ static void test_maintenance(void **state)
     expect_clean(database, NULL);
 }
 
-static void test_pooler(void **state)
+static void expect_pooler(int way)
 {
-    (void)state;
     char port[32], remedy[64];
-    snprintf(port, sizeof port, "KONG_PG_PORT=%d", place_relay(PLACE_POOLER));
+    snprintf(port, sizeof port, "KONG_PG_PORT=%d", place_relay(way));
     snprintf(remedy, sizeof remedy, "pg_host = 127.0.0.1\npg_port = %d", place_port());
     const char *const environment[] = {port, NULL};
     struct check_results results;
@@ -476,6 +493,13 @@ static void test_pooler(void **state)
     assert_string_equal(results.list[0].remedy, remedy);
     expect_only(&results, "pgbouncer");
     check_results_free(&results);
+}
+
+static void test_pooler(void **state)
+{
+    (void)state;
+    expect_pooler(PLACE_POOLER);
+    expect_pooler(PLACE_POOLER_LOCAL);
 }
 
 static void test_configuration(void **state)
@@ -501,6 +525,52 @@ static void test_behaviour(void **state)
 }
 
 /* The server keeps what ALTER ROLE made of the password, and asks for that. */
+/* What is pasted names Kong's tables in whichever schema they are, in a session that looks elsewhere. */
+static void test_other_schema(void **state)
+{
+    (void)state;
+    static const char *const environment[] = {"KONG_PG_SCHEMA=O\"dd S", NULL};
+    const char *database = place_database("k10", "kong");
+    place_sql(database, "INSERT INTO plugins (id, name, config, enabled) VALUES (md5('k')::uuid, 'cors', '{}', true);"
+                        "ALTER SCHEMA public RENAME TO \"O\"\"dd S\"; CREATE SCHEMA public");
+    paste(database, expect_found(database, environment, "behaviour", CHECK_INFORMS, "cors without methods"));
+    place_sql(database, "DELETE FROM \"O\"\"dd S\".plugins; INSERT INTO \"O\"\"dd S\".locks (key, owner, ttl) VALUES ('migrations', 'someone', now() + interval '1 hour')");
+    paste(database, expect_found(database, environment, "lock", CHECK_BLOCKS, "owner someone"));
+}
+
+/* No name in it ends a comment: the next line would be a command. */
+static void test_names_in_comments(void **state)
+{
+    (void)state;
+    const char *database = place_database("k12", "kong");
+    place_sql(database, "INSERT INTO services (id, name, host, protocol, port) VALUES (md5('s')::uuid, 's', 'h', 'http', 80);"
+                        "INSERT INTO routes (id, name, service_id, protocols, hosts, paths) VALUES (md5('1')::uuid, 'plain', md5('s')::uuid, '{http}', '{a.example.com}', '{/x}'),"
+                        " (md5('2')::uuid, 'wild', md5('s')::uuid, '{http}', '{a.*}', '{/foo}'),"
+                        " (md5('3')::uuid, E'old\nreboot', md5('s')::uuid, '{http}', NULL, '{/foo}')");
+    char *remedy = expect_found(database, NULL, "router", CHECK_WARNS, "to wild in 1.3"), *rest = NULL;
+    assert_non_null(strstr(remedy, "reboot"));
+    for (char *line = strtok_r(remedy, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest))
+        assert_true(line[0] == '#' || strncmp(line, "kong-upgrade routes", 19) == 0);
+    free(remedy);
+}
+
+/* A remedy that goes to a node goes the way that the node is reached. */
+static void test_far_node(void **state)
+{
+    (void)state;
+    const char *database = place_database("k12", "kong");
+    struct check_results results = {0};
+    struct fleet fleet = {0};
+    struct error error = {0};
+    assert_true(fleet_add(&fleet, CLUSTER_OLD, "far", "ssh://nobody@127.0.0.1:1 http://127.0.0.1:8001", &error));
+    place_sql(database, "INSERT INTO plugins (id, name, config, enabled) VALUES (md5('k')::uuid, 'unheard-of', '{}', true)");
+    place_check_each(database, NULL, &fleet, NULL, check_results_take, &results);
+    assert_non_null(strstr(place_find(&results, "unknown-plugins")->remedy, "ssh ssh://nobody@127.0.0.1:1 curl -X DELETE http://127.0.0.1:8001/plugins/8ce4b16b"));
+    assert_true(has_evidence(place_find(&results, "nodes"), "old node far can't be asked: ssh://nobody@127.0.0.1:1"));
+    check_results_free(&results);
+    fleet_free(&fleet);
+}
+
 static void test_authentication(void **state)
 {
     (void)state;
@@ -517,6 +587,16 @@ static void test_authentication(void **state)
     check_results_free(&results);
     place_check("k12", digested, &results);
     assert_int_equal(place_find(&results, "authentication")->outcome, CHECK_OK);
+    check_results_free(&results);
+
+    /* What was not heard is not denied. */
+    char port[32];
+    snprintf(port, sizeof port, "KONG_PG_PORT=%d", place_relay(PLACE_SINGLE));
+    const char *const mute[] = {port, "KONG_PG_USER=scrambled", NULL};
+    place_check("k12", mute, &results);
+    place_relay_end();
+    assert_int_equal(place_find(&results, "authentication")->outcome, CHECK_OK);
+    assert_true(has_evidence(place_find(&results, "authentication"), "did not come to light"));
     check_results_free(&results);
 
     /* Where the server asks us otherwise than it asks nodes, only who may read how passwords are kept can tell. */
@@ -621,7 +701,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_connections), cmocka_unit_test(test_stage), cmocka_unit_test(test_legacy), cmocka_unit_test(test_duplicates),
         cmocka_unit_test(test_lock), cmocka_unit_test(test_unknown_plugins), cmocka_unit_test(test_transactions), cmocka_unit_test(test_prepared),
         cmocka_unit_test(test_maintenance), cmocka_unit_test(test_pooler), cmocka_unit_test(test_configuration), cmocka_unit_test(test_behaviour),
-        cmocka_unit_test(test_authentication), cmocka_unit_test(test_command),
+        cmocka_unit_test(test_other_schema), cmocka_unit_test(test_far_node), cmocka_unit_test(test_names_in_comments), cmocka_unit_test(test_authentication), cmocka_unit_test(test_command),
         cmocka_unit_test(test_json), cmocka_unit_test(test_hostile),
     };
     if (argc != 3) {

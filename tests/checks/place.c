@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -232,11 +233,14 @@ static int relay_port;   /* 0: there is none */
 static void relay(int from, int limit)
 {
     struct sockaddr_in server = {.sin_family = AF_INET, .sin_port = htons((uint16_t)place_port()), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_un near = {.sun_family = AF_UNIX};
+    bool local = limit == PLACE_POOLER_LOCAL;
     static const unsigned char key_data[] = {'K', 0, 0, 0, 12};
     unsigned char part[8192];
     long passed = 0;
-    int to = socket(AF_INET, SOCK_STREAM, 0);
-    if (to < 0 || connect(to, (struct sockaddr *)&server, sizeof server) != 0)
+    int to = socket(local ? AF_UNIX : AF_INET, SOCK_STREAM, 0);
+    snprintf(near.sun_path, sizeof near.sun_path, "%s/.s.PGSQL.%d", place_socket(), place_port());
+    if (to < 0 || connect(to, local ? (struct sockaddr *)&near : (struct sockaddr *)&server, local ? sizeof near : sizeof server) != 0)
         _exit(1);
     for (;;) {
         struct pollfd ends[] = {{.fd = from, .events = POLLIN}, {.fd = to, .events = POLLIN}};
@@ -245,7 +249,7 @@ static void relay(int from, int limit)
         ssize_t length = read(one, part, sizeof part);
         if (length <= 0)
             _exit(0);
-        unsigned char *found = one == to && limit == PLACE_POOLER ? memmem(part, (size_t)length, key_data, sizeof key_data) : NULL;
+        unsigned char *found = one == to && (limit == PLACE_POOLER || local) ? memmem(part, (size_t)length, key_data, sizeof key_data) : NULL;
         if (found != NULL)
             found[8] = (unsigned char)(found[8] + 1);
         passed += one == to ? length : 0;

@@ -42,10 +42,11 @@ int place_program(const char *database, const char *arguments, struct buf *outpu
 int place_standby(void);
 void place_standby_end(void);
 
-/* Something between us and the server: a pooler; one that takes a single connection and closes all others; or a network that swallows all
+/* Something between us and the server: a pooler; one on the server's host, that gets to it through its Unix socket; one that takes a single connection and closes all others; or a network that swallows all
  * but the first so many bytes of what the server sends on a connection. Returns its port. One at a time. */
 #define PLACE_POOLER (-1)
 #define PLACE_SINGLE (-2)
+#define PLACE_POOLER_LOCAL (-3)
 int place_relay(int limit);
 void place_relay_end(void);
 

@@ -3,6 +3,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/mem.h"
+#include "core/checks/check.h"
 #include "tests/tui/session.h"
 
 #include <arpa/inet.h>
@@ -355,6 +356,37 @@ static void stop_at_any_time(void **state)
 }
 
 /* Without a `ssh`, and where there can be no folder. */
+/* The preflight asks them, too, and leaves nothing behind. */
+static void the_check_asks_behind_ssh(void **state)
+{
+    (void)state;
+    struct child sshd = start_sshd("");
+    struct fake one = fake_start(0, "--version", "1.2.1", "--no-database", NULL), other = fake_start(0, "--version", "1.2.1", "--no-database", NULL);
+    struct watching watching = {0};
+    struct check_results results = {0};
+    struct kong_conf conf = {.pg = {.host = "127.0.0.1", .port = 5432, .user = "kong", .database = "kong"}};
+    struct names ids = {0};
+    pid_t found[MOST_PIDS];
+    size_t folders = count_in(getenv("XDG_RUNTIME_DIR"));
+    names_add(&ids, "nodes");
+    add(&watching, CLUSTER_OLD, "one", one.admin);
+    add(&watching, CLUSTER_NEW, "other", other.admin);
+    checks_run(&conf, &watching.fleet, &ids, NULL, check_results_take, &results);
+    assert_int_equal(results.count, 1);
+    const struct names *evidence = &results.list[0].evidence;
+    assert_non_null(strstr(evidence->list[0], "new node other runs Kong 1.2.1"));
+    assert_string_equal(evidence->list[evidence->count - 1], "1 old and 1 new node answer, 0 do not");
+    assert_non_null(strstr(results.list[0].remedy, "ssh ssh://"));
+    assert_int_equal(find_ssh(getpid(), found), 0);
+    assert_int_equal(count_in(getenv("XDG_RUNTIME_DIR")), folders);
+    check_results_free(&results);
+    names_free(&ids);
+    fleet_free(&watching.fleet);
+    child_kill(&one.child, SIGKILL);
+    child_kill(&other.child, SIGKILL);
+    kill_sshd(&sshd);
+}
+
 static void without_ssh(void **state)
 {
     struct watching watching = {0};
@@ -463,6 +495,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_dead_tunnel_says_nothing_of_the_node),
         cmocka_unit_test(what_ssh_says_is_shown),
         cmocka_unit_test(stop_at_any_time),
+        cmocka_unit_test(the_check_asks_behind_ssh),
         cmocka_unit_test(without_ssh),
         cmocka_unit_test(killed_we_leave_no_ssh),
         cmocka_unit_test(ended_we_leave_no_ssh),

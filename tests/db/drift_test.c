@@ -92,7 +92,7 @@ static const struct drift drifts[] = {
     {"t12", "ALTER TABLE consumers DROP COLUMN custom_id", "block", "column consumers.custom_id (text) is missing", "ADD COLUMN \"custom_id\" text;", true},
     {"t12", "ALTER TABLE services ALTER COLUMN retries TYPE integer", "block", "column services.retries is integer, and should be bigint", "TYPE bigint USING", true},
     {"t12", "ALTER TABLE upstreams ALTER COLUMN created_at TYPE timestamp", "block", "and should be timestamp with time zone", "TYPE timestamp with time zone", true},
-    {"t12", "DROP INDEX cluster_events_expire_at_idx", "block", "index cluster_events_expire_at_idx of table cluster_events is missing", "CREATE INDEX", true},
+    {"t12", "DROP INDEX cluster_events_expire_at_idx", "block", "index cluster_events_expire_at_idx of table cluster_events is missing", "CREATE INDEX CONCURRENTLY", true},
     {"t12", "DROP INDEX plugins_name_idx; CREATE INDEX plugins_name_idx ON plugins (name) ; UPDATE pg_index SET indisvalid = false"
             " WHERE indexrelid = 'plugins_name_idx'::regclass", "block", "or was never built to its end", "plugins_name_idx", false},
     {"t12", "DROP TRIGGER routes_sync_tags_trigger ON routes", "block", "trigger routes_sync_tags_trigger of table routes is missing", "CREATE TRIGGER", true},
@@ -101,6 +101,11 @@ static const struct drift drifts[] = {
     {"t12", "ALTER TABLE ratelimiting_metrics DROP CONSTRAINT ratelimiting_metrics_pkey", "block", "key ratelimiting_metrics_pkey of table ratelimiting_metrics is missing",
      "PRIMARY KEY", true},
     {"t12", "ALTER TABLE plugins DROP CONSTRAINT plugins_cache_key_key", "block", "key plugins_cache_key_key of table plugins is missing", "UNIQUE", true},
+    {"t12", "ALTER TABLE upstreams DROP CONSTRAINT upstreams_name_key", "block", "the unique key (name) of table upstreams is missing",
+     "ALTER TABLE \"public\".upstreams ADD CONSTRAINT", true},
+    {"t12", "ALTER TABLE snis DROP CONSTRAINT snis_pkey", "block", "the primary key (id) of table snis is missing", "PRIMARY KEY USING INDEX", true},
+    {"t12", "ALTER TABLE ttls DROP CONSTRAINT ttls_pkey; CREATE UNIQUE INDEX ON ttls (primary_key_value, table_name) WHERE primary_key_value <> ''", "block",
+     "the primary key (primary_key_value, table_name) of table ttls is missing", "(primary_key_value, table_name);", false},
     {"up", "ALTER TABLE routes DROP COLUMN headers", "block", "column routes.headers (jsonb) is missing", "ADD COLUMN \"headers\" jsonb;", true},
     {"up", "ALTER TABLE services DROP CONSTRAINT services_client_certificate_id_fkey", "block", "foreign key of column client_certificate_id of table services is missing",
      "services_client_certificate_id_fkey", true},
@@ -132,6 +137,48 @@ static void run_as_owner(const char *database, const char *sql)
     PQfinish(session);
 }
 
+static void paste(const char *database, const char *remedy)
+{
+    const char *file = text_printf("%s/remedy.sql", harness.folder);
+    text_save(file, text_printf("%s\n", remedy));
+    db_psql(database, file);
+}
+
+/* Into psql, line by line, where Kong's schema is not the session's own; and no name in it is a command. */
+static void a_remedy_can_be_pasted(void **state)
+{
+    (void)state;
+    db_create("odd", NULL);
+    assert_int_equal(kong("odd", "KONG_PG_SCHEMA=O\"dd bootstrap -y -q --to 1.2").exit_code, 0);
+    db_run("odd", "SET search_path TO \"O\"\"dd\"; DROP INDEX plugins_name_idx; DROP INDEX cluster_events_expire_at_idx;"
+                  "ALTER TABLE plugins DROP CONSTRAINT plugins_cache_key_key; CREATE INDEX mine ON plugins (name);"
+                  "CREATE TABLE \"x\nDROP TABLE \"\"O\"\"\"\"dd\"\".tags; --\" (a int)");
+    struct result run = kong("odd", "KONG_PG_SCHEMA=O\"dd check drift --json");
+    json_t *whole = json_loads(run.out, 0, NULL), *check = json_array_get(json_object_get(whole, "checks"), 0);
+    assert_true(has_evidence(check, "key plugins_cache_key_key of table plugins is missing"));
+    paste("odd", json_string_value(json_object_get(check, "remedy")));
+    json_decref(whole);
+    run = kong("odd", "KONG_PG_SCHEMA=O\"dd check drift --json");
+    whole = json_loads(run.out, 0, NULL);
+    check = json_array_get(json_object_get(whole, "checks"), 0);
+    assert_string_equal(json_string_value(json_object_get(check, "severity")), "inform");
+    assert_int_equal(json_array_size(json_object_get(check, "evidence")), 2);
+    json_decref(whole);
+}
+
+/* A database in SQL_ASCII hands out what is no UTF-8, too. */
+static void strange_bytes_are_read(void **state)
+{
+    (void)state;
+    db_ask("postgres", "CREATE DATABASE bytes OWNER kong TEMPLATE template0 ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'");
+    assert_int_equal(kong("bytes", "bootstrap -y -q --to 1.2").exit_code, 0);
+    db_run("bytes", "SET client_encoding = 'SQL_ASCII'; DO $$ BEGIN EXECUTE E'CREATE TABLE \"caf\\xe9\" (a int)'; END $$");
+    json_t *whole, *check = look("bytes", &whole);
+    assert_true(has_evidence(check, "table caf\xEF\xBF\xBD is not Kong's"));
+    json_decref(whole);
+    assert_int_equal(kong("bytes", "plan").exit_code, 0);
+}
+
 static void what_others_did_is_found(void **state)
 {
     (void)state;
@@ -150,7 +197,7 @@ static void what_others_did_is_found(void **state)
             strcmp(json_string_value(json_object_get(check, "severity")), drift->severity) != 0 || remedy == NULL || strstr(remedy, drift->remedy) == NULL)
             fail_msg("%s: %s", drift->sql, json_dumps(check, JSON_INDENT(1)));
         if (drift->mends) {
-            run_as_owner(database, remedy);
+            paste(database, remedy);
             expect_silence(database, drift->sql);
         }
         json_decref(whole);
@@ -200,7 +247,7 @@ int main(int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(fresh_schemas_have_no_drift), cmocka_unit_test(databases_of_real_nodes_have_no_drift),
-        cmocka_unit_test(what_kongs_own_up_does_is_no_drift), cmocka_unit_test(what_others_did_is_found),
+        cmocka_unit_test(what_kongs_own_up_does_is_no_drift), cmocka_unit_test(what_others_did_is_found), cmocka_unit_test(a_remedy_can_be_pasted), cmocka_unit_test(strange_bytes_are_read),
         cmocka_unit_test(a_column_that_014_should_have_is_missed), cmocka_unit_test(what_is_none_of_it_is_not_said),
     };
     if (!harness_arguments(argc, argv))
