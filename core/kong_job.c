@@ -33,11 +33,8 @@ bool kong_job_make(struct run_job *job, const struct fleet *fleet, const char *c
         kong_binary_free(&binary);
         return false;
     }
-    char *folder = journal_folder(job->datastore, true, error), *running = folder != NULL ? journal_find_running(folder) : NULL;
-    if (folder != NULL && running == NULL)
-        conf_copy_sweep(folder);
+    char *folder = journal_folder(job->datastore, true, error);
     job->kong_conf = folder != NULL ? conf_copy_make(conf_file, environ, folder, error) : NULL;
-    free(running);
     free(folder);
     if (job->kong_conf != NULL) {
         job->kong = mem_dup(binary.path);

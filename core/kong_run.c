@@ -135,7 +135,7 @@ static bool run_command(struct kong *kong, struct error *error)
     return run;
 }
 
-/* Kong's lock, which must be free before the command, and under which pending migrations are set aside and put back. A database that has no
+/* Kong's lock, which must be free before the command, and under which pending migrations are set aside, or put back. A database that has no
  * Kong 1.x yet has none. */
 static bool with_lock(struct kong *kong, bool (*change)(struct pg *pg, struct error *error), struct error *error)
 {
@@ -149,7 +149,7 @@ static bool with_lock(struct kong *kong, bool (*change)(struct pg *pg, struct er
     char *owner = lock_new_owner();
     bool done = lock_acquire(kong->pg, owner, error);
     if (done) {
-        done = change == NULL || change(kong->pg, error);
+        done = change(kong->pg, error);
         if (!lock_release(kong->pg, owner, done ? error : NULL))
             done = false;
     }
@@ -294,10 +294,24 @@ static char *held_message(struct kong *kong)
     return text;
 }
 
-static struct run_outcome judge_all(struct kong *kong, const struct state *after)
+/* What is not done: of Kong's own, and, where the command has failed after these, of custom plugins. A command that is not the one that it
+ * says it is may have left anything. NULL: nothing. */
+static char *not_done(const struct kong *kong, const struct state *after)
 {
     bool finishes = kong->job->kind == PLAN_FINISH;
-    char *open = kong->job->kind == PLAN_BOOTSTRAP && after->stage == STAGE_EMPTY ? mem_dup("the whole schema") : remaining(after, false, !finishes);
+    if (after->stage == STAGE_EMPTY)
+        return mem_dup("the whole schema");
+    if (after->stage == STAGE_AHEAD || after->stage == STAGE_FOREIGN)
+        return mem_dup(after->reason);
+    char *open = remaining(after, false, !finishes);
+    if (open == NULL && kong->child.problem != NULL && state_has_custom(after))
+        open = mem_dup("perhaps migrations of custom plugins");
+    return open;
+}
+
+static struct run_outcome judge_all(struct kong *kong, const struct state *after)
+{
+    char *open = not_done(kong, after);
     char *command = command_of(kong);
     struct run_outcome outcome;
     if (open == NULL)
@@ -365,13 +379,14 @@ static struct verdict check_order(const struct kong *kong)
     return (struct verdict){ORDER_GO, 0, NULL};
 }
 
-/* Between `aside_set` and `aside_put_back`, where there is anything pending. */
+/* Custom plugins' `up` between `aside_set` and `aside_put_back`, where there is anything pending; for the others, what a crash has left aside
+ * is put back first: Kong would not see it. */
 static struct run_outcome run_migrations(struct kong *kong)
 {
     struct error error = {0};
     struct state after;
     bool aside = kong->task->custom && kong->job->kind == PLAN_UP;
-    if (!with_lock(kong, aside ? aside_set : NULL, &error))
+    if (!with_lock(kong, aside ? aside_set : aside_put_back, &error))
         return failed(&error);
     bool run = run_command(kong, &error);
     if (!run && !aside)

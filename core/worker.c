@@ -4,6 +4,7 @@
 #include "core/base/child.h"
 #include "core/base/json.h"
 #include "core/base/mem.h"
+#include "core/conf/conf_copy.h"
 #include "core/decisions.h"
 #include "core/journal.h"
 #include "core/run_view.h"
@@ -65,11 +66,21 @@ static char *log_path_of(const char *journal_path)
     return mem_printf("%.*s.log", (int)(strlen(journal_path) - strlen(".jsonl")), journal_path);
 }
 
+/* What a killed worker of Kong's own command has left has passwords in it. */
+static void sweep(const char *folder)
+{
+    char *running = journal_find_running(folder);
+    if (running == NULL)
+        conf_copy_sweep(folder);
+    free(running);
+}
+
 char *worker_start(const struct run_job *job, struct error *error)
 {
     char *folder = journal_folder(job->datastore, true, error);
     if (folder == NULL)
         return NULL;
+    sweep(folder);
     char *path = journal_new_path(folder, job->command), *log_path = log_path_of(path), *text = job_text(job, path);
     char **environment = job->environment == NULL ? child_environment() : NULL;
     const struct launch_request request = {WORKER_COMMAND, text, environment != NULL ? environment : job->environment, log_path};

@@ -53,7 +53,7 @@ static const char *custom_command(enum step step)
 static bool concerns_custom(const struct model *model, enum step step)
 {
     const struct state *state = &model->state;
-    if (!model->has_state || kong_is_engine(model) || !model_is_up(model))
+    if (!model->has_state || !model_is_up(model))
         return false;
     if (step == STEP_FINISH)
         return state->stage == STAGE_CURRENT && state_count_custom_pending(state) > 0;

@@ -54,7 +54,7 @@ static int run(const struct app *app, const char *command, bool finishes)
 int plain_custom(const struct app *app, const char *command)
 {
     bool finishes = strcmp(command, KONG_CUSTOM_FINISH) == 0, pending = false;
-    char *plugins = app->fleet.kong_engine || app->options->dry_run ? NULL : concerned(app, finishes, &pending);
+    char *plugins = app->options->dry_run ? NULL : concerned(app, finishes, &pending);
     if (plugins == NULL)
         return 0;
     struct kong_binary binary;

@@ -132,6 +132,14 @@ static void find_sessions(const struct back *back, const struct sessions *sessio
     free(sentence);
 }
 
+/* Old nodes work on all the while: without a fleet.ini new ones among them can't be seen. */
+static void warn_of_unknown(const struct back *back, const struct sessions *sessions)
+{
+    if (back->to > KONG_0_14 && sessions->live > 0 && fleet_count(&back->app->fleet, CLUSTER_NEW) == 0)
+        complain_text("at least %zu Kong node%s on this database, and fleet.ini names no new ones: make sure that none of them is a 1.3", sessions->live,
+                      sessions->live == 1 ? " works" : "s work");
+}
+
 static int check_nodes(const struct back *back)
 {
     struct error error = {0};
@@ -142,6 +150,8 @@ static int check_nodes(const struct back *back)
                  sessions_read(back->pg, &sessions, &error);
     if (asked)
         find_sessions(back, &sessions, old_nodes, &against);
+    if (asked && against.count == 0)
+        warn_of_unknown(back, &sessions);
     for (size_t i = 0; i < against.count; i++)
         complain_text("%s", against.list[i]);
     bool refused = against.count > 0;

@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <uuid/uuid.h>
 
 static const struct api_guard_kind kinds[] = {
     {"routes.headers", "routes that match by headers",
@@ -72,7 +73,8 @@ static char *uuid_array(const struct names *ids)
     struct buf array = {0};
     for (size_t i = 0; i < ids->count; i++) {
         const char *id = ids->list[i];
-        if (strlen(id) == 36 && id[strspn(id, "0123456789abcdefABCDEF-")] == '\0')
+        uuid_t parsed;
+        if (strlen(id) == UUID_STR_LEN - 1 && uuid_parse(id, parsed) == 0)
             buf_addf(&array, "%s%s", array.length > 0 ? "," : "{", id);
     }
     if (array.length == 0)

@@ -24,7 +24,9 @@ bool aside_set(struct pg *pg, struct error *error)
 bool aside_put_back(struct pg *pg, struct error *error)
 {
     bool there = false;
-    if (!pg_ask(pg, error, "SELECT EXISTS (SELECT 1 FROM schema_meta WHERE key = '" ASIDE_KEY "')", &there))
+    if (!pg_ask(pg, error, "SELECT to_regclass('schema_meta') IS NOT NULL", &there))
+        return false;
+    if (there && !pg_ask(pg, error, "SELECT EXISTS (SELECT 1 FROM schema_meta WHERE key = '" ASIDE_KEY "')", &there))
         return false;
     return !there || run(pg,
         "BEGIN;"

@@ -57,12 +57,19 @@ bool rollback_plan(struct pg *pg, const struct rollback *rollback, enum kong_ver
  * (not destroys); only what there is any of. By reading, a table at a time. */
 bool rollback_losses(struct pg *pg, const struct rollback *rollback, const struct plan *plan, struct losses *losses, struct error *error);
 
+/* What is not Kong's and needs what would be dropped: "view ops.headers needs routes.headers". While there is any, a run is refused before
+ * its first change. */
+bool rollback_dependents(struct pg *pg, const struct plan *plan, struct names *dependents, struct error *error);
+
 /* Whether the subsystem has come with `up`, and goes with it; whether it is the release's, and stays. */
 bool rollback_brought(const struct rollback *rollback, const struct subsystem *subsystem, enum kong_version to);
 bool rollback_keeps(const struct rollback *rollback, const struct subsystem *subsystem, enum kong_version to);
 
 /* Whether the record of a migration goes. */
 bool rollback_removes(const struct rollback *rollback, const struct subsystem *subsystem, const struct migration *migration, enum kong_version to);
+
+/* Pending before `up` was none (order.h, and Kong itself, refuse): so what is, and is no later release's, was brought with its plugin. */
+bool rollback_pending_of(const struct subsystem_state *each, enum kong_version to);
 
 /* The step that drops schema_meta and locks. */
 bool rollback_is_bookkeeping(const struct plan_step *step);

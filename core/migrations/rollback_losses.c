@@ -54,11 +54,21 @@ static bool add_plugins(struct pg *pg, const struct rollback *rollback, enum kon
     return true;
 }
 
+static bool add_dependents(struct pg *pg, const struct plan *plan, struct losses *losses, struct error *error)
+{
+    struct names dependents = {0};
+    bool found = rollback_dependents(pg, plan, &dependents, error);
+    for (size_t i = 0; i < dependents.count; i++)
+        add_loss(losses, mem_printf("%s: drop that first, it is not Kong's, and a rollback is refused until then", dependents.list[i]), -1);
+    names_free(&dependents);
+    return found;
+}
+
 bool rollback_losses(struct pg *pg, const struct rollback *rollback, const struct plan *plan, struct losses *losses, struct error *error)
 {
     if (!losses_count(pg, plan, losses, error))
         return false;
-    if (!add_plugins(pg, rollback, plan->to, losses, error) || !add_grpc(pg, plan->to, losses, error)) {
+    if (!add_plugins(pg, rollback, plan->to, losses, error) || !add_grpc(pg, plan->to, losses, error) || !add_dependents(pg, plan, losses, error)) {
         losses_free(losses);
         return false;
     }

@@ -120,9 +120,22 @@ static bool note_losses(struct run *run, struct error *error)
     return true;
 }
 
+/* Before anything is undone: half-way, PostgreSQL would refuse. */
+static bool refuse_dependents(struct run *run, struct error *error)
+{
+    struct names dependents = {0};
+    bool found = rollback_dependents(run->main, &run->plan, &dependents, error);
+    if (dependents.count > 0)
+        error_set(error, ERROR_REFUSED, "nothing was changed: %s%s; drop what is not Kong's, then run the same again", dependents.list[0],
+                  dependents.count > 1 ? ", and there are more of that kind: see --dry-run" : "");
+    found = found && dependents.count == 0;
+    names_free(&dependents);
+    return found;
+}
+
 bool rollback_run_steps(struct run *run, struct error *error)
 {
-    if (!proof_before(run, error) || !note_losses(run, error) || !remove_records(run, error))
+    if (!refuse_dependents(run, error) || !proof_before(run, error) || !note_losses(run, error) || !remove_records(run, error))
         return false;
     const struct plan_step *last = NULL;
     for (size_t i = 0; i < run->plan.step_count; i++) {

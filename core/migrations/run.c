@@ -465,37 +465,12 @@ static void start_probe(struct run *run)
 static struct run_outcome roll_back(struct run *run)
 {
     struct error error = {0};
-    if (!rollback_run_look(run, &error) || !rollback_plan(run->main, &run->rollback, run->job->to, &run->plan, &error))
+    if (!rollback_plan(run->main, &run->rollback, run->job->to, &run->plan, &error))
         return failed(run, &error);
     proof_prepare(run, &run->rollback.state);
     add_plan_event(run, run->rollback.state.version);
     start_probe(run);
     return rollback_run_steps(run, &error) ? conclude_rollback(run) : failed(run, &error);
-}
-
-/* Under the lock: the state read again, planned, and run. */
-static struct run_outcome run_locked(struct run *run)
-{
-    struct error error = {0};
-    struct state state;
-    if (!aside_put_back(run->main, &error))
-        return failed(run, &error);
-    if (run->job->kind == PLAN_ROLLBACK)
-        return roll_back(run);
-    if (!read_state(run, &state, &error))
-        return failed(run, &error);
-    bool planned = plan_build(run->main, &state, run->job->kind, run->job->to, &run->plan, &error);
-    if (planned) {
-        proof_prepare(run, &state);
-        add_plan_event(run, state.version);
-    }
-    state_free(&state);
-    if (!planned)
-        return failed(run, &error);
-    if (run->job->kind != PLAN_BOOTSTRAP)
-        start_probe(run);
-    bool done = run->job->kind == PLAN_BOOTSTRAP ? fill_empty_database(run, &error) : run_steps(run, &error);
-    return done ? conclude(run) : failed(run, &error);
 }
 
 static bool check_order(struct run *run, struct verdict *verdict, struct error *error)
@@ -514,6 +489,39 @@ static bool check_order(struct run *run, struct verdict *verdict, struct error *
     return true;
 }
 
+static struct run_outcome not_now(struct verdict verdict)
+{
+    return (struct run_outcome){verdict.order == ORDER_NOTHING ? RUN_NOTHING : RUN_REFUSED, verdict.exit_code, verdict.sentence};
+}
+
+/* Under the lock: the state read and judged again (until we had it, Kong's own command may have run), planned, and run. */
+static struct run_outcome run_locked(struct run *run)
+{
+    struct error error = {0};
+    struct verdict verdict;
+    struct state state;
+    if (!aside_put_back(run->main, &error) || !check_order(run, &verdict, &error))
+        return failed(run, &error);
+    if (verdict.order != ORDER_GO)
+        return not_now(verdict);
+    if (run->job->kind == PLAN_ROLLBACK)
+        return roll_back(run);
+    if (!read_state(run, &state, &error))
+        return failed(run, &error);
+    bool planned = plan_build(run->main, &state, run->job->kind, run->job->to, &run->plan, &error);
+    if (planned) {
+        proof_prepare(run, &state);
+        add_plan_event(run, state.version);
+    }
+    state_free(&state);
+    if (!planned)
+        return failed(run, &error);
+    if (run->job->kind != PLAN_BOOTSTRAP)
+        start_probe(run);
+    bool done = run->job->kind == PLAN_BOOTSTRAP ? fill_empty_database(run, &error) : run_steps(run, &error);
+    return done ? conclude(run) : failed(run, &error);
+}
+
 static struct run_outcome run_connected(struct run *run)
 {
     struct error error = {0};
@@ -521,7 +529,7 @@ static struct run_outcome run_connected(struct run *run)
     if (!lock_take_session(run->aux, &error) || !check_order(run, &verdict, &error))
         return failed(run, &error);
     if (verdict.order != ORDER_GO)
-        return (struct run_outcome){verdict.order == ORDER_NOTHING ? RUN_NOTHING : RUN_REFUSED, verdict.exit_code, verdict.sentence};
+        return not_now(verdict);
     if (!take_lock(run, &error))
         return failed(run, &error);
     struct run_outcome outcome = run_locked(run);

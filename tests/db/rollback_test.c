@@ -208,6 +208,49 @@ static void refuse(const char *database, const char *line, int exit_code, const 
     assert_string_equal(rows_before, db_rows(database));
 }
 
+/* Between our look and Kong's lock: here a statement of a dead worker is waited for, and Kong's own `migrations finish` comes. */
+static void finish_comes_between(const char *database)
+{
+    db_create("between", database);
+    PGconn *leftover = db_connect("kong", "between");
+    PQclear(PQexec(leftover, "SELECT pg_advisory_lock_shared(hashtext('kong-upgrade session'), hashtext('public'))"));
+    struct process process = kong_start("between", "rollback --to 1.2 --confirm between");
+    await_true("between", "SELECT count(*) = 3 FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())");
+    db_run("between", "UPDATE schema_meta SET executed = executed || pending, pending = '{}' WHERE cardinality(pending) > 0");
+    char *schema = rollback_schema("between"), *rows = db_rows("between");
+    PQfinish(leftover);
+    struct result result = kong_wait(&process);
+    expect_exit(&result, 7);
+    expect_part(result.err, "is finished: nothing undoes that");
+    assert_string_equal(schema, rollback_schema("between"));
+    assert_string_equal(rows, db_rows("between"));
+    db_drop("between");
+}
+
+/* A view, a foreign key, and a trigger that would go with its function. */
+static void others_objects_need_what_goes(const char *database)
+{
+    static const struct {
+        const char *sql, *needs, *drop;
+    } table[] = {
+        {"CREATE SCHEMA ops; CREATE VIEW ops.heads AS SELECT headers FROM routes", "view ops.heads needs routes.headers", "DROP SCHEMA ops CASCADE"},
+        {"CREATE TABLE mine (ca uuid REFERENCES ca_certificates)", "constraint mine_ca_fkey on table mine needs ca_certificates", "DROP TABLE mine"},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        db_run(database, table[i].sql);
+        refuse(database, text_printf("rollback --to 1.2 --confirm %s", database), 7, table[i].needs);
+        struct result result = kong(database, "rollback --to 1.2 --dry-run");
+        expect_part(result.out, text_printf("%s: drop that first", table[i].needs));
+        db_run(database, table[i].drop);
+    }
+    db_run(database, "CREATE TABLE mine (id uuid, tags text[]); CREATE TRIGGER own AFTER DELETE ON mine FOR EACH ROW EXECUTE PROCEDURE sync_tags()");
+    struct result result = kong(database, "XDG_STATE_HOME=/tmp/none rollback --to 1.0 --dry-run");
+    expect_part(result.out, "trigger own on table mine needs function sync_tags");
+    result = kong(database, "rollback --to 1.2 --dry-run");
+    assert_null(strstr(result.out, "needs"));
+    db_run(database, "DROP TABLE mine");
+}
+
 static void test_refusals(void **state)
 {
     (void)state;
@@ -219,6 +262,8 @@ static void test_refusals(void **state)
     expect_part(result.out, "nothing of an `up` to 1.3 is in it");
     refuse("no", "rollback --to 1.0 --confirm no", 7, "nothing of an `up` to 1.3 is in it");
     rollback_run_well("no", "up");
+    others_objects_need_what_goes("no");
+    finish_comes_between("no");
     refuse("no", "rollback --confirm no", 64, "rollback wants --to");
     refuse("no", "rollback --to 1.3 --confirm no", 64, "--to takes 0.14, 1.0, 1.1 or 1.2, not '1.3'");
     refuse("no", "rollback --to 1.2", 64, "--confirm no");
@@ -277,8 +322,13 @@ static void test_it_is_told_and_reported(void **state)
     assert_int_equal(json_array_size(losses), 6);
     assert_string_equal(json_string_value(json_object_get(json_array_get(json_object_get(json, "changes"), 0), "phase")), "rollback");
     json_decref(json);
+    PGconn *node = db_connect("kong", "told");
+    PQclear(PQexec(node, "SET application_name = 'pgmoon'"));
+    PQclear(PQexec(node, "SELECT id FROM cluster_events LIMIT 1"));
     result = kong("told", "rollback --to 1.2 --confirm told --json");
+    PQfinish(node);
     expect_exit(&result, 0);
+    expect_part(result.err, "at least 1 Kong node works on this database, and fleet.ini names no new ones");
     expect_part(result.out, "\"state\":\"removed\"");
     expect_part(result.out, "\"versions\":[\"1.2\"]");
     expect_part(result.out, "\"result\":\"done\"");

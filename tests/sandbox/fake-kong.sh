@@ -88,6 +88,7 @@ case $command in
     if ! done_ my-plugin 000_base; then
       echo "migrating my-plugin on database '$PGDATABASE'..."
       [ "$MODE" != crash ] || kill -9 $$
+      [ "$MODE" != broken ] || { echo "Error: my-plugin: column \"x\" does not exist" >&2; exit 1; }
       sql -c "CREATE TABLE IF NOT EXISTS my_plugin (id integer)"
       executed my-plugin 000_base
       echo "my-plugin migrated up to: 000_base (executed)"
