@@ -138,6 +138,9 @@ static void gate_finish(const struct upgrade_facts *facts, struct gate *gate)
     else if (facts->old_silent_too_short > 0)
         shut(gate, false, "Whether %zu old node%s still answer%s is not known yet; a moment.", facts->old_silent_too_short,
              facts->old_silent_too_short == 1 ? "" : "s", facts->old_silent_too_short == 1 ? "s" : "");
+    else if (facts->new_misplaced > 0)
+        shut(gate, false, "%zu node%s in [new] of fleet.ini run%s another Kong than 1.3: stop %s, or start Kong 1.3 there.", facts->new_misplaced,
+             facts->new_misplaced == 1 ? "" : "s", facts->new_misplaced == 1 ? "s" : "", facts->new_misplaced == 1 ? "it" : "them");
     else if (facts->legacy_sessions > 0)
         shut(gate, false, "At least %zu Kong 0.14 node%s still work%s on this database (Kong seen in the database, step 4): stop %s.", facts->legacy_sessions,
              facts->legacy_sessions == 1 ? "" : "s", facts->legacy_sessions == 1 ? "s" : "", facts->legacy_sessions == 1 ? "it" : "them");
@@ -146,6 +149,9 @@ static void gate_finish(const struct upgrade_facts *facts, struct gate *gate)
     else if (facts->new_nodes > 0 && facts->live_sessions > facts->new_nodes)
         shut(gate, true, "At least %zu Kong nodes work on this database, more than the %zu new one%s in fleet.ini: is an old one still running?", facts->live_sessions,
              facts->new_nodes, facts->new_nodes == 1 ? "" : "s");
+    else if (facts->old_answered_ms >= 0 && facts->old_answered_ms < facts->quiet_needed_ms)
+        shut(gate, true, "An old node answered %lld s ago: wait until none has for %lld s, since one that something starts again comes back"
+                         " by then.", (long long)(facts->old_answered_ms / 1000), (long long)(facts->quiet_needed_ms / 1000));
     else if (facts->old_session_ms >= 0 && facts->old_session_ms < facts->quiet_needed_ms)
         shut(gate, true, "A node that may be an old one worked on this database %lld s ago: wait until none has been seen for %lld s.",
              (long long)(facts->old_session_ms / 1000), (long long)(facts->quiet_needed_ms / 1000));

@@ -42,10 +42,12 @@ struct upgrade_facts {
     size_t old_unknown;              /* of those: can't be asked, for reasons that are not theirs */
     size_t new_nodes, new_ready;     /* ready: answers, is 1.3, not known to use another database */
     size_t new_answering, new_silent_too_short, new_unknown;   /* as of the old ones */
+    size_t new_misplaced;            /* of [new], but of another release than 1.3, and not certainly gone (node_is_misplaced) */
     size_t later_sessions;           /* Kong nodes that poll the database and are no 0.14 */
     size_t live_sessions;            /* at least so many Kong nodes poll the database; 0 also where that can't be seen */
     size_t legacy_sessions;          /* of them, 0.14's: certainly old ones */
     int64_t old_session_ms;          /* how long ago more nodes were seen in the database than new ones are known, or a 0.14; < 0: never */
+    int64_t old_answered_ms;         /* how long ago an old node was last there, as far as was watched; < 0: never */
     double old_rps, new_rps;         /* < 0: no figure yet */
     int64_t old_quiet_ms;            /* since when old nodes have served nothing but our own polls; < 0: not known */
     int64_t quiet_needed_ms;         /* how long that must hold (fleet.ini, default UPGRADE_QUIET_MS) */

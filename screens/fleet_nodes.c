@@ -63,18 +63,27 @@ static bool ask_fleet(const struct fleet *fleet, const struct datastore *datasto
     return nodes_ask(fleet, datastore, milliseconds + (fleet_has_ssh(fleet) ? SSH_MS : 0), judge, context, error);
 }
 
-static void judge_for_finish(const struct node *node, void *against)
+struct ahead {
+    struct names *against;
+    size_t new_nodes;
+};
+
+static void judge_for_finish(const struct node *node, void *context)
 {
-    take(against, not_stopped(node));
+    struct ahead *ahead = context;
+    ahead->new_nodes += node->cluster == CLUSTER_NEW ? 1 : 0;
+    if (node->cluster == CLUSTER_OLD)
+        take(ahead->against, not_stopped(node));
+    else if (node_is_misplaced(node))
+        take(ahead->against, mem_printf("new node %s runs Kong %s, not 1.3: stop it, or start Kong 1.3 there", node->name, node->version));
 }
 
-bool fleet_answering_old_nodes(const struct fleet *fleet, const struct datastore *datastore, int milliseconds, struct names *against,
-                               struct error *error)
+bool fleet_against_finish(const struct fleet *fleet, const struct datastore *datastore, int milliseconds, struct names *against,
+                          size_t *new_nodes, struct error *error)
 {
-    struct fleet old;
-    copy_old_nodes(fleet, &old);
-    bool asked = ask_fleet(&old, datastore, milliseconds, judge_for_finish, against, error);
-    fleet_free(&old);
+    struct ahead ahead = {against, 0};
+    bool asked = ask_fleet(fleet, datastore, milliseconds, judge_for_finish, &ahead, error);
+    *new_nodes = ahead.new_nodes;
     return asked;
 }
 

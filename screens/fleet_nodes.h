@@ -6,11 +6,12 @@
 #include "core/migrations/change.h"
 #include "screens/app.h"
 
-/* What speaks against taking the old cluster for stopped, a sentence a node ("old node old-1 still answers: stop it, …"), after every old
- * node has been asked, within `milliseconds` (10 s more where some are behind ssh). That includes what is not known: nodes that have
- * given no result by then, or can't be asked. */
-bool fleet_answering_old_nodes(const struct fleet *fleet, const struct datastore *datastore, int milliseconds, struct names *against,
-                               struct error *error);
+/* What speaks against taking the old cluster for stopped, a sentence a node ("old node old-1 still answers: stop it, …"), after every
+ * node has been asked, within `milliseconds` (10 s more where some are behind ssh). That includes what is not known of old nodes: those
+ * that have given no result by then, or can't be asked; and new ones that run another Kong than 1.3. *new_nodes: how many new ones there
+ * are. */
+bool fleet_against_finish(const struct fleet *fleet, const struct datastore *datastore, int milliseconds, struct names *against,
+                          size_t *new_nodes, struct error *error);
 
 /* What speaks against going back to that release, likewise: new nodes that answer, or of which that is not known; and old ones that run
  * a newer Kong. *old_nodes: how many old ones there are. */

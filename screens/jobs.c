@@ -201,10 +201,13 @@ static bool no_node_is_against(struct start_job *job)
     const struct fleet *fleet = &job->app->fleet;
     const struct datastore *datastore = &job->app->conf.pg;
     struct names against = {0};
+    struct fleet_stamp stamp;
     bool asked = true;
-    size_t old_nodes;
+    size_t old_nodes, new_nodes;
+    if (job->against != AGAINST_NONE && fleet_has_changed(fleet, &stamp))
+        return error_set(&job->error, ERROR_REFUSED, "Nothing was changed: %s has been written since it was read; see what it says now.", fleet->file);
     if (job->against == AGAINST_OLD)
-        asked = fleet_answering_old_nodes(fleet, datastore, ASK_NODES_MS, &against, &job->error);
+        asked = fleet_against_finish(fleet, datastore, ASK_NODES_MS, &against, &new_nodes, &job->error);
     else if (job->against == AGAINST_014)
         asked = fleet_against_finish_first(fleet, datastore, ASK_NODES_MS, &against, &job->error);
     else if (job->against == AGAINST_NEW)

@@ -164,6 +164,7 @@ static void on_tick(uv_timer_t *timer)
     if (model->configured && !loop->loads) {
         if (clock_ms() - loop->sought_at >= SEEK_MS) {
             loop->sought_at = clock_ms();
+            loop_renew_fleet(loop);
             loop_find_run(loop);
             loop_find_hook(loop);
         }

@@ -41,9 +41,13 @@ struct loop {
     struct traffic *traffic;
     int64_t sought_at, drawn_at, settles_at;
 
+    struct fleet_stamp bad_fleet;   /* fleet.ini as it was when it could not be read anew */
     char *wanted_conf;           /* another kong.conf is to be read; "" the one by default */
     bool loads;
 };
+
+/* Reads fleet.ini anew where someone else has changed it. */
+void loop_renew_fleet(struct loop *loop);
 
 /* Paints the frame. */
 void loop_draw(struct loop *loop);

@@ -38,6 +38,7 @@ static void take_look(struct loop *loop)
     struct model *model = &loop->wizard->model;
     struct database_look *look = &loop->look;
     bool first = !model->has_state;
+    int64_t before = model->state_at;
     free(model->state_error);
     model->state_error = look->error.message;
     look->error = (struct error){0};
@@ -64,8 +65,7 @@ static void take_look(struct loop *loop)
     look->sessions = (struct sessions){0};
     census_see(loop->census, &model->sessions);
     loop_take_census(loop);
-    if (model_sees_old_sessions(model))
-        model->old_session_at = clock_ms();
+    model_note_sessions(model, before, model->state_at);
     api_guard_free(&model->guard);
     model->guard = look->guard;
     look->guard = (struct api_guard){0};

@@ -32,6 +32,8 @@ void loop_take_nodes(struct loop *loop)
         int poll_age = i < before && model->nodes[i].node == node ? model->nodes[i].poll_age : poll_age_of(loop, node);
         model->nodes[i] = (struct node_view){node, traffic_node_rps(loop->traffic, node), poll_age};
     }
+    if (model_count_nodes(model, CLUSTER_OLD, node_is_there) > 0)
+        model->old_answered_at = clock_ms();
     for (int cluster = CLUSTER_OLD; cluster <= CLUSTER_NEW; cluster++) {
         for (int step = 0; step < TRAFFIC_STEPS; step++)
             model->history[step][cluster] = traffic_history(loop->traffic, (enum cluster)cluster, (enum traffic_step)step, &model->history_count[step][cluster]);
@@ -54,6 +56,34 @@ void loop_restart_nodes(struct loop *loop)
     loop_take_nodes(loop);
     census_know(loop->census, &model->app.fleet);
     loop_take_census(loop);
+}
+
+static bool is_same(const char *one, const char *other)
+{
+    return one == other || (one != NULL && other != NULL && strcmp(one, other) == 0);
+}
+
+/* Whatever reads the fleet beside the screen has ended. A file that is being written, or is wrong, leaves the fleet as it was; `finish` is
+ * refused meanwhile. */
+void loop_renew_fleet(struct loop *loop)
+{
+    struct model *model = &loop->wizard->model;
+    struct error error = {0};
+    struct fleet_stamp stamp;
+    struct fleet fleet;
+    if (loop->jobs > 0 || !fleet_has_changed(&model->app.fleet, &stamp) || fleet_stamp_equal(&stamp, &loop->bad_fleet))
+        return;
+    if (!fleet_load(&fleet, loop->wizard->options->fleet, &error)) {
+        loop->bad_fleet = stamp;
+        wizard_say_error(loop->wizard, &error);
+        return;
+    }
+    wizard_say(loop->wizard, MARK_INFO, "fleet.ini has been changed, by hand or by another kong-upgrade: it was read anew.");
+    loop->loads = !is_same(fleet.kong_conf, model->app.fleet.kong_conf);
+    fleet_free(&model->app.fleet);
+    model->app.fleet = fleet;
+    model->fleet_poll_count = 0;
+    loop_restart_nodes(loop);
 }
 
 void loop_note_traffic(struct loop *loop)

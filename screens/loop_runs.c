@@ -143,19 +143,13 @@ void loop_read_run(struct loop *loop)
 
 /* Hooks. */
 
-/* A wall time on the monotonic clock, on which ages are counted. */
-static int64_t monotonic(int64_t wall_ms)
-{
-    return clock_ms() - (clock_wall_ms() - wall_ms);
-}
-
 static void read_diverted(struct loop *loop)
 {
     struct model *model = &loop->wizard->model;
     char *folder = journal_folder(&model->app.conf.pg, false, NULL);
     int64_t at = 0;
     model->diverted = 0;
-    model->diverted_at = folder != NULL && hook_record_diverted(folder, &model->diverted, &at) ? monotonic(at) : 0;
+    model->diverted_at = folder != NULL && hook_record_diverted(folder, &model->diverted, &at) ? clock_of_wall(at) : 0;
     free(folder);
 }
 
@@ -163,7 +157,7 @@ static void show_hook(struct loop *loop, const char *path)
 {
     struct model *model = &loop->wizard->model;
     hook_follow(&model->hook, path);
-    model->hook_at = monotonic(model->hook.record.started_ms);
+    model->hook_at = clock_of_wall(model->hook.record.started_ms);
     read_diverted(loop);
 }
 

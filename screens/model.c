@@ -59,12 +59,17 @@ static size_t count_possibly_legacy(const struct model *model)
     return count;
 }
 
+static bool is_fresh(int poll_age)
+{
+    return poll_age >= 0 && poll_age <= SESSIONS_FRESH_S;
+}
+
 static size_t count_polling(const struct sessions *sessions, bool legacy)
 {
     size_t count = 0;
     for (size_t i = 0; i < sessions->count; i++) {
         const struct session *each = &sessions->list[i];
-        count += each->legacy == legacy && each->poll_age >= 0 && each->poll_age <= SESSIONS_FRESH_S ? 1 : 0;
+        count += each->legacy == legacy && is_fresh(each->poll_age) ? 1 : 0;
     }
     return count;
 }
@@ -79,10 +84,43 @@ size_t model_count_later(const struct sessions *sessions)
     return count_polling(sessions, false);
 }
 
+/* More addresses that no one named than there are new nodes which are not seen at their own. Several new ones on a host are seen as one,
+ * and so would leave room for an old one among all. */
+static bool sees_too_many_strangers(const struct model *model)
+{
+    size_t strangers = 0, unseen = 0;
+    for (size_t i = 0; i < model->stranger_count; i++)
+        strangers += is_fresh(model->strangers[i]->poll_age) ? 1 : 0;
+    for (size_t i = 0; i < model->node_count; i++)
+        unseen += model->nodes[i].node->cluster == CLUSTER_NEW && !is_fresh(model->nodes[i].poll_age) ? 1 : 0;
+    return strangers > unseen;
+}
+
 bool model_sees_old_sessions(const struct model *model)
 {
     size_t new_nodes = count_nodes(model, CLUSTER_NEW);
-    return model_count_legacy(&model->sessions) > 0 || model->old_polls > 0 || (new_nodes > 0 && model->sessions.live > new_nodes);
+    return model_count_legacy(&model->sessions) > 0 || model->old_polls > 0 ||
+           (new_nodes > 0 && (model->sessions.live > new_nodes || sees_too_many_strangers(model)));
+}
+
+/* What the database saw stays seen for so long that a gap between two looks hides nobody. */
+void model_note_sessions(struct model *model, int64_t before, int64_t now)
+{
+    if (model_sees_old_sessions(model))
+        model->old_session_at = now;
+    else if (model->old_session_at > 0 && now - before > SESSIONS_FRESH_S * 1000)
+        model->old_session_at += now - before;
+}
+
+/* In [new], of another release, and not certainly gone. */
+static size_t count_misplaced(const struct model *model)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < model->node_count; i++) {
+        const struct node *node = model->nodes[i].node;
+        count += node_is_misplaced(node) && !node_is_gone(node, model->now, UPGRADE_GONE_MS) ? 1 : 0;
+    }
+    return count;
 }
 
 static void count_checks(const struct model *model, struct upgrade_facts *facts)
@@ -128,10 +166,12 @@ void model_facts(const struct model *model, struct upgrade_facts *facts)
         .new_answering = model_count_nodes(model, CLUSTER_NEW, node_is_there),
         .new_silent_too_short = count_uncertain(model, CLUSTER_NEW),
         .new_unknown = model_count_nodes(model, CLUSTER_NEW, is_unknown),
+        .new_misplaced = count_misplaced(model),
         .later_sessions = model_count_later(&model->sessions),
         .live_sessions = model->sessions.live,
         .legacy_sessions = model_count_legacy(&model->sessions),
-        .old_session_ms = model->old_session_at > 0 ? model->now - model->old_session_at : -1,
+        .old_session_ms = model->old_session_at > 0 ? model->state_at - model->old_session_at : -1,
+        .old_answered_ms = model->old_answered_at > 0 ? model->now - model->old_answered_at : -1,
         .old_rps = model->rps[CLUSTER_OLD],
         .new_rps = model->rps[CLUSTER_NEW],
         .old_quiet_ms = model->old_quiet_ms,

@@ -48,7 +48,9 @@ struct model {
     size_t old_polls;             /* addresses of old nodes alone from which the database is polled */
     int *fleet_polls;             /* by the fleet's nodes: seconds since the database was polled from there; -1: none seen */
     size_t fleet_poll_count;      /* 0: not known */
-    int64_t old_session_at;       /* monotonic ms: a session that may be an old node's was seen; 0: never */
+    int64_t old_session_at;       /* monotonic ms: a session that may be an old node's was seen; 0: never. Time in which the database was not
+                                     looked at does not count: then it is later */
+    int64_t old_answered_at;      /* monotonic ms: an old node was there; 0: never */
     struct api_guard guard;           /* between `up` and `finish` */
     int64_t began_ms, ended_ms;   /* of the upgrade, wall time; 0: it has not */
     bool resume;                  /* an `up` of ours was cut short: another one goes on with it */
@@ -121,8 +123,12 @@ const char *model_refusal_to_finish_first(const struct model *model, char *text,
 /* Why the rollback that was looked at can't be started now; "" where it can. */
 const char *model_refusal_to_roll_back(const struct model *model, char *text, size_t size);
 
-/* A 0.14 node polls the database, or someone at an old node's address, or more nodes than new ones are known. */
+/* A 0.14 node polls the database, or someone at an old node's address, or more nodes than new ones are known, or more at addresses that no
+ * one named than there are new ones not seen at their own. */
 bool model_sees_old_sessions(const struct model *model);
+
+/* The sessions are those of a look at `now`, the last good one before it was at `before` (0: there was none): notes old_session_at. */
+void model_note_sessions(struct model *model, int64_t before, int64_t now);
 
 /* `up` has nothing left to do. */
 bool model_is_up(const struct model *model);

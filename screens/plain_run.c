@@ -10,6 +10,7 @@
 #include "core/worker.h"
 #include "screens/backup_note.h"
 #include "screens/fleet_nodes.h"
+#include "screens/model.h"
 #include "screens/plain.h"
 #include "screens/plain_run.h"
 #include "screens/say.h"
@@ -223,22 +224,55 @@ static bool types_name(const struct state *state)
     return strcmp(typed, state->database) == 0;
 }
 
+/* What was typed in the wizard for the gate of step 5 holds here too. */
+static bool is_overruled(const struct app *app)
+{
+    struct names overruled = {0};
+    char *folder = journal_folder(&app->conf.pg, false, NULL);
+    if (folder != NULL)
+        decisions_read(folder, DECISION_OVERRULED, &overruled);
+    bool is = names_have(&overruled, step_texts[STEP_FINISH].word);
+    names_free(&overruled);
+    free(folder);
+    return is;
+}
+
+/* The gate, as far as nodes speak against it that are seen in the database alone; the fleet's have been asked. */
+static bool find_sessions(const struct app *app, struct pg *pg, struct upgrade_facts *facts, struct names *against, struct error *error)
+{
+    struct sessions sessions;
+    struct upgrade upgrade;
+    if (!sessions_read(pg, &sessions, error))
+        return false;
+    facts->live_sessions = sessions.live;
+    facts->legacy_sessions = model_count_legacy(&sessions);
+    facts->overruled[STEP_FINISH] = is_overruled(app);
+    upgrade_derive(facts, &upgrade);
+    const struct gate *gate = facts->finish_first ? &upgrade.finish_first : &upgrade.gates[STEP_FINISH];
+    if (!gate->open)
+        names_add(against, gate->reason);
+    sessions_free(&sessions);
+    return true;
+}
+
 /* Old nodes of the fleet that still answer speak against `finish`, and nothing overrules that; against an earlier upgrade's, those of
  * 0.14 alone. */
-static int check_nodes(const struct app *app, const struct state *state, bool resume)
+static int check_nodes(const struct app *app, struct pg *pg, const struct state *state, bool resume)
 {
+    struct upgrade_facts facts = {.state = state, .finish_first = order_finish_first(state, resume), .old_nodes = 1, .new_ready = 1,
+                                  .old_session_ms = -1, .old_answered_ms = -1};
     struct error error = {0};
     struct names against = {0};
-    bool first = order_finish_first(state, resume);
-    if (first && !state->from_014)
+    if (facts.finish_first && !state->from_014)
         return 0;
-    if (!(first ? fleet_against_finish_first : fleet_answering_old_nodes)(&app->fleet, &app->conf.pg, RUN_ASK_NODES_MS, &against, &error))
-        return complain(&error);
+    bool asked = facts.finish_first ? fleet_against_finish_first(&app->fleet, &app->conf.pg, RUN_ASK_NODES_MS, &against, &error)
+                                    : fleet_against_finish(&app->fleet, &app->conf.pg, RUN_ASK_NODES_MS, &against, &facts.new_nodes, &error);
+    asked = asked && (against.count > 0 || find_sessions(app, pg, &facts, &against, &error));
     for (size_t i = 0; i < against.count; i++)
         complain_text("%s", against.list[i]);
     bool refused = against.count > 0;
     names_free(&against);
-    return refused ? 7 : 0;
+    return !asked ? complain(&error) : refused ? 7 : 0;
 }
 
 static int confirm_finish(const struct app *app, struct pg *pg, const struct state *state, const struct run_job *job)
@@ -251,7 +285,7 @@ static int confirm_finish(const struct app *app, struct pg *pg, const struct sta
         complain_text("--confirm %s does not name the database that would be finished (%s): nothing was changed", confirm, state->database);
         return 7;
     }
-    int exit_code = check_nodes(app, state, job->resume);
+    int exit_code = check_nodes(app, pg, state, job->resume);
     if (exit_code != 0)
         return exit_code;
     if (confirm == NULL) {

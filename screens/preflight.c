@@ -5,6 +5,7 @@
 #include "screens/screen.h"
 #include "screens/whole.h"
 #include "tui/layout.h"
+#include "tui/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -190,6 +191,14 @@ static const char *advice_of(const struct model *model, const struct check_resul
     return result->severity == CHECK_WARNS ? "It warns. Mend it and press r to look again, or press a to take note of it." : "Good to know; nothing has to be done.";
 }
 
+/* One line of it, whatever names are in it: none may look like what we say ourselves. */
+static void add_sentence(struct prose *prose, const char *evidence)
+{
+    char *line = text_plain(evidence);
+    prose_add(prose, PROSE_BULLET, "%s", line);
+    free(line);
+}
+
 static void fill_details(struct wizard *wizard, const struct check_result *result)
 {
     struct prose *prose = &wizard->view.text;
@@ -200,7 +209,7 @@ static void fill_details(struct wizard *wizard, const struct check_result *resul
     if (result->evidence.count > 0)
         prose_add(prose, PROSE_HEADING, "Found");
     for (size_t i = 0; i < result->evidence.count; i++)
-        prose_add(prose, PROSE_BULLET, "%s", result->evidence.list[i]);
+        add_sentence(prose, result->evidence.list[i]);
     if (result->remedy != NULL) {
         prose_add(prose, PROSE_HEADING, "Remedy");
         prose_add(prose, PROSE_LITERAL, "%s", result->remedy);

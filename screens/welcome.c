@@ -316,7 +316,7 @@ static bool node_is_valid(const void *context, const char *text, char *message, 
 static void save(struct wizard *wizard, const char *what)
 {
     struct error error = {0};
-    const struct fleet *fleet = &wizard->model.app.fleet;
+    struct fleet *fleet = &wizard->model.app.fleet;
     wizard->model.fleet_poll_count = 0;
     if (fleet_save(fleet, &error))
         wizard_say(wizard, MARK_OK, "%s; saved to %s.", what, fleet->file);

@@ -8,7 +8,7 @@
 # Debian packages that are missing are installed first (root, else sudo). Exit code 0 only if something passed and nothing failed.
 # What was built is kept under build/, so that the next run compiles what has changed:
 #
-#   build/san     gcc, AddressSanitizer and UndefinedBehaviorSanitizer: all tests, four at a time
+#   build/san     gcc, AddressSanitizer and UndefinedBehaviorSanitizer: all tests, six at a time
 #   build/clang   clang, the same sanitizers: the tests that need no server
 #   build/gcc     gcc, as it is installed: the same, under valgrind
 set -eu
@@ -42,16 +42,15 @@ sanitized='-Db_sanitize=address,undefined -Db_lundef=false -Dc_args=-fno-sanitiz
 valgrind='valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite,indirect,possible'
 folders=
 
-# build NAME COMPILER OPTIONS: everything, the tests too; a warning is an error. A build that fails leaves no log of tests, and counts.
+# build NAME COMPILER JOBS OPTIONS: everything, the tests too; a warning is an error. A build that fails leaves no log of tests, and counts.
 build() {
-  folder=build/$1 compiler=$2
-  shift 2
-  folders="$folders $folder"
+  folder=build/$1 compiler=$2 jobs=$3
+  shift 3
   echo "== $folder"
   rm -f "$folder"/meson-logs/testlog*
   if [ -f "$folder/build.ninja" ]; then set -- --reconfigure "$@"; else rm -rf "$folder"; fi
   if CC=$compiler meson setup -Dwerror=true "$@" "$folder" >"$folder.log" 2>&1 &&
-    ninja -C "$folder" -j 2 all meson-test-prereq >>"$folder.log" 2>&1
+    ninja -C "$folder" -j "$jobs" all meson-test-prereq >>"$folder.log" 2>&1
   then return 0; fi
   tail -n 60 "$folder.log"
   return 1
@@ -81,18 +80,29 @@ trap servers_remove EXIT
 packages_need $packages_build $packages_sandbox $packages_tests
 mkdir -p build
 if [ -n "$everywhere" ]; then
-  if build gcc gcc; then
+  folders=build/gcc
+  if build gcc gcc 2; then
     run gcc $(suites db checks)
     for server in $servers; do run_on "$server" $(suites db checks); done
   fi
+elif [ $# -gt 0 ]; then
+  folders=build/san
+  if build san gcc 2 $sanitized; then run san --num-processes 4 $(suites "$@"); fi
 else
-  if build san gcc $sanitized; then run san --num-processes 4 $(suites "$@"); fi   # most of them wait
-  if [ $# = 0 ]; then
-    if build clang clang $sanitized; then run clang $(suites unit tui); fi
-    if build gcc gcc; then
-      run gcc $(suites unit tui) --timeout-multiplier 10 --wrapper "$valgrind"
-      for server in $servers; do run_on "$server" reference state order resume; done
-    fi
+  # Most tests wait for something most of the time: several run at a time, and the other compilers work meanwhile.
+  folders='build/san build/clang build/gcc'
+  san=yes
+  build san gcc 2 $sanitized || san=
+  build clang clang 1 $sanitized >build/clang.out 2>&1 & clang=$!
+  build gcc gcc 1 >build/gcc.out 2>&1 & gcc=$!
+  if [ -n "$san" ]; then run san --num-processes 6; fi
+  if wait $clang; then clang=yes; else clang=; fi
+  if wait $gcc; then gcc=yes; else gcc=; fi
+  cat build/clang.out build/gcc.out
+  if [ -n "$clang" ]; then run clang $(suites unit tui); fi
+  if [ -n "$gcc" ]; then
+    run gcc $(suites unit tui) --timeout-multiplier 10 --wrapper "$valgrind"
+    for server in $servers; do run_on "$server" reference state order resume; done
   fi
 fi
 echo

@@ -37,7 +37,7 @@ static void label_of(const struct steps_item *item, bool brief, char *label, siz
 static void mark_irreversible(struct area line, int end, const struct steps_item *item)
 {
     if (item->irreversible && !item->viewed && item->progress != STEPS_DONE)
-        area_text(line, end - (int)strlen(NO_RETURN) + 1, 0, ROLE_DANGER, NO_RETURN + 1);
+        area_text(line, end - (int)strlen(NO_RETURN) + 1, 0, ROLE_DANGER, &NO_RETURN[1]);
 }
 
 static void draw_column(struct area area, const struct steps_item *items, size_t count)

@@ -20,6 +20,12 @@ int64_t clock_wall_ms(void)
     return read_clock(CLOCK_REALTIME);
 }
 
+int64_t clock_of_wall(int64_t wall_ms)
+{
+    int64_t now = clock_wall_ms();
+    return clock_ms() - (wall_ms < now ? now - wall_ms : 0);
+}
+
 /* Any time of 64 bits fits: "-292275055-05-16T16:47:04.192Z". Before 1970 division rounds the wrong way. */
 const char *clock_text(int64_t wall_ms, char text[CLOCK_TEXT_SIZE])
 {

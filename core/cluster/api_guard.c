@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <uuid/uuid.h>
 
 static const struct api_guard_kind kinds[] = {
     {"routes.headers", "routes that match by headers",
@@ -53,13 +54,27 @@ static bool is_by_plugin(const char *entity)
     return strncmp(entity, "oauth2_", 7) == 0 || strncmp(entity, "sessions:", 9) == 0;
 }
 
+/* What follows the entity's name is mostly an id, but of credentials, tokens and sessions it is the secret itself ("keyauth_credentials:KEY"):
+ * it is kept of those alone that are known to have none (and of "balancer:…", which says what was done). */
+static char *without_secret(const char *entity)
+{
+    static const char *const open[] = {"services", "routes", "plugins", "consumers", "upstreams", "targets", "certificates", "snis", "ca_certificates",
+                                       "acls", "create", "update", "delete"};
+    size_t length = strcspn(entity, ":");
+    for (size_t i = 0; i < sizeof open / sizeof open[0]; i++)
+        if (strlen(open[i]) == length && strncmp(open[i], entity, length) == 0)
+            return mem_dup(entity);
+    return entity[length] == ':' ? mem_printf("%.*s:\xE2\x80\xA6", (int)length, entity) : mem_dup(entity);
+}
+
 /* "{uuid,uuid}": only what PostgreSQL will take for UUIDs, since a node may say anything. */
 static char *uuid_array(const struct names *ids)
 {
     struct buf array = {0};
     for (size_t i = 0; i < ids->count; i++) {
         const char *id = ids->list[i];
-        if (strlen(id) == 36 && id[strspn(id, "0123456789abcdefABCDEF-")] == '\0')
+        uuid_t parsed;
+        if (strlen(id) == UUID_STR_LEN - 1 && uuid_parse(id, parsed) == 0)
             buf_addf(&array, "%s%s", array.length > 0 ? "," : "{", id);
     }
     if (array.length == 0)
@@ -85,7 +100,7 @@ static bool read_writes(struct pg *pg, const struct names *ids, struct api_guard
         guard->writes[guard->write_count++] = (struct api_guard_write){
             .node_id = mem_dup(PQgetvalue(result, row, 0)),
             .channel = mem_dup(PQgetvalue(result, row, 1)),
-            .entity = mem_dup(PQgetvalue(result, row, 2)),
+            .entity = without_secret(PQgetvalue(result, row, 2)),
             .at = mem_dup(PQgetvalue(result, row, 3)),
             .seconds_ago = atoi(PQgetvalue(result, row, 4)),
             .maybe_plugin = is_by_plugin(PQgetvalue(result, row, 2)),

@@ -22,7 +22,8 @@ struct pg;
 /* A row of cluster_events. Kong keeps them for an hour at least, and as long as no other row is written. */
 struct api_guard_write {
     char *node_id, *channel;     /* "invalidations", "balancer:targets", "balancer:upstreams", "balancer:post_health" */
-    char *entity;                /* the cached entity that was changed: "routes:…". May be hostile; cut to 200 bytes */
+    char *entity;                /* the cached entity that was changed: "routes:…". May be hostile; cut to 200 bytes.
+                                    Of entities whose cache key is a secret, the name alone: "keyauth_credentials:…" */
     char *at;                    /* ISO time, UTC */
     int seconds_ago;
     bool maybe_plugin;           /* oauth2 tokens and sessions: plugins write those while they serve traffic */

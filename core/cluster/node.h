@@ -78,6 +78,10 @@ const char *node_match_name(enum node_match match);
 /* A new node that may be given traffic: answers, is 1.3, and is not known to use another database. */
 bool node_is_ready(const struct node *node);
 
+/* In [new], but last seen to run another Kong than 1.3, and not known to use another database: `finish` is no less against it than
+ * against an old node, whatever fleet.ini says. */
+bool node_is_misplaced(const struct node *node);
+
 /* Something answers there, as Kong or not: it can't be taken for stopped. */
 bool node_is_there(const struct node *node);
 

@@ -32,6 +32,11 @@ bool node_is_ready(const struct node *node)
     return node->cluster == CLUSTER_NEW && node->state == NODE_ANSWERS && answer_is_1_3(node->version) && node->match != MATCH_OTHER;
 }
 
+bool node_is_misplaced(const struct node *node)
+{
+    return node->cluster == CLUSTER_NEW && node->version != NULL && !answer_is_1_3(node->version) && node->match != MATCH_OTHER;
+}
+
 bool node_is_there(const struct node *node)
 {
     return node->state == NODE_ANSWERS || node->state == NODE_STRANGE;

@@ -182,9 +182,29 @@ static char *choose_file(const char *file)
     return mem_dup(for_all);
 }
 
+static struct fleet_stamp stamp_of(const struct stat *status)
+{
+    return (struct fleet_stamp){true, status->st_dev, status->st_ino, status->st_size, status->st_mtim};
+}
+
+bool fleet_stamp_equal(const struct fleet_stamp *one, const struct fleet_stamp *other)
+{
+    return one->known == other->known && one->device == other->device && one->inode == other->inode && one->size == other->size &&
+           one->changed.tv_sec == other->changed.tv_sec && one->changed.tv_nsec == other->changed.tv_nsec;
+}
+
+bool fleet_has_changed(const struct fleet *fleet, struct fleet_stamp *stamp)
+{
+    struct stat status;
+    *stamp = stat(fleet->file, &status) == 0 ? stamp_of(&status) : (struct fleet_stamp){.known = true};
+    return fleet->stamp.known && !fleet_stamp_equal(stamp, &fleet->stamp);
+}
+
 static bool read_file(struct fleet *fleet, FILE *file, struct error *error)
 {
     struct stat status;
+    if (fstat(fileno(file), &status) == 0)
+        fleet->stamp = stamp_of(&status);
     if (!ini_file_read(file, fleet->file, take_value, fleet, error))
         return false;
     if (fstat(fileno(file), &status) == 0 && (status.st_mode & S_IWOTH) != 0 && (hooks_have_any(&fleet->hooks) || fleet->kong_bin != NULL))
@@ -198,7 +218,7 @@ static bool read_file(struct fleet *fleet, FILE *file, struct error *error)
 bool fleet_load(struct fleet *fleet, const char *file, struct error *error)
 {
     *fleet = (struct fleet){.file = choose_file(file), .quiet_seconds = FLEET_QUIET_SECONDS,
-                            .lock_deadline_seconds = FLEET_LOCK_DEADLINE_SECONDS};
+                            .lock_deadline_seconds = FLEET_LOCK_DEADLINE_SECONDS, .stamp = {.known = true}};
     FILE *stream = ini_file_open(fleet->file);
     bool no_file = stream == NULL && errno == EINVAL;
     if (stream == NULL && (errno == ENOENT || errno == ENOTDIR) && file == NULL)
@@ -318,8 +338,12 @@ static bool can_be_saved(const char *path)
     return ends_well && path[0] == '/' && length + sizeof "kong_conf = " <= FLEET_LINE_LIMIT;
 }
 
-bool fleet_save(const struct fleet *fleet, struct error *error)
+bool fleet_save(struct fleet *fleet, struct error *error)
 {
+    struct fleet_stamp stamp;
+    if (fleet_has_changed(fleet, &stamp))
+        return error_set(error, ERROR_FILE, "can't save %s: it has been changed since it was read, by hand or by another kong-upgrade; try again in a"
+                         " moment", fleet->file);
     if (fleet->kong_conf != NULL && !can_be_saved(fleet->kong_conf))
         return error_set(error, ERROR_FILE, "can't save %s: the path of kong.conf must be a full one, in one line of fleet.ini, without ' ;'",
                          fleet->file);
@@ -328,6 +352,8 @@ bool fleet_save(const struct fleet *fleet, struct error *error)
     bool saved = replace_file(fleet->file, text);
     if (!saved)
         error_set(error, ERROR_FILE, "can't save %s: %s; choose another place with --fleet", fleet->file, strerror(errno));
+    else
+        fleet_has_changed(fleet, &fleet->stamp);
     free(text);
     return saved;
 }

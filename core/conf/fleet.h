@@ -47,6 +47,8 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
+#include <time.h>
 
 #define FLEET_QUIET_SECONDS 120
 #define FLEET_LOCK_DEADLINE_SECONDS 600
@@ -77,9 +79,19 @@ struct fleet_access {
     size_t header_count;
 };
 
+/* A file as it was when it was read or saved. */
+struct fleet_stamp {
+    bool known;                /* it was looked at */
+    dev_t device;
+    ino_t inode;               /* 0: there was none */
+    off_t size;
+    struct timespec changed;
+};
+
 /* Zero-initialise. Owns everything. */
 struct fleet {
     char *file;                /* the one that was read, or where it would be saved */
+    struct fleet_stamp stamp;  /* of it */
     char *kong_conf;           /* NULL: not said */
     int quiet_seconds, lock_deadline_seconds;
     double quiet_rps;
@@ -99,8 +111,13 @@ struct fleet {
 bool fleet_load(struct fleet *fleet, const char *file, struct error *error);
 
 /* Writes it to its `file` (0600), by way of a temporary file, making folders (0700); it loads back equal, the old cluster's nodes
- * first. Comments of a file that was there are lost. Errors: a kong_conf that no line can hold, and what the system says. */
-bool fleet_save(const struct fleet *fleet, struct error *error);
+ * first. Comments of a file that was there are lost. Errors: one that someone else has changed meanwhile, whose nodes would be lost; a
+ * kong_conf that no line can hold; and what the system says. */
+bool fleet_save(struct fleet *fleet, struct error *error);
+
+/* Someone has written its `file` since it was loaded or saved: by hand, or another kong-upgrade. *stamp: the file as it is now. */
+bool fleet_has_changed(const struct fleet *fleet, struct fleet_stamp *stamp);
+bool fleet_stamp_equal(const struct fleet_stamp *one, const struct fleet_stamp *other);
 
 /* Adds a node, after the same checks as on loading. `address`: what follows the name in fleet.ini, URL or SSH URL. Refused: a name
  * that is there or that a `*` may come to, an address that is there. */

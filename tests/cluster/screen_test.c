@@ -172,11 +172,32 @@ static void hostile_nodes_are_shown_as_what_they_are(void **state)
         child_kill(&fakes[i].child, SIGTERM);
 }
 
+/* By hand, or by another wizard. */
+static void a_changed_fleet_is_read_anew(void **state)
+{
+    (void)state;
+    fixture_write(fleet, "[old]\nnode = old-1 http://127.0.0.1:1\n");
+    start_wizard(160, 50);
+    session_see("old-1");
+    fixture_write(fleet, "[old]\nnode = old-1 http://127.0.0.1:1\nnode = forgotten http://127.0.0.1:2\n");
+    session_see("fleet.ini has been changed, by hand or by another kong-upgrade: it was read anew");
+    session_see("forgotten");
+    fixture_write(fleet, "[old]\nnode = forgotten http://127.0.0.1:2\nnode =\n");
+    session_see("fleet.ini line 3: a node is NAME URL");   /* what is wrong, and the fleet stays as it was */
+    session_see("old-1");
+    fixture_write(fleet, "[old]\nnode = forgotten http://127.0.0.1:2\n");
+    session_see("it was read anew");
+    session_listen(500);
+    assert_null(strstr(session_text(), "old-1"));
+    quit();
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(a_stranger_is_taken_in, session_tear_down),
         cmocka_unit_test_teardown(ssh_is_offered, session_tear_down),
+        cmocka_unit_test_teardown(a_changed_fleet_is_read_anew, session_tear_down),
         cmocka_unit_test_teardown(hostile_nodes_are_shown_as_what_they_are, session_tear_down),
     };
     if (!fixture_arguments(argc, argv))

@@ -23,7 +23,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#define LANES 2
+#define LANES 4
 #define LONGEST_MS 60000
 #define CRASH_EVERY 61      /* of the points, where the server crashes too */
 

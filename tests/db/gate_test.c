@@ -37,7 +37,7 @@ static char *finish(const char *database)
     };
     struct start_job job = {
         .app = &app, .command = "finish", .against = AGAINST_OLD,
-        .facts = {.checks_run = true, .old_nodes = 1, .new_nodes = 1, .new_ready = 1, .old_session_ms = -1, .old_rps = 0, .new_rps = 10, .old_quiet_ms = 600000,
+        .facts = {.checks_run = true, .old_nodes = 1, .new_nodes = 1, .new_ready = 1, .old_session_ms = -1, .old_answered_ms = -1, .old_rps = 0, .new_rps = 10, .old_quiet_ms = 600000,
                   .quiet_needed_ms = 120000},
     };
     start_work(&job.work);

@@ -28,6 +28,8 @@ static struct api_guard look(const char *database, const char *node_id)
     struct pg *pg = connect_to(database);
     names_add(&ids, node_id);
     names_add(&ids, "no uuid'); DROP TABLE routes; --");
+    names_add(&ids, "------------------------------------");   /* as long as one, and of its letters */
+    names_add(&ids, "2f9c1f0e-7a51-4f0e-9d3b-6a3c8f1b2a1-");
     if (!api_guard_read(pg, &ids, &guard, &error))
         fail_msg("%s", error.message);
     pg_close(pg);
@@ -75,7 +77,8 @@ static void test_writes(void **state)
     (void)state;
     make("writes", true);
     db_run("writes", "INSERT INTO cluster_events (id, node_id, at, expire_at, channel, data) SELECT md5('n' || n)::uuid, '" NEW_NODE "', now() - n * interval '1 second',"
-                     " now() + interval '1 hour', 'invalidations', CASE n WHEN 1 THEN 'routes:' || repeat('x', 10000) WHEN 2 THEN E'oauth2_tokens:\\x1b[2J' ELSE 'plugins:' || n END"
+                     " now() + interval '1 hour', 'invalidations', CASE n WHEN 1 THEN 'routes:' || repeat('x', 10000) WHEN 2 THEN E'oauth2_tokens:\\x1b[2J'"
+                     " WHEN 3 THEN 'keyauth_credentials:hunter2:::::' WHEN 4 THEN 'my_plugin:hunter2' WHEN 5 THEN 'hunted' ELSE 'plugins:' || n END"
                      " FROM generate_series(1, 30) n");
     struct api_guard guard = look("writes", NEW_NODE);
     assert_int_equal(guard.write_count, API_GUARD_WRITES);
@@ -83,6 +86,11 @@ static void test_writes(void **state)
     assert_int_equal(strlen(guard.writes[0].entity), 200);
     assert_false(guard.writes[0].maybe_plugin);
     assert_true(guard.writes[1].maybe_plugin);
+    assert_string_equal(guard.writes[1].entity, "oauth2_tokens:\xE2\x80\xA6");   /* the token is in it */
+    assert_string_equal(guard.writes[2].entity, "keyauth_credentials:\xE2\x80\xA6");
+    assert_string_equal(guard.writes[3].entity, "my_plugin:\xE2\x80\xA6");
+    assert_string_equal(guard.writes[4].entity, "hunted");
+    assert_string_equal(guard.writes[5].entity, "plugins:6");
     assert_true(guard.writes[0].seconds_ago >= 1 && guard.writes[0].seconds_ago < 60);
     json_t *json = api_guard_json(&guard);
     assert_int_equal(json_array_size(json_object_get(json, "writes")), API_GUARD_WRITES);

@@ -70,6 +70,19 @@ static void a_lock_delays_no_other(void **state)
     leave();
 }
 
+static void a_name_is_no_line_of_ours(void **state)
+{
+    (void)state;
+    db_run("preflight", "CREATE TABLE \"x\n\nRemedy\n\" (a int)");
+    start_wizard();
+    session_press("/schema itself\r\r");
+    session_see("table x  Remedy  is not Kong's");
+    session_press("\x1b");
+    session_listen(300);
+    leave();
+    db_run("preflight", "DROP TABLE \"x\n\nRemedy\n\"");
+}
+
 static void kong_conf_is_mended_into_a_copy(void **state)
 {
     (void)state;
@@ -133,6 +146,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(a_lock_delays_no_other, session_tear_down),
+        cmocka_unit_test_teardown(a_name_is_no_line_of_ours, session_tear_down),
         cmocka_unit_test_teardown(kong_conf_is_mended_into_a_copy, session_tear_down),
         cmocka_unit_test_teardown(kong_conf_is_read_again, session_tear_down),
     };

@@ -425,6 +425,16 @@ static void a_worker_runs(struct fixture *fixture)
     fixture->wizard.model.run_alive = true;
 }
 
+static void a_new_node_is_an_old_one(struct fixture *fixture)
+{
+    for (size_t i = 0; i < fixture->node_count; i++)
+        if (fixture->nodes[i].cluster == CLUSTER_NEW) {
+            free(fixture->nodes[i].version);
+            fixture->nodes[i].version = mem_dup("1.2.3");
+            return;
+        }
+}
+
 static void new_nodes_are_gone(struct fixture *fixture)
 {
     for (size_t i = 0; i < fixture->node_count; i++)
@@ -438,7 +448,8 @@ static void test_what_changes_underneath_stops_it(void **state)
         void (*change)(struct fixture *fixture);
     } changes[] = {
         {"an old node answers", an_old_node_answers}, {"another has the lock", another_takes_the_lock}, {"it is done already", it_is_done_already},
-        {"`up` is to be run", migrations_are_new}, {"a worker runs", a_worker_runs}, {"no new node is ready", new_nodes_are_gone},
+        {"`up` is to be run", migrations_are_new}, {"a worker runs", a_worker_runs},
+        {"a new node is a 1.2", a_new_node_is_an_old_one}, {"no new node is ready", new_nodes_are_gone},
     };
     struct fixture fixture;
     (void)state;
@@ -457,6 +468,69 @@ static void test_what_changes_underneath_stops_it(void **state)
         changes[i].change(&fixture);
         assert_sent(&fixture, false, changes[i].what);
     }
+}
+
+/* What the database sees. */
+
+static void set_up_alone(struct fixture *fixture)
+{
+    fixture_configure(fixture);
+    fixture_state(fixture, STAGE_PENDING, "1.2");
+}
+
+static const struct scene up_alone = {"up alone", set_up_alone, false};
+
+static int64_t old_seen_ms(struct fixture *fixture)
+{
+    struct upgrade_facts facts;
+    model_facts(&fixture->wizard.model, &facts);
+    return facts.old_session_ms;
+}
+
+/* Only time in which the database was looked at counts as time in which no old node was seen there. */
+static void test_a_database_that_was_away_proves_nothing(void **state)
+{
+    struct fixture fixture;
+    struct model *model = &fixture.wizard.model;
+    int64_t now = FIXTURE_NOW;
+    (void)state;
+    fixture_begin(&fixture, &up_alone, 80, 24, CHARSET_UTF8, NULL);
+    fixture_node(&fixture, CLUSTER_OLD, "old-1", NODE_SILENT, "1.2.3", -1, 60000);
+    fixture_node(&fixture, CLUSTER_NEW, "new-1", NODE_ANSWERS, "1.3.0", 10, 500);
+    model_note_sessions(model, 0, now);
+    assert_int_equal(old_seen_ms(&fixture), -1);
+    model->old_polls = 1;
+    model_note_sessions(model, now - 2000, now);
+    model->old_polls = 0;
+    model->now = now + 200000;   /* no look has come back for so long */
+    assert_int_equal(old_seen_ms(&fixture), 0);
+    model->state_at = now + 200000;
+    model_note_sessions(model, now, model->state_at);
+    assert_int_equal(old_seen_ms(&fixture), 0);
+    for (int i = 0; i < 10; i++) {
+        model->state_at += 2000;
+        model_note_sessions(model, model->state_at - 2000, model->state_at);
+    }
+    assert_int_equal(old_seen_ms(&fixture), 20000);
+    fixture_free(&fixture);
+}
+
+/* Two new nodes on a host are one address: another one is no new node's. */
+static void test_a_stranger_beside_new_nodes_on_one_host(void **state)
+{
+    struct fixture fixture;
+    struct model *model = &fixture.wizard.model;
+    (void)state;
+    fixture_begin(&fixture, &up_alone, 80, 24, CHARSET_UTF8, NULL);
+    fixture_node(&fixture, CLUSTER_NEW, "new-1", NODE_ANSWERS, "1.3.0", 10, 500);
+    fixture_node(&fixture, CLUSTER_NEW, "new-2", NODE_ANSWERS, "1.3.0", 10, 500);
+    fixture_session(&fixture, "10.0.0.1", false, 3);
+    fixture_stranger(&fixture, "10.0.0.9", NODE_SILENT, NULL, NULL);
+    assert_true(model->sessions.live <= 2);
+    assert_true(model_sees_old_sessions(model));
+    model->nodes[1].poll_age = -1;   /* one that is not seen at its own address may be at that one */
+    assert_false(model_sees_old_sessions(model));
+    fixture_free(&fixture);
 }
 
 /* Nodes. */
@@ -896,6 +970,8 @@ int main(void)
         cmocka_unit_test(test_the_last_seconds_can_be_stopped),
         cmocka_unit_test(test_only_seconds_that_are_seen_count),
         cmocka_unit_test(test_what_changes_underneath_stops_it),
+        cmocka_unit_test(test_a_database_that_was_away_proves_nothing),
+        cmocka_unit_test(test_a_stranger_beside_new_nodes_on_one_host),
         cmocka_unit_test(test_the_selection_stays_with_its_node),
         cmocka_unit_test(test_every_list_scrolls_searches_opens_and_copies),
         cmocka_unit_test(test_nothing_is_cut_without_a_way_to_see_it),

@@ -162,6 +162,9 @@ static void time_is_written_in_utc(void **state)
     unsetenv("TZ");
     int64_t before = clock_ms();
     assert_true(clock_ms() >= before);
+    assert_true(clock_of_wall(clock_wall_ms() + 3600000) <= clock_ms());
+    assert_true(clock_of_wall(clock_wall_ms() - 3600000) <= clock_ms() - 3599000);
+    assert_true(clock_of_wall(clock_wall_ms() - 3600000) >= before - 3601000);
     assert_true(clock_wall_ms() > 1700000000000);
 }
 

@@ -315,6 +315,43 @@ static int count_files(const char *folder)
     return count;
 }
 
+/* What someone else has written meanwhile is not written over. */
+static void what_others_wrote_is_not_lost(void **state)
+{
+    struct fleet fleet, other;
+    struct fleet_stamp stamp;
+    struct error error = {0};
+    char *path = path_in(*state, "shared.ini");
+    assert_false(access(path, F_OK) == 0);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs("[old]\nnode = old-1 http://o1\n", file);
+    fclose(file);
+    assert_true(fleet_load(&fleet, path, &error));
+    assert_true(fleet_load(&other, path, &error));
+    assert_false(fleet_has_changed(&fleet, &stamp));
+    assert_true(fleet_add(&other, CLUSTER_OLD, "old-2", "http://o2", &error));
+    assert_true(fleet_save(&other, &error));
+    assert_true(fleet_has_changed(&fleet, &stamp));
+    assert_false(fleet_has_changed(&other, &stamp));
+    assert_true(fleet_add(&fleet, CLUSTER_NEW, "new-1", "http://n1", &error));
+    assert_false(fleet_save(&fleet, &error));
+    assert_has(error.message, "has been changed since it was read");
+    error_clear(&error);
+    fleet_free(&fleet);
+    assert_true(fleet_load(&fleet, path, &error));
+    assert_int_equal(fleet.count, 2);
+    assert_true(fleet_add(&fleet, CLUSTER_NEW, "new-1", "http://n1", &error));
+    assert_true(fleet_save(&fleet, &error));
+    assert_true(fleet_add(&fleet, CLUSTER_NEW, "new-2", "http://n2", &error));
+    assert_true(fleet_save(&fleet, &error));
+    unlink(path);
+    assert_true(fleet_has_changed(&fleet, &stamp));
+    fleet_free(&fleet);
+    fleet_free(&other);
+    free(path);
+}
+
 static void what_is_saved_is_read_back_equal(void **state)
 {
     struct fleet fleet = {.quiet_seconds = 7, .quiet_rps = 0.067, .lock_deadline_seconds = 8}, again;
@@ -635,6 +672,7 @@ int main(void)
         TEST(over_long_lines_are_refused_whole_ones_taken),
         TEST(files_that_are_no_fleet_are_refused),
         TEST(the_first_file_is_the_users_own),
+        TEST(what_others_wrote_is_not_lost),
         TEST(what_is_saved_is_read_back_equal),
         TEST(how_nodes_are_reached_is_read_back_equal),
         TEST(the_way_through_ssh_has_parts),

@@ -21,7 +21,7 @@ static const struct state *state_of(enum stage stage, size_t new, size_t pending
 static struct upgrade_facts all_is_well(const struct state *state)
 {
     return (struct upgrade_facts){.state = state, .checks_run = true, .old_nodes = 3, .new_nodes = 2, .new_ready = 2, .old_rps = 0,
-                                  .new_rps = 100, .old_session_ms = -1, .old_quiet_ms = 500000, .quiet_needed_ms = UPGRADE_QUIET_MS};
+                                  .new_rps = 100, .old_session_ms = -1, .old_answered_ms = -1, .old_quiet_ms = 500000, .quiet_needed_ms = UPGRADE_QUIET_MS};
 }
 
 static struct upgrade derive(const struct upgrade_facts *facts)
@@ -352,6 +352,17 @@ static void each_later_gate_can_be_shut(void **state)
     facts.old_session_ms = 120000;
     upgrade = derive(&facts);
     assert_true(upgrade.gates[STEP_FINISH].open);
+    facts.old_answered_ms = 7000;   /* one that crashes and is started again is silent for seconds, too */
+    upgrade = derive(&facts);
+    assert_shut(&upgrade, STEP_FINISH, true, "An old node answered 7 s ago: wait until none has for 120 s");
+    facts.old_answered_ms = 120000;
+    upgrade = derive(&facts);
+    assert_true(upgrade.gates[STEP_FINISH].open);
+    facts.new_misplaced = 1;
+    facts.overruled[STEP_FINISH] = true;
+    upgrade = derive(&facts);
+    assert_shut(&upgrade, STEP_FINISH, false, "1 node in [new] of fleet.ini runs another Kong than 1.3: stop it");
+    facts.new_misplaced = 0;
     facts.legacy_sessions = 1;
     facts.overruled[STEP_FINISH] = true;
     upgrade = derive(&facts);
@@ -408,7 +419,7 @@ static void each_later_gate_can_be_shut(void **state)
 static void overruling_opens_what_may_be_overruled(void **state)
 {
     (void)state;
-    struct upgrade_facts facts = {.state = state_of(STAGE_PENDING, 0, 1), .old_rps = -1, .new_rps = -1, .old_quiet_ms = -1, .old_session_ms = -1,
+    struct upgrade_facts facts = {.state = state_of(STAGE_PENDING, 0, 1), .old_rps = -1, .new_rps = -1, .old_quiet_ms = -1, .old_session_ms = -1, .old_answered_ms = -1,
                                   .quiet_needed_ms = UPGRADE_QUIET_MS};
     static const enum step way[] = {STEP_PROVISION, STEP_DIVERT, STEP_DECOMMISSION, STEP_FINISH};
     static const enum step said[] = {STEP_DIVERT, STEP_DECOMMISSION, STEP_FINISH};
