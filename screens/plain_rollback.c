@@ -188,7 +188,7 @@ static int confirm(const struct back *back)
     say_losses(&back->losses);
     run_say_backup(back->app);
     if (types_name(back))
-        return 0;
+        return check_nodes(back);   /* the question may have stood there for hours */
     complain_text("that is not the database's name: nothing was changed");
     return EXIT_REFUSED;
 }

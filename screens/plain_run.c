@@ -295,6 +295,7 @@ static int confirm_finish(const struct app *app, struct pg *pg, const struct sta
             complain_text("that is not the database's name: nothing was changed");
             return 7;
         }
+        return check_nodes(app, pg, state, job->resume);   /* the question may have stood there for hours */
     }
     return 0;
 }

@@ -117,6 +117,28 @@ static void start_wizard(const char *database)
     session_start(80, 24, arguments, environment);
 }
 
+/* While the question stands, someone starts an old node. 0.14 gives no application_name. */
+static void a_question_that_stood_long_asks_anew(void **state)
+{
+    (void)state;
+    const char *const arguments[] = {harness.binary, "-c", harness.conf, "finish", NULL};
+    const char *const environment[] = {text_printf("HOME=%s", harness.folder), other_state, "KONG_PG_DATABASE=up", NULL};
+    db_create("up", "base");
+    struct result result = kong("up", "up --yes");
+    expect_exit(&result, 0);
+    char *meta = db_meta("up");
+    session_start(100, 40, arguments, environment);
+    session_see("Type the database's name");
+    PGconn *legacy = db_connect("kong", "up");
+    PQclear(PQexec(legacy, "SET application_name = ''"));
+    PQclear(PQexec(legacy, "SELECT id, node_id FROM cluster_events WHERE channel IN ('invalidations')"));
+    session_press("up\r");
+    session_see("At least 1 Kong 0.14 node still works");
+    assert_int_equal(session_ended(true, NULL), 7);
+    PQfinish(legacy);
+    assert_string_equal(db_meta("up"), meta);
+}
+
 static void the_wizard_watches(void **state)
 {
     (void)state;
@@ -163,6 +185,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_commands_tell_who_is_at_work),
+        cmocka_unit_test_teardown(a_question_that_stood_long_asks_anew, session_tear_down),
         cmocka_unit_test_teardown(the_wizard_watches, session_tear_down),
         cmocka_unit_test_teardown(ones_own_is_not_watched, session_tear_down),
     };
