@@ -33,7 +33,7 @@ static char *finish(const char *database)
         .conf = {.pg = {.host = "127.0.0.1", .port = harness.port, .database = (char *)(uintptr_t)database, .user = "kong", .password = HARNESS_PASSWORD,
                         .timeout_ms = 5000},
                  .plugins = {(char **)(uintptr_t)plugins, 2}},
-        .fleet = {.lock_deadline_seconds = 1},
+        .fleet = {.file = text_printf("%s/fleet.ini", harness.folder), .lock_deadline_seconds = 1},
     };
     struct start_job job = {
         .app = &app, .command = "finish", .against = AGAINST_OLD,

@@ -261,11 +261,12 @@ static bool is_volatile(const char *key)
 
 static json_t *normal(const json_t *json);
 
-/* Without the folder's name and figures: of a rate, an age. */
+/* Without the folder's name and figures: of a rate, an age; and without what is said beside a rate that is low at that moment. */
 static json_t *normal_text(const char *text)
 {
     struct buf out = {0};
-    for (const char *c = text; *c != '\0'; c++)
+    const char *beside = strstr(text, " Others' polls"), *end = beside != NULL ? beside : text + strlen(text);
+    for (const char *c = text; c < end; c++)
         if (strncmp(c, folder, strlen(folder)) == 0)
             c += strlen(folder) - 1;
         else if (!isdigit((unsigned char)*c) && *c != '.')
