@@ -45,7 +45,7 @@ host all all 127.0.0.1/32 md5
 HBA
   tries=0
   while :; do
-    port=${3:-$(awk -v seed="$$$tries" 'BEGIN { srand(seed + systime()); print int(20000 + rand() * 12000) }' 2>/dev/null || echo $((20000 + ($$ + tries) % 12000)))}
+    port=${3:-$(awk -v seed="$$$tries" 'BEGIN { srand(seed + systime()); print int(20000 + rand() * 6000) }' 2>/dev/null || echo $((20000 + ($$ + tries) % 6000)))}
     start 2>/dev/null && break
     tries=$((tries + 1))
     [ $tries -lt 10 ] && [ -z "${3:-}" ] || { cat "$dir/log" >&2; exit 1; }

@@ -39,19 +39,25 @@ kong_upgrade() {
 
 sql() { PGPASSWORD=kong psql -qX -v ON_ERROR_STOP=1 -h 127.0.0.1 -p "$port" -U kong "$@"; }
 
-# Below the ports that outgoing connections get, so that a new node's is still free when it starts.
+# Thirteen that are free, below the ports that outgoing connections get and above those of postgres.sh: a block of one's own, in which
+# HAProxy's keeps other sandboxes out, so that a new node's is still free when it starts.
 free_ports() {
-  python3 - "$1" <<'PYTHON'
-import random, socket, sys
-taken = []
-while len(taken) < int(sys.argv[1]):
+  python3 - <<'PYTHON'
+import random, socket
+
+def bind(port):
     probe = socket.socket()
+    probe.bind(("127.0.0.1", port))
+    return probe
+
+while True:
+    first = random.randrange(26000, 32000, 20)
     try:
-        probe.bind(("127.0.0.1", random.randrange(20000, 32000)))
-        taken.append(probe)
+        probes = [bind(port) for port in range(first, first + 13)]
+        break
     except OSError:
-        probe.close()
-print(*(probe.getsockname()[1] for probe in taken))
+        continue
+print(*range(first, first + 13))
 PYTHON
 }
 
@@ -178,7 +184,7 @@ pg_password = kong
 CONF
   chmod 600 "$dir/kong.conf"
   # shellcheck disable=SC2046 # one word a port
-  set -- $(free_ports 13)
+  set -- $(free_ports)
   {
     printf '[datastore]\nkong_conf = %s\n' "$dir/kong.conf"
     printf '[old]\nnode = old-1 http://127.0.0.1:%s\nnode = old-2 http://127.0.0.1:%s\nnode = old-3 http://127.0.0.1:%s\n' "$1" "$2" "$3"
