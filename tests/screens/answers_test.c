@@ -2,6 +2,8 @@
  * Answers from a file, on a whole cluster, where something is missing or goes wrong: each time the upgrade stops where it stands, with a
  * sentence and an exit code, and the next start goes on from there. Arguments: sandbox.sh.
  */
+#include "tests/sandbox/shell.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,26 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 static const char *sandbox_sh;
 static char folder[64], output[400000];
-
-static int shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-static int shell(const char *format, ...)
-{
-    char command[2048];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(command, sizeof command, format, arguments);
-    va_end(arguments);
-    int status = system(command);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
-}
 
 static int set_up(void **state)
 {

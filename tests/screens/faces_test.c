@@ -6,6 +6,7 @@
  *
  * Arguments: the binary, sandbox.sh; and, where the test calls itself, which face, and the folder.
  */
+#include "tests/sandbox/shell.h"
 #include "tests/tui/drawn.h"
 #include "tests/tui/session.h"
 
@@ -25,19 +26,6 @@ static char folder[80];
 #define ENTER "\r"
 #define TABS(count_) (&(TAB TAB TAB TAB TAB TAB TAB)[7 - (count_)])
 #define LINE "\n"
-
-static int shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-static int shell(const char *format, ...)
-{
-    char command[2048];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(command, sizeof command, format, arguments);
-    va_end(arguments);
-    int status = system(command);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
-}
 
 static void write_file(const char *name, const char *text)
 {

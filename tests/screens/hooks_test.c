@@ -4,12 +4,12 @@
  * wizard; new nodes that fail keep more traffic from being moved to them. Arguments: the binary, sandbox.sh; `verdict` for the last of these,
  * on a cluster of its own.
  */
+#include "tests/sandbox/shell.h"
 #include "tests/tui/drawn.h"
 #include "tests/tui/session.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 static const char *binary, *sandbox_sh;
@@ -22,19 +22,6 @@ static char folder[64], home[96], state_folder[96], config_folder[96];
 
 /* Which answer of the dialog a share is. */
 enum { BACK = 1, TO_5 = 3, TO_25 = 4, TO_100 = 6 };
-
-static int shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-static int shell(const char *format, ...)
-{
-    char command[2048];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(command, sizeof command, format, arguments);
-    va_end(arguments);
-    int status = system(command);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
-}
 
 static void sandbox(const char *what, const char *arguments)
 {

@@ -3,12 +3,12 @@
  * and from an upgrade that was never finished, which comes first. One a run: the fourth argument says which. Arguments: the binary,
  * sandbox.sh, the folder of the reference data (what needs it is skipped where it is not there), the path's name.
  */
+#include "tests/sandbox/shell.h"
 #include "tests/tui/drawn.h"
 #include "tests/tui/session.h"
 
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 static const char *binary, *sandbox_sh, *reference, *path;
@@ -21,20 +21,6 @@ static char folder[64], home[96], state_folder[96], config_folder[96];
 #define ESC "\033"
 #define PAGE_DOWN "\033[6~"
 #define CLEAR "\025"   /* ^U */
-
-/* A shell command's exit code. */
-static int shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-static int shell(const char *format, ...)
-{
-    char command[2048];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(command, sizeof command, format, arguments);
-    va_end(arguments);
-    int status = system(command);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
-}
 
 /* sandbox.sh's exit code; `environment` is put before it, what it says is in the file "output". */
 static int try_sandbox(const char *environment, const char *command, const char *arguments)

@@ -2,6 +2,7 @@
  * The wizard in a real terminal on a real cluster: PostgreSQL, fake nodes, an upgrade walked by keys; and what happens when the
  * terminal, the database or the configuration is not as it should be. Arguments: the binary, sandbox.sh.
  */
+#include "tests/sandbox/shell.h"
 #include "tests/tui/drawn.h"
 #include "tests/tui/session.h"
 
@@ -10,7 +11,6 @@
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 static const char *binary, *sandbox_sh;
@@ -21,20 +21,6 @@ static char folder[64], home[96], state_folder[96], config_folder[96];
 #define TAB "\t"
 #define ENTER "\r"
 #define ESC "\033"
-
-/* A shell command's exit code; what it says is shown where it is not the expected one. */
-static int shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-static int shell(const char *format, ...)
-{
-    char command[2048];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(command, sizeof command, format, arguments);
-    va_end(arguments);
-    int status = system(command);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
-}
 
 static void sandbox(const char *what)
 {
