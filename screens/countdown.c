@@ -1,16 +1,51 @@
 #include "screens/countdown.h"
 
+#include "screens/backup_note.h"
 #include "screens/screen.h"
 #include "tui/layout.h"
 #include "tui/progress.h"
 
 #include <stdio.h>
 
-void countdown_open(struct wizard *wizard, const struct countdown *countdown)
+static void begin(struct wizard *wizard)
 {
-    wizard->view.countdown = *countdown;
-    wizard->view.countdown.left_ms = COUNTDOWN_MS;
+    struct countdown *countdown = &wizard->view.countdown;
+    char reason[512];
+    if (countdown->refusal(wizard, reason, sizeof reason)[0] != '\0') {
+        wizard_say(wizard, MARK_DANGER, "Nothing was changed: %s", reason);
+        return;
+    }
+    countdown->left_ms = COUNTDOWN_MS;
     wizard->view.overlay = OVERLAY_COUNTDOWN;
+}
+
+static void answered(struct wizard *wizard, size_t answer)
+{
+    if (answer == 1)
+        begin(wizard);
+}
+
+static void answered_without(struct wizard *wizard, size_t answer)
+{
+    if (answer == 1)
+        backup_ask_folder(wizard);
+    else if (answer == 2 && backup_declare(wizard, wizard->view.shown))
+        begin(wizard);
+}
+
+void countdown_ask(struct wizard *wizard, const struct countdown *countdown)
+{
+    bool without = !backup_is_there(&wizard->model);
+    const struct dialog_model dialog = {
+        .title = countdown->title,
+        .mark = MARK_DANGER,
+        .answers = {{"Stay", false}, {without ? "Back up first" : countdown->yes, !without}, {countdown->yes_without, true}},
+        .answer_count = without ? 3 : 2,
+        .must_type = wizard->model.state.database,
+        .type_label = "Type the database's name",
+    };
+    wizard->view.countdown = *countdown;
+    wizard_open_dialog(wizard, &dialog, without ? answered_without : answered);
 }
 
 void countdown_draw(struct wizard *wizard, struct area area)

@@ -1,5 +1,6 @@
 /*
- * The last seconds before what can't be undone: everything was asked and answered, nothing has been sent. Any key stops it: one that
+ * The last question and the last seconds before what can't be undone. For the question the database's name is typed, and where no backup
+ * is known, one is made or declared. Then everything was asked and answered, nothing has been sent. Any key stops it: one that
  * was typed ahead or is held down, and a paste, too; so does what speaks against going on by now, and a program that was held up (^Z).
  * Only seconds that were on the screen count.
  */
@@ -20,7 +21,10 @@ struct wizard;
 #define COUNTDOWN_GAP_MS 10000   /* between two ticks: whoever began it may be gone */
 
 struct countdown {
-    const char *what;             /* "Step 5 begins in": a few words, static */
+    const char *title;            /* of the question; all texts are static */
+    const char *yes;              /* "Finish" */
+    const char *yes_without;      /* "I have another: finish": where no backup was made here */
+    const char *what;             /* "Step 5 begins in": a few words */
     void (*go)(struct wizard *wizard);
     /* Why it can't go on now, in a sentence; "" where it can. `text` holds `size` bytes and is returned. */
     const char *(*refusal)(const struct wizard *wizard, char *text, size_t size);
@@ -29,7 +33,8 @@ struct countdown {
     bool drawn;                   /* it was in the last frame that reached the terminal */
 };
 
-void countdown_open(struct wizard *wizard, const struct countdown *countdown);
+/* Opens the question, whose text is in view.text. What has changed under it is seen before the seconds begin, and until they have run out. */
+void countdown_ask(struct wizard *wizard, const struct countdown *countdown);
 void countdown_draw(struct wizard *wizard, struct area area);
 
 /* Another key, or another size of the window. */

@@ -132,40 +132,22 @@ static void start(struct wizard *wizard)
     loop_start(wizard, "finish", dead_lock_is_there(&wizard->model));
 }
 
-/* What has changed under the dialog is seen before anything is sent: here, and until the last seconds have run out. */
-static void finish(struct wizard *wizard)
-{
-    static const struct countdown countdown = {.what = "Step 5 begins in", .go = start, .refusal = refusal};
-    char reason[512];
-    if (refusal(wizard, reason, sizeof reason)[0] != '\0')
-        wizard_say(wizard, MARK_DANGER, "Nothing was changed: %s", reason);
-    else
-        countdown_open(wizard, &countdown);
-}
-
-static void finish_answered(struct wizard *wizard, size_t answer)
-{
-    if (answer == 1)
-        finish(wizard);
-}
-
-static void finish_without_answered(struct wizard *wizard, size_t answer)
-{
-    if (answer == 1)
-        backup_ask_folder(wizard);
-    else if (answer == 2 && backup_declare(wizard, STEP_FINISH))
-        finish(wizard);
-}
-
 static void ask_finish(struct wizard *wizard)
 {
+    static const struct countdown countdown = {
+        .title = "Finish: this can't be undone",
+        .yes = "Finish",
+        .yes_without = "I have another: finish",
+        .what = "Step 5 begins in",
+        .go = start,
+        .refusal = refusal,
+    };
     const struct model *model = &wizard->model;
     struct prose *prose = &wizard->view.text;
-    bool without = !backup_is_there(model);
     prose_clear(prose);
     prose_add(prose, PROSE_PARAGRAPH, "Database %s at %s:%d", model->state.database, model->state.host, model->state.port);
     losses_add(prose, &model->losses);
-    if (without)
+    if (!backup_is_there(model))
         prose_add_mark(prose, MARK_DANGER, "No backup was made here. Make one first, or have another.");
     else
         backup_add(prose, model, true);
@@ -174,15 +156,7 @@ static void ask_finish(struct wizard *wizard)
     if (model->ends_at_logout)
         prose_add_mark(prose, MARK_WARN, "%s", linger_warning);
     dead_lock_add(prose, model);
-    const struct dialog_model dialog = {
-        .title = "Finish: this can't be undone",
-        .mark = MARK_DANGER,
-        .answers = {{"Stay", false}, {without ? "Back up first" : "Finish", !without}, {"I have another: finish", true}},
-        .answer_count = without ? 3 : 2,
-        .must_type = model->state.database,
-        .type_label = "Type the database's name",
-    };
-    wizard_open_dialog(wizard, &dialog, without ? finish_without_answered : finish_answered);
+    countdown_ask(wizard, &countdown);
 }
 
 static void act(struct wizard *wizard, int action)

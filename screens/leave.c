@@ -92,56 +92,31 @@ static void start(struct wizard *wizard)
     loop_start(wizard, ROLLBACK_COMMAND, dead_lock_is_there(&wizard->model));
 }
 
-static void roll_back(struct wizard *wizard)
-{
-    static const struct countdown countdown = {.what = "The rollback begins in", .go = start, .refusal = refusal};
-    char reason[512];
-    if (refusal(wizard, reason, sizeof reason)[0] != '\0')
-        wizard_say(wizard, MARK_DANGER, "Nothing was changed: %s", reason);
-    else
-        countdown_open(wizard, &countdown);
-}
-
-static void answered(struct wizard *wizard, size_t answer)
-{
-    if (answer == 1)
-        roll_back(wizard);
-}
-
-static void answered_without(struct wizard *wizard, size_t answer)
-{
-    if (answer == 1)
-        backup_ask_folder(wizard);
-    else if (answer == 2 && backup_declare(wizard, wizard->view.shown))
-        roll_back(wizard);
-}
-
 static void ask_back(struct wizard *wizard)
 {
+    static const struct countdown countdown = {
+        .title = "Roll back?",
+        .yes = "Roll back",
+        .yes_without = "I have another: roll back",
+        .what = "The rollback begins in",
+        .go = start,
+        .refusal = refusal,
+    };
     const struct model *model = &wizard->model;
     const struct way_back *back = &model->way_back;
     struct prose *prose = &wizard->view.text;
-    bool without = !backup_is_there(model);
     prose_clear(prose);
     prose_add(prose, PROSE_PARAGRAPH, "Database %s at %s:%d goes back to %s.", model->state.database, model->state.host, model->state.port, way_back_name(back));
     leave_add_losses(prose, back);
     prose_add_mark(prose, MARK_DANGER, "1.3 nodes can't work on it any more, nor start: keep them stopped.");
-    if (without)
+    if (!backup_is_there(model))
         prose_add_mark(prose, MARK_WARN, "No backup was made here. Make one first, or have another.");
     else
         backup_add(prose, model, true);
     if (model->ends_at_logout)
         prose_add_mark(prose, MARK_WARN, "%s", linger_warning);
     dead_lock_add(prose, model);
-    const struct dialog_model dialog = {
-        .title = "Roll back?",
-        .mark = MARK_DANGER,
-        .answers = {{"Stay", false}, {without ? "Back up first" : "Roll back", !without}, {"I have another: roll back", true}},
-        .answer_count = without ? 3 : 2,
-        .must_type = model->state.database,
-        .type_label = "Type the database's name",
-    };
-    wizard_open_dialog(wizard, &dialog, without ? answered_without : answered);
+    countdown_ask(wizard, &countdown);
 }
 
 /* Keys. */
