@@ -160,16 +160,6 @@ static int check_nodes(const struct back *back)
     return !asked ? complain(&error) : refused ? EXIT_REFUSED : 0;
 }
 
-static bool types_name(const struct back *back)
-{
-    char typed[256] = "";
-    fprintf(stderr, "1.3 nodes can't work on it after that. Type the database's name to go on: ");
-    if (fgets(typed, sizeof typed, stdin) == NULL)
-        return false;
-    typed[strcspn(typed, "\n")] = '\0';
-    return strcmp(typed, back->rollback.state.database) == 0;
-}
-
 static int confirm(const struct back *back)
 {
     const char *confirmed = back->app->options->confirm, *database = back->rollback.state.database;
@@ -187,10 +177,9 @@ static int confirm(const struct back *back)
         kong_version_names[back->to], plan_remaining(&back->plan));
     say_losses(&back->losses);
     run_say_backup(back->app);
-    if (types_name(back))
-        return check_nodes(back);   /* the question may have stood there for hours */
-    complain_text("that is not the database's name: nothing was changed");
-    return EXIT_REFUSED;
+    if (!run_types_name("1.3 nodes can't work on it after that.", &back->rollback.state))
+        return EXIT_REFUSED;
+    return check_nodes(back);   /* the question may have stood there for hours */
 }
 
 static int roll_back(struct back *back, struct run_job *job)

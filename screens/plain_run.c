@@ -214,14 +214,17 @@ int plain_bootstrap(struct app *app)
     return exit_code == 0 && job.to == KONG_1_3 ? plain_offer_start(app) : exit_code;
 }
 
-static bool types_name(const struct state *state)
+bool run_types_name(const char *sentence, const struct state *state)
 {
     char typed[256] = "";
-    fprintf(stderr, "This can't be undone: old nodes can't come back after it. Type the database's name to go on: ");
-    if (fgets(typed, sizeof typed, stdin) == NULL)
-        return false;
-    typed[strcspn(typed, "\n")] = '\0';
-    return strcmp(typed, state->database) == 0;
+    fprintf(stderr, "%s Type the database's name to go on: ", sentence);
+    if (fgets(typed, sizeof typed, stdin) != NULL) {
+        typed[strcspn(typed, "\n")] = '\0';
+        if (strcmp(typed, state->database) == 0)
+            return true;
+    }
+    complain_text("that is not the database's name: nothing was changed");
+    return false;
 }
 
 /* What was typed in the wizard for the gate of step 5 holds here too. */
@@ -291,10 +294,8 @@ static int confirm_finish(const struct app *app, struct pg *pg, const struct sta
     if (confirm == NULL) {
         dry_run(app, pg, state, job);
         run_say_backup(app);
-        if (!types_name(state)) {
-            complain_text("that is not the database's name: nothing was changed");
+        if (!run_types_name("This can't be undone: old nodes can't come back after it.", state))
             return 7;
-        }
         return check_nodes(app, pg, state, job->resume);   /* the question may have stood there for hours */
     }
     return 0;

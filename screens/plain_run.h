@@ -26,6 +26,9 @@ bool run_confirms_session(const struct app *app);
 /* A row left by a dead worker of ours is removed after a question, or with --yes. */
 bool run_confirms_dead_lock(const struct app *app, const struct state *state);
 
+/* Has the database's name typed on the terminal, after that sentence. Where it isn't, that nothing was changed is said. */
+bool run_types_name(const char *sentence, const struct state *state);
+
 int run_start_and_follow(const struct app *app, struct run_job *job);
 
 #endif
