@@ -282,13 +282,6 @@ static void a_knock_under_way_is_no_hindrance(void **state)
     child_kill(&hung.child, SIGTERM);
 }
 
-static int end_all(void **state)
-{
-    (void)state;
-    fixture_end();
-    return 0;
-}
-
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -300,5 +293,5 @@ int main(int argc, char **argv)
     };
     if (!fixture_arguments(argc, argv))
         return 64;
-    return cmocka_run_group_tests(tests, NULL, end_all);
+    return cmocka_run_group_tests(tests, NULL, fixture_tear_down);
 }

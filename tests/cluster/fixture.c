@@ -72,6 +72,13 @@ void fixture_end(void)
     folder[0] = '\0';
 }
 
+int fixture_tear_down(void **state)
+{
+    (void)state;
+    fixture_end();
+    return 0;
+}
+
 static struct child start(const char *program, char **arguments)
 {
     int out[2];

@@ -17,6 +17,7 @@ const char *fixture_folder(void);
 char *fixture_path(const char *name);                        /* in it; the caller frees */
 void fixture_write(const char *path, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void fixture_end(void);
+int fixture_tear_down(void **state);   /* the same, for cmocka's teardown */
 
 /* A port of 127.0.0.1 that nothing listens on; whether nothing listens on that one. */
 int fixture_free_port(void);

@@ -492,13 +492,6 @@ static void watch_warns(void **state)
     free(conf);
 }
 
-static int end_all(void **state)
-{
-    (void)state;
-    fixture_end();
-    return 0;
-}
-
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -519,5 +512,5 @@ int main(int argc, char **argv)
     };
     if (!fixture_arguments(argc, argv))
         return 64;
-    return cmocka_run_group_tests(tests, NULL, end_all);
+    return cmocka_run_group_tests(tests, NULL, fixture_tear_down);
 }

@@ -322,13 +322,6 @@ static void stop_from_changed(void **state)
     child_kill(&second.child, SIGTERM);
 }
 
-static int end_all(void **state)
-{
-    (void)state;
-    fixture_end();
-    return 0;
-}
-
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -347,5 +340,5 @@ int main(int argc, char **argv)
     /* Nothing of the environment may get between us and the nodes. */
     setenv("http_proxy", "http://127.0.0.1:9", 1);
     setenv("ALL_PROXY", "http://127.0.0.1:9", 1);
-    return cmocka_run_group_tests(tests, NULL, end_all);
+    return cmocka_run_group_tests(tests, NULL, fixture_tear_down);
 }

@@ -437,13 +437,6 @@ static void too_few_files_are_told(void **state)
     child_kill(&fake.child, SIGTERM);
 }
 
-static int end_all(void **state)
-{
-    (void)state;
-    fixture_end();
-    return 0;
-}
-
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -460,5 +453,5 @@ int main(int argc, char **argv)
     };
     if (!fixture_arguments(argc, argv))
         return 64;
-    return cmocka_run_group_tests(tests, make_certificates, end_all);
+    return cmocka_run_group_tests(tests, make_certificates, fixture_tear_down);
 }

@@ -70,12 +70,6 @@ static void quit(void)
     session_tear_down(NULL);
 }
 
-static void escape(void)
-{
-    session_press("\033");
-    session_listen(200);
-}
-
 static const char *read_saved(void)
 {
     static char saved[4096];
@@ -125,7 +119,7 @@ static void ssh_is_offered(void **state)
     session_see("listens on loopback by default");
     session_press("n");
     session_see("new 127.0.0.1 ssh://127.0.0.1 http://127.0.0.1:8001");
-    escape();
+    session_escape();
     quit();
     assert_null(strstr(read_saved(), "ssh://"));
     child_kill(&node.child, SIGTERM);
@@ -164,8 +158,8 @@ static void hostile_nodes_are_shown_as_what_they_are(void **state)
         session_press("\r");
         session_see("Admin API");
         session_see(hostile[i].sentence);
-        escape();
-        escape();
+        session_escape();
+        session_escape();
     }
     quit();
     for (size_t i = 0; i < sizeof hostile / sizeof hostile[0]; i++)

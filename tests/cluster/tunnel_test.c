@@ -481,13 +481,6 @@ static void the_wizard_takes_and_leaves_no_ssh(void **state)
     kill_sshd(&sshd);
 }
 
-static int end_all(void **state)
-{
-    (void)state;
-    fixture_end();
-    return 0;
-}
-
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -505,5 +498,5 @@ int main(int argc, char **argv)
         return 64;
     if (access(sshd_path, X_OK) != 0)
         return 77;
-    return cmocka_run_group_tests(tests, make_place, end_all);
+    return cmocka_run_group_tests(tests, make_place, fixture_tear_down);
 }

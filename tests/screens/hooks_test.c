@@ -61,21 +61,6 @@ static void start(void)
     session_start(80, 24, arguments, environment);
 }
 
-static void quit(void)
-{
-    session_press("q");
-    assert_int_equal(session_ended(true, NULL), 0);
-    session_restored();
-    session_tear_down(NULL);
-}
-
-/* Escape is told from an escape sequence by what follows at once. */
-static void escape(void)
-{
-    session_press(ESC);
-    session_listen(200);
-}
-
 /* What the hook does that fleet.ini names: moved away and replaced in one step, as it may run. */
 static void replace_hook(const char *name, const char *script)
 {
@@ -105,7 +90,7 @@ static void divert(int answer, const char *title)
     snprintf(outcome, sizeof outcome, "%s went well", title);
     choose(answer);
     session_see(outcome);
-    escape();
+    session_escape();
 }
 
 /* Requests a second of "old cluster" or "new cluster", as the screen shows them; -1: it does not. */
@@ -156,7 +141,7 @@ static void hooks_move_a_cluster_by_keys(void **state)
     session_see("Start the new nodes?");
     session_press(TAB ENTER);
     session_see("provision went well");
-    escape();
+    session_escape();
     session_see("All 3 new nodes are ready");
 
     session_press("3");
@@ -180,12 +165,12 @@ static void hooks_move_a_cluster_by_keys(void **state)
     session_see("Move traffic now?");
     session_press(TAB ENTER);
     session_see("divert to 25 % went well");
-    escape();
+    session_escape();
     choose(TO_100);
     session_see("Move traffic now?");
     session_press(TAB ENTER);
     session_see("divert to 100 % went well");
-    escape();
+    session_escape();
     session_see("The new cluster serves everything");
 
     session_press("4");
@@ -196,9 +181,9 @@ static void hooks_move_a_cluster_by_keys(void **state)
     session_see("not the same yet");
     session_press("\025old-1" ENTER);          /* ^U */
     session_see("decommission old-1 went well");
-    escape();
+    session_escape();
     session_see("2 of 3 old nodes still answer");
-    quit();
+    session_quit();
 
     assert_true(clients("requests") > 500);
     assert_int_equal(clients("failed"), 0);
@@ -216,22 +201,22 @@ static void a_hook_that_fails_changes_nothing(void **state)
     choose(BACK);
     session_see("divert to 0 % failed: exit code 3");
     session_see("the balancer is  [2Jaway");
-    escape();
+    session_escape();
     session_see("Nothing else was changed");
     session_see("The new cluster serves everything");
     session_press("h");
     session_see("exit code 3");
-    escape();
+    session_escape();
     replace_hook("divert", "echo moving; exec sleep 60");
     choose(BACK);
     session_see("moving");
     session_press("x");
     session_see("was stopped");
-    escape();
+    session_escape();
     session_press("d");                        /* the last one that went well is what counts */
     session_see("the new cluster 100 %");
-    escape();
-    quit();
+    session_escape();
+    session_quit();
 }
 
 static bool appears(const char *name)
@@ -251,7 +236,7 @@ static void a_hook_outlives_the_wizard(void **state)
     session_press("3");
     choose(TO_100);
     session_see("still 2");
-    escape();
+    session_escape();
     session_press("q");
     session_see("Leave while a hook runs?");
     session_press(ENTER);
@@ -269,7 +254,7 @@ static void a_hook_outlives_the_wizard(void **state)
     session_press("3h");
     session_see("divert to 100 % went well");
     session_see("still 15");
-    escape();
+    session_escape();
     choose(TO_100);
     session_see("still 1");
     close(session.slave);
@@ -283,8 +268,8 @@ static void a_hook_outlives_the_wizard(void **state)
     session_see("2 of 3 old nodes still answer");
     session_press("h");
     session_see("still 15");
-    escape();
-    quit();
+    session_escape();
+    session_quit();
 }
 
 /* What hooks have left behind: one file a run. */
@@ -328,7 +313,7 @@ static void a_rising_error_rate_stops_it(void **state)
     session_listen(2000);
     assert_int_equal(clients("failed"), failed);
     assert_true(clients("requests") > requests);
-    quit();
+    session_quit();
 }
 
 int main(int count, char **arguments)

@@ -58,14 +58,6 @@ static void start(const char *database, const char *fleet, const char *variable)
     start_command(database, fleet, variable, NULL);
 }
 
-static void quit(void)
-{
-    session_press("q");
-    assert_int_equal(session_ended(true, NULL), 0);
-    session_restored();
-    session_tear_down(NULL);
-}
-
 /* The preflight's warnings are acknowledged, so that step 1 opens. */
 static void go_to_up(void)
 {
@@ -121,7 +113,7 @@ static void it_is_installed_by_keys(void **state)
     expect_part(text_file(path_of("fake-kong.arguments")), "start -c ");
     expect_part(text_file(path_of("fake-kong.conf")), "pg_");
     expect_part(text_file(path_of("fake-kong.conf")), "pg_schema = kong_13\n");
-    quit();
+    session_quit();
     struct result result = kong("brand-new", "KONG_PG_SCHEMA=kong_13 status");
     expect_exit(&result, 0);
 }
@@ -143,7 +135,7 @@ static void what_may_not_be_created_is_said(void **state)
     session_press(ENTER);
     session_see("GRANT USAGE, CREATE ON SCHEMA");
     session_press("q");
-    quit();
+    session_quit();
     db_ask("postgres", "ALTER ROLE kong CREATEDB");
 }
 
@@ -167,7 +159,7 @@ static void custom_plugins_follow_by_keys(void **state)
     session_see("has run: my-plugin 000_base, my-plugin 001_next (pending");
     session_see("kong: migrating my-plugin on database 'custom'");
     expect_part(db_ask("custom", "SELECT pending::text FROM schema_meta WHERE subsystem = 'core'"), "{005_120_to_130}");
-    quit();
+    session_quit();
     struct result result = kong("custom", "finish --confirm custom");
     expect_exit(&result, 0);
     start("custom", "fleet.ini", NULL);
@@ -178,7 +170,7 @@ static void custom_plugins_follow_by_keys(void **state)
     session_see("Finish custom plugins?");
     session_press("custom" ENTER);
     session_see("`kong migrations finish` is complete: no migration of a custom");
-    quit();
+    session_quit();
 }
 
 static void everything_is_left_to_kong(void **state)
@@ -195,7 +187,7 @@ static void everything_is_left_to_kong(void **state)
     session_see("none");
     session_press(TAB TAB ENTER);
     session_see("kong: waiting");
-    quit();                          /* it goes on */
+    session_quit();                          /* it goes on */
     start("engine", "engine.ini", NULL);
     session_see("kong: waiting");
     session_see("is at work, under worker");
@@ -207,7 +199,7 @@ static void everything_is_left_to_kong(void **state)
     session_see("Migrate up?");
     session_press(TAB ENTER);        /* the other backup is on record */
     session_see("`kong migrations up` is complete: schema_meta");
-    quit();
+    session_quit();
     struct result result = kong("engine", "status");
     expect_exit(&result, 4);
 }

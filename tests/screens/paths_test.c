@@ -67,24 +67,9 @@ static void start(int width, int height)
     session_start(width, height, arguments, environment);
 }
 
-static void quit(void)
-{
-    session_press("q");
-    assert_int_equal(session_ended(true, NULL), 0);
-    session_restored();
-    session_tear_down(NULL);
-}
-
 static int status(void)
 {
     return shell("%s %s '%s' --conf %s/kong.conf status >/dev/null 2>&1", home, state_folder, binary, folder);
-}
-
-/* Escape is told from an escape sequence by what follows at once. */
-static void escape(void)
-{
-    session_press(ESC);
-    session_listen(200);
 }
 
 /* What SQL says is in the file `name`, or nowhere. */
@@ -217,8 +202,8 @@ static void from_014(void **state)
     assert_int_equal(shell("grep -q 'old-1 did not start' %s/output", folder), 0);
     session_press("4" "L");          /* no way back any more */
     session_see("Impossible: step 5 has begun");
-    escape();
-    quit();
+    session_escape();
+    session_quit();
 }
 
 /* From 1.2 through step 3, and back. */
@@ -235,7 +220,7 @@ static void and_back(void **state)
     session_press("L");
     session_see("Nothing was changed yet");
     session_see("There is nothing to roll back");
-    escape();
+    session_escape();
     migrate_up();
     session_press("2");
     sandbox("new", "");
@@ -254,7 +239,7 @@ static void and_back(void **state)
     session_press("r");              /* shut: nothing is asked */
     session_listen(500);
     session_see("Leave the upgrade");
-    escape();
+    session_escape();
     sandbox("divert", "0");
     sandbox("stop-new", "");
     session_press("L");
@@ -294,10 +279,10 @@ static void and_back(void **state)
     sandbox("start-old", "1");       /* an old node starts on it */
     assert_true(try_sandbox("", "new", "1") != 0);
     session_see("s migrates up once more");
-    quit();
+    session_quit();
     start(80, 24);
     session_see("Kong 1.2's. Five steps lead to 1.3");
-    quit();
+    session_quit();
 }
 
 /* Kong 1.2's own `migrations up` from 0.14, without `finish`: what Kong 1.3's does but for its own migrations. */
@@ -322,7 +307,7 @@ static void unfinished(void **state)
     session_see("from Kong 0.14 to 1.2 was never finished");   /* it opens on step 1 */
     session_press("L");
     session_see("this upgrade has not begun");
-    escape();
+    session_escape();
     session_see("Nodes of Kong 0.14 can't start any more");
     session_see("Press f to finish it");
     session_press("s");              /* `up` is shut meanwhile */
@@ -350,7 +335,7 @@ static void unfinished(void **state)
     session_press(TAB ENTER);
     session_see("`up` is complete");
     assert_int_equal(status(), 4);
-    quit();
+    session_quit();
 }
 
 int main(int count, char **arguments)

@@ -70,24 +70,9 @@ static void start(int width, int height)
     start_with(width, height, "kong.conf", NULL);
 }
 
-static void quit(void)
-{
-    session_press("q");
-    assert_int_equal(session_ended(true, NULL), 0);
-    session_restored();
-    session_tear_down(NULL);
-}
-
 static int status(void)
 {
     return shell("%s %s '%s' --conf %s/kong.conf status >/dev/null 2>&1", home, state_folder, binary, folder);
-}
-
-/* Escape is told from an escape sequence by what follows at once. */
-static void escape(void)
-{
-    session_press(ESC);
-    session_listen(200);
 }
 
 /* A session that has read `routes` and does not end its transaction. Its number is in `blocker`. */
@@ -148,7 +133,7 @@ static void an_upgrade_is_walked_by_keys(void **state)
     session_see("Nothing of");
     session_press(ENTER);
     session_see("Why it matters");
-    escape();
+    session_escape();
     session_press(RIGHT);
     session_see("Press s to start");
     unlink(copy);                    /* the package is upgraded meanwhile: the worker is started all the same */
@@ -183,7 +168,7 @@ static void an_upgrade_is_walked_by_keys(void **state)
     session_see("All 3 new nodes are ready");
     session_press(ENTER);
     session_see("Node id");
-    escape();
+    session_escape();
 
     session_press(RIGHT);
     session_see("old cluster   2");  /* a line each: the nodes have the Prometheus plugin */
@@ -232,7 +217,7 @@ static void an_upgrade_is_walked_by_keys(void **state)
     session_see("The report is in");
     assert_int_equal(shell("grep -q 'upgrade is complete' %s/kong-upgrade-report-*.md", folder), 0);
     assert_int_equal(shell("grep -q 'ended backend %s (forgotten' %s/kong-upgrade-report-*.md", blocker, folder), 0);
-    quit();
+    session_quit();
 }
 
 /* From here on the database is Kong 1.3's. */
@@ -249,7 +234,7 @@ static void it_opens_where_the_upgrade_stands(void **state)
     session_see("All that this screen says");
     session_press("\033");
     session_listen(300);
-    quit();
+    session_quit();
 }
 
 static void what_is_copied_goes_where_it_is_told_to(void **state)
@@ -264,7 +249,7 @@ static void what_is_copied_goes_where_it_is_told_to(void **state)
         session_press("y");
         session_see(terminal == 1 ? "Copied to the terminal's clipboard" : "--copy is off");
         assert_true((strstr(session.raw, "\033]52;c;") != NULL) == (terminal == 1));
-        quit();
+        session_quit();
     }
     copy_way = "auto";
 }
@@ -301,7 +286,7 @@ static void another_conf_can_be_chosen(void **state)
     session_see(completed);
     session_press(ENTER);
     session_see("There is nothing to do");
-    quit();
+    session_quit();
 }
 
 static void write_conf(const char *name, const char *text)
@@ -327,7 +312,7 @@ static void garbage_and_other_databases_are_said(void **state)
         write_conf("other.conf", cases[i].text);
         start_with(80, 24, "other.conf", NULL);
         session_see(cases[i].seen);
-        quit();
+        session_quit();
     }
 }
 
@@ -355,11 +340,11 @@ static void a_mute_database_freezes_no_key(void **state)
     session_see("Asking the database");
     session_press("?");
     session_see("Help");
-    escape();
+    session_escape();
     session_press("5");
     session_see("This step comes last");
     int64_t begun = session_now_ms();
-    quit();
+    session_quit();
     assert_true(session_now_ms() - begun < 3000);
     close(fd);
 }
@@ -385,7 +370,7 @@ static void nodes_are_added_and_saved(void **state)
     session_press("d");
     session_see("Took extra out");
     assert_int_equal(shell("grep -q extra %s", path), 1);
-    quit();
+    session_quit();
 }
 
 int main(int count, char **arguments)

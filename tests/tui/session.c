@@ -178,3 +178,17 @@ void session_restored(void)
     assert_non_null(strstr(session.raw, "\033[?1049l"));
     assert_non_null(strstr(session.raw, "\033[?2004l"));
 }
+
+void session_quit(void)
+{
+    session_press("q");
+    assert_int_equal(session_ended(true, NULL), 0);
+    session_restored();
+    session_tear_down(NULL);
+}
+
+void session_escape(void)
+{
+    session_press("\033");
+    session_listen(200);
+}

@@ -48,6 +48,12 @@ int session_ended(bool reading, double *seconds);
 /* The terminal has the modes it had before, and the alternate screen was left. */
 void session_restored(void);
 
+/* Leaves by `q`: the exit code is 0, and the terminal as it was. */
+void session_quit(void);
+
+/* The key. It is told from an escape sequence by what follows at once. */
+void session_escape(void);
+
 /* Kills what still runs, frees. For cmocka's teardown. */
 int session_tear_down(void **state);
 
